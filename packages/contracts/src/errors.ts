@@ -1,0 +1,126 @@
+/**
+ * The error catalogue: every problem a process of ours answers or prints, by its code.
+ * `docs/errors.md` is held against it by a test.
+ */
+export const CATALOGUE = {
+  NOT_OWNER: {
+    status: 409,
+    title: 'This side does not own the row',
+    detail:
+      'Bucket {bucket} of extraction "{extraction}" is owned by the {owner} since {since}. Send the write through the gateway.',
+  },
+  HELD_TOO_LONG: {
+    status: 503,
+    title: 'A handover took longer than its budget',
+    detail:
+      'The request was held for {heldMs} ms (budget {budgetMs} ms) and was not forwarded. Try again.',
+  },
+  HOLD_QUEUE_FULL: {
+    status: 503,
+    title: 'Too many requests are waiting for a handover',
+    detail:
+      '{held} requests are held, {limit} are allowed. The request was not forwarded. Try again.',
+  },
+  LEASE_LOST: {
+    status: 503,
+    title: 'The gateway has lost touch with its control plane',
+    detail:
+      'Moved routes are refused until the lease is renewed; last renewal {agoMs} ms ago. Other routes go on.',
+  },
+  BAD_TOKEN: {
+    status: 401,
+    title: 'The access token is not valid',
+    detail: '{reason}',
+  },
+  BAD_TARGET: {
+    status: 400,
+    title: 'The request target is refused',
+    detail: '{reason}',
+  },
+  BAD_REQUEST: {
+    status: 400,
+    title: 'The request is not valid',
+    detail: '{reason}',
+  },
+  UPSTREAM_UNREACHABLE: {
+    status: 502,
+    title: 'The upstream did not answer',
+    detail: '{upstream} failed before an answer began: {reason}',
+  },
+  UPSTREAM_TIMEOUT: {
+    status: 504,
+    title: 'The upstream took too long',
+    detail: '{upstream} did not answer within {timeoutMs} ms.',
+  },
+  UNAUTHORISED: {
+    status: 401,
+    title: 'Credentials are missing or wrong',
+    detail: 'Send the control token as "Authorization: Bearer …".',
+  },
+  NO_SUCH_EXTRACTION: {
+    status: 404,
+    title: 'There is no such extraction',
+    detail: 'Given "{given}"; known: {known}.',
+  },
+  WRONG_PHASE: {
+    status: 409,
+    title: 'The extraction is not in a phase that allows this',
+    detail: '"{action}" needs one of: {allowed}; "{extraction}" is {phase}.',
+  },
+  BAD_PLAN: {
+    status: 422,
+    title: 'The plan is not valid',
+    detail: '{where}: {reason}',
+  },
+  STALE_TOKEN: {
+    status: 409,
+    title: 'Another engine has taken over',
+    detail: 'This engine holds token {held}; the highest is {highest}.',
+  },
+} as const satisfies Record<string, { status: number; title: string; detail: string }>
+
+export type ErrorCode = keyof typeof CATALOGUE
+
+/** RFC 9457 problem details. */
+export interface Problem {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly detail: string
+  readonly code: ErrorCode
+  readonly [extension: string]: unknown
+}
+
+export const PROBLEM_TYPE = 'application/problem+json'
+
+/** An error of the catalogue; `values` fill the template and travel as extension members. */
+export class BanyanError extends Error {
+  readonly code: ErrorCode
+  readonly values: Readonly<Record<string, unknown>>
+
+  constructor(code: ErrorCode, values: Record<string, unknown> = {}, options?: ErrorOptions) {
+    super(fill(CATALOGUE[code].detail, values), options)
+    this.name = 'BanyanError'
+    this.code = code
+    this.values = values
+  }
+
+  get status(): number {
+    return CATALOGUE[this.code].status
+  }
+
+  toProblem(): Problem {
+    return {
+      ...this.values,
+      type: `urn:banyan:error:${this.code.toLowerCase()}`,
+      title: CATALOGUE[this.code].title,
+      status: this.status,
+      detail: this.message,
+      code: this.code,
+    }
+  }
+}
+
+function fill(template: string, values: Record<string, unknown>): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? `{${name}}`))
+}
