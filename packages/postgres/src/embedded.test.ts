@@ -1,0 +1,49 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createPool, EmbeddedPostgres, transaction } from './index.ts'
+
+describe('an embedded PostgreSQL', () => {
+  let server: EmbeddedPostgres
+  beforeAll(async () => {
+    server = await EmbeddedPostgres.start()
+  })
+  afterAll(() => server.stop())
+
+  it('is ready for logical replication', async () => {
+    const pool = createPool(server.url(), { name: 'test' })
+    const { rows } = await pool.query('SHOW wal_level')
+    expect(rows).toEqual([{ wal_level: 'logical' }])
+    await pool.end()
+  })
+
+  it('keeps what was committed through a crash, and the pool recovers', async () => {
+    const pool = createPool(server.url(), { name: 'test' })
+    await pool.query('CREATE TABLE public.kept (id int)')
+    await transaction(pool, (client) => client.query('INSERT INTO public.kept VALUES (1)'))
+    await server.kill()
+    await expect(pool.query('SELECT 1')).rejects.toThrow()
+    await server.start()
+    const { rows } = await pool.query('SELECT id FROM public.kept')
+    expect(rows).toEqual([{ id: 1 }])
+    await pool.end()
+  })
+
+  it('rolls back a transaction whose work throws', async () => {
+    const pool = createPool(server.url(), { name: 'test' })
+    await pool.query('CREATE TABLE public.undone (id int)')
+    const failing = transaction(pool, async (client) => {
+      await client.query('INSERT INTO public.undone VALUES (1)')
+      throw new Error('no')
+    })
+    await expect(failing).rejects.toThrow('no')
+    expect((await pool.query('SELECT id FROM public.undone')).rowCount).toBe(0)
+    await pool.end()
+  })
+
+  it('deletes a temporary folder when it stops', async () => {
+    const other = await EmbeddedPostgres.start()
+    await other.stop()
+    await expect(readdir(join(other.dataDir, '..', other.dataDir))).rejects.toThrow('ENOENT')
+  })
+})

@@ -1,0 +1,234 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import pg from 'pg'
+import { embeddedBinaries } from './binaries.ts'
+
+export interface EmbeddedOptions {
+  /** Folder of the data; a temporary one, deleted at `stop`, when left out. An initialised folder is reused. */
+  readonly dataDir?: string
+  /** TCP port on 127.0.0.1; a free one when left out. */
+  readonly port?: number
+  /** Server settings over the defaults, e.g. `{ max_slot_wal_keep_size: '64MB' }`. */
+  readonly settings?: Readonly<Record<string, string | number>>
+}
+
+const USER = 'postgres'
+/** The server listens on loopback only; the password keeps other users of the machine out by accident, not by force. */
+const PASSWORD = 'banyan'
+
+/** What logical replication needs, and what keeps a throw-away server quick to start. */
+const SETTINGS = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  wal_level: 'logical',
+  max_wal_senders: 16,
+  max_replication_slots: 16,
+  max_connections: 200,
+  shared_buffers: '128MB',
+  max_wal_size: '2GB',
+  log_min_messages: 'warning',
+  // A dead client's backend is noticed within seconds, not at the next statement.
+  client_connection_check_interval: '1s',
+} as const
+
+/** The unprivileged user PostgreSQL runs as when we are root (it refuses to run as root). */
+const NOBODY = 65534
+
+/** A PostgreSQL server of our own on 127.0.0.1, as a separate process. */
+export class EmbeddedPostgres {
+  readonly dataDir: string
+  readonly port: number
+  readonly #temporary: boolean
+  readonly #settings: Readonly<Record<string, string | number>>
+  #process: ChildProcess | null = null
+  #log = ''
+
+  private constructor(
+    dataDir: string,
+    port: number,
+    temporary: boolean,
+    settings: Readonly<Record<string, string | number>>,
+  ) {
+    this.dataDir = dataDir
+    this.port = port
+    this.#temporary = temporary
+    this.#settings = settings
+  }
+
+  /** Initialises the folder when it is empty, starts the server and waits until it answers. */
+  static async start(options: EmbeddedOptions = {}): Promise<EmbeddedPostgres> {
+    const temporary = options.dataDir === undefined
+    const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'banyan-pg-')))
+    const server = new EmbeddedPostgres(dataDir, options.port ?? (await freePort()), temporary, {
+      ...SETTINGS,
+      ...options.settings,
+    })
+    await initialise(dataDir)
+    await server.start()
+    return server
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid
+  }
+
+  get running(): boolean {
+    return (
+      this.#process !== null && this.#process.exitCode === null && this.#process.signalCode === null
+    )
+  }
+
+  /** Connection URL of a database; `postgres` when left out. */
+  url(database = 'postgres'): string {
+    return `postgres://${USER}:${PASSWORD}@127.0.0.1:${this.port}/${database}`
+  }
+
+  /** Starts the server again after `stop`, `kill` or a crash. */
+  async start(): Promise<void> {
+    if (this.running) return
+    const { postgres } = await embeddedBinaries()
+    const settings = Object.entries({ ...this.#settings, port: this.port }).flatMap(
+      ([name, value]) => ['-c', `${name}=${value}`],
+    )
+    // A killed postmaster leaves children that hold the shared memory for a moment; until they are
+    // gone a new one refuses to start.
+    const deadline = Date.now() + 30_000
+    for (;;) {
+      this.#log = ''
+      const child = spawn(postgres, ['-D', this.dataDir, ...settings], {
+        ...identity(),
+        detached: true,
+        stdio: ['ignore', 'ignore', 'pipe'],
+      })
+      this.#process = child
+      child.stderr?.on('data', (chunk: Buffer) => {
+        this.#log = (this.#log + chunk.toString()).slice(-16_384)
+      })
+      if (await this.#answers(deadline)) return
+      if (Date.now() > deadline || !/shared memory|lock file/.test(this.#log)) {
+        throw new Error(`PostgreSQL did not start in ${this.dataDir}:\n${this.#log}`)
+      }
+      await delay(100)
+    }
+  }
+
+  /** Stops the server cleanly (fast shutdown); deletes the folder when it was a temporary one. */
+  async stop(): Promise<void> {
+    await this.#end('SIGINT')
+    if (this.#temporary) await rm(this.dataDir, { recursive: true, force: true })
+  }
+
+  /** Ends the server as a crash does: the postmaster and every backend at once, nothing flushed. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL')
+  }
+
+  /** Creates a database when it is not there, and answers its URL. */
+  async createDatabase(name: string): Promise<string> {
+    const client = new pg.Client({ connectionString: this.url() })
+    await client.connect()
+    try {
+      const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [
+        name,
+      ])
+      if (rowCount === 0) await client.query(`CREATE DATABASE ${pg.escapeIdentifier(name)}`)
+    } finally {
+      await client.end()
+    }
+    return this.url(name)
+  }
+
+  async #end(signal: 'SIGINT' | 'SIGKILL'): Promise<void> {
+    const child = this.#process
+    if (!child || !this.running) return
+    const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+    // The whole group for a crash: backends that outlive their postmaster would go on committing.
+    if (signal === 'SIGKILL' && child.pid) process.kill(-child.pid, signal)
+    else child.kill(signal)
+    await exited
+    this.#process = null
+  }
+
+  async #answers(deadline: number): Promise<boolean> {
+    while (this.running && Date.now() < deadline) {
+      const client = new pg.Client({ connectionString: this.url(), connectionTimeoutMillis: 1000 })
+      client.on('error', () => {})
+      try {
+        await client.connect()
+        return true
+      } catch {
+        await delay(20)
+      } finally {
+        await client.end().catch(() => {})
+      }
+    }
+    return false
+  }
+}
+
+async function initialise(dataDir: string): Promise<void> {
+  await mkdir(dataDir, { recursive: true })
+  if (
+    await readFile(join(dataDir, 'PG_VERSION')).then(
+      () => true,
+      () => false,
+    )
+  )
+    return
+  const { initdb } = await embeddedBinaries()
+  const passwordFile = `${dataDir}.password`
+  await writeFile(passwordFile, PASSWORD, { mode: 0o600 })
+  const { uid } = identity()
+  if (uid !== undefined) {
+    await chown(dataDir, uid, uid)
+    await chown(passwordFile, uid, uid)
+  }
+  try {
+    await run(initdb, [
+      `--pgdata=${dataDir}`,
+      `--username=${USER}`,
+      `--pwfile=${passwordFile}`,
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      '--locale=C',
+      '--no-sync',
+    ])
+  } finally {
+    await rm(passwordFile, { force: true })
+  }
+}
+
+function identity(): { uid?: number; gid?: number } {
+  return process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
+}
+
+async function run(program: string, args: string[]): Promise<void> {
+  await stat(program)
+  const child = spawn(program, args, { ...identity(), stdio: ['ignore', 'ignore', 'pipe'] })
+  let log = ''
+  child.stderr.on('data', (chunk: Buffer) => {
+    log += chunk.toString()
+  })
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', resolve)
+  })
+  if (code !== 0) throw new Error(`${program} ended with code ${code}:\n${log}`)
+}
+
+/** A TCP port on 127.0.0.1 that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  if (address === null || typeof address === 'string') throw new Error('no TCP port')
+  return address.port
+}

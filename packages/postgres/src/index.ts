@@ -1,0 +1,11 @@
+export { type EmbeddedOptions, EmbeddedPostgres, freePort } from './embedded.ts'
+export { migrate } from './migrations.ts'
+export {
+  createPool,
+  PINNED_SETTINGS,
+  type Pool,
+  type PoolClient,
+  type PoolOptions,
+  type Queryable,
+  transaction,
+} from './pool.ts'

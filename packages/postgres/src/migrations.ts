@@ -1,0 +1,32 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import pg from 'pg'
+import { type Pool, transaction } from './pool.ts'
+
+/**
+ * Applies the numbered `*.sql` files of a folder that were not applied yet, in the order of their
+ * names, all in one transaction and under an advisory lock, so that several processes may start at once.
+ *
+ * @returns the names of the files applied now.
+ */
+export async function migrate(pool: Pool, schema: string, folder: string): Promise<string[]> {
+  const files = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort()
+  const name = pg.escapeIdentifier(schema)
+  return transaction(pool, async (client) => {
+    await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
+      `migrate ${schema}`,
+    ])
+    await client.query(`CREATE SCHEMA IF NOT EXISTS ${name}`)
+    await client.query(
+      `CREATE TABLE IF NOT EXISTS ${name}.migrations (file text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`,
+    )
+    const { rows } = await client.query<{ file: string }>(`SELECT file FROM ${name}.migrations`)
+    const done = new Set(rows.map((row) => row.file))
+    const missing = files.filter((file) => !done.has(file))
+    for (const file of missing) {
+      await client.query(await readFile(join(folder, file), 'utf8'))
+      await client.query(`INSERT INTO ${name}.migrations (file) VALUES ($1)`, [file])
+    }
+    return missing
+  })
+}

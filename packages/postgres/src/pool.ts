@@ -1,0 +1,62 @@
+import pg from 'pg'
+
+export type Pool = pg.Pool
+export type PoolClient = pg.PoolClient
+/** Whatever can run one statement: a pool, or a client inside a transaction. */
+export type Queryable = Pick<pg.Pool, 'query'>
+
+export interface PoolOptions {
+  /** Shown in pg_stat_activity. */
+  readonly name: string
+  /** Connections at most; 5 by default. */
+  readonly max?: number
+  /** A statement that takes longer, ms, is cancelled by the server; none by default. */
+  readonly statementTimeoutMs?: number
+}
+
+/**
+ * Pins how values look as text (replication.md, "Values travel as PostgreSQL text"): the server's,
+ * the database's and the role's own settings must not show in what is copied or compared.
+ */
+export const PINNED_SETTINGS =
+  '-c DateStyle=ISO,MDY -c IntervalStyle=postgres -c extra_float_digits=1 -c bytea_output=hex -c TimeZone=UTC -c search_path=pg_catalog'
+
+/** A pool whose idle connections may die (a server restart) without ending the process. */
+export function createPool(url: string, options: PoolOptions): Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: options.name,
+    max: options.max ?? 5,
+    connectionTimeoutMillis: 5_000,
+    options: PINNED_SETTINGS,
+    ...(options.statementTimeoutMs === undefined
+      ? {}
+      : { statement_timeout: options.statementTimeoutMs }),
+  })
+  pool.on('error', () => {})
+  return pool
+}
+
+/** Runs `work` in one transaction: committed when it resolves, rolled back when it throws. */
+export async function transaction<T>(
+  pool: Pool,
+  work: (client: PoolClient) => Promise<T>,
+  begin = 'BEGIN',
+): Promise<T> {
+  const client = await pool.connect()
+  try {
+    await client.query(begin)
+    const result = await work(client)
+    await client.query('COMMIT')
+    client.release()
+    return result
+  } catch (error) {
+    // A connection that cannot even roll back is of no use to the next caller.
+    const broken = await client.query('ROLLBACK').then(
+      () => undefined,
+      (failure: Error) => failure,
+    )
+    client.release(broken)
+    throw error
+  }
+}
