@@ -1,0 +1,72 @@
+import { fileURLToPath } from 'node:url'
+import { createPool, migrate, type Pool, type Queryable } from '@banyan/postgres'
+
+/** Which of the two databases of an extraction. */
+export type SideName = 'source' | 'target'
+
+/** `forward` carries the source's changes to the target, `reverse` the target's to the source. */
+export type StreamName = 'forward' | 'reverse'
+
+const SQL_FOLDER = fileURLToPath(new URL('../sql', import.meta.url))
+
+/** Name of the slot, the publication and the replication origin of one stream of an extraction. */
+export function streamObjectName(extraction: string, stream: StreamName): string {
+  return `banyan_${extraction.toLowerCase().replace(/[^a-z0-9]/g, '_')}_${stream}`
+}
+
+/** How every session of ours shows in pg_stat_activity: an engine that takes over ends those below its token. */
+export function sessionName(token: bigint, purpose: string): string {
+  return `banyan/${token}/${purpose}`.slice(0, 63)
+}
+
+/** A pool of one engine's sessions on one side. */
+export function enginePool(url: string, token: bigint, purpose: string, max = 4): Pool {
+  return createPool(url, { name: sessionName(token, purpose), max })
+}
+
+/** Installs the schema `banyan` on a side, once. */
+export async function installSide(pool: Pool): Promise<void> {
+  await migrate(pool, 'banyan', SQL_FOLDER)
+}
+
+/**
+ * Makes `token` the one that counts on this side: first ends every session of a lower token, its
+ * slots' readers included, then raises the number, so that nothing the old engine sent can still land.
+ *
+ * @returns false when this side already knows the token or a higher one.
+ */
+export async function raiseToken(pool: Queryable, token: bigint): Promise<boolean> {
+  await endSessionsBelow(pool, token)
+  const { rows } = await pool.query<{ raised: boolean }>(
+    'SELECT banyan.raise_token($1) AS raised',
+    [token.toString()],
+  )
+  // A session that connected between the two statements still carries the old token in its name.
+  await endSessionsBelow(pool, token)
+  return rows[0]!.raised
+}
+
+async function endSessionsBelow(pool: Queryable, token: bigint): Promise<void> {
+  await pool.query(
+    `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+      WHERE datname = current_database() AND pid <> pg_backend_pid()
+        AND application_name ~ '^banyan/[0-9]+/'
+        AND split_part(application_name, '/', 2)::bigint < $1`,
+    [token.toString()],
+  )
+}
+
+/** What a database still holds of ours; all of it must be gone after `complete` and `cancel`. */
+export async function leftovers(pool: Queryable): Promise<string[]> {
+  const { rows } = await pool.query<{ what: string }>(
+    `SELECT 'slot ' || slot_name AS what FROM pg_replication_slots
+       WHERE slot_name LIKE 'banyan\\_%' AND database = current_database()
+     UNION ALL SELECT 'publication ' || pubname FROM pg_publication WHERE pubname LIKE 'banyan\\_%'
+     UNION ALL SELECT 'origin ' || roname FROM pg_replication_origin WHERE roname LIKE 'banyan\\_%'
+     UNION ALL SELECT 'trigger ' || tgname || ' on ' || tgrelid::regclass FROM pg_trigger
+       WHERE tgname LIKE '~banyan\\_%' AND NOT tgisinternal
+     UNION ALL SELECT 'role ' || rolname FROM pg_roles WHERE rolname LIKE 'banyan\\_%'
+     UNION ALL SELECT 'schema ' || nspname FROM pg_namespace WHERE nspname = 'banyan'`,
+  )
+  return rows.map((row) => row.what)
+}
