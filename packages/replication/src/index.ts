@@ -1,0 +1,38 @@
+export { Link } from './link.ts'
+export {
+  type Column,
+  type ColumnExpr,
+  type ColumnSource,
+  type ResolvedTable,
+  resolveTables,
+  type TableSide,
+  type TableSpec,
+} from './mapping.ts'
+export {
+  enginePool,
+  installSide,
+  leftovers,
+  raiseToken,
+  type SideName,
+  type StreamName,
+  sessionName,
+  streamObjectName,
+} from './side.ts'
+export type {
+  CopyOptions,
+  CopyProgress,
+  CopyReport,
+  LinkOptions,
+  LinkProblem,
+  LinkStatus,
+} from './types.ts'
+export {
+  type BucketCheck,
+  type Divergence,
+  repairRow,
+  type VerifyOptions,
+  type VerifyProgress,
+  type VerifyReport,
+  verify,
+  verifyBuckets,
+} from './verify.ts'

@@ -1,0 +1,84 @@
+import type { Queryable } from '@banyan/postgres'
+import { resolveTable } from './resolve.ts'
+
+/** What fills a column: another column's name, or an SQL expression over the named columns. */
+export type ColumnSource = string | { readonly from: readonly string[]; readonly sql: string }
+
+/** One table of an extraction, as an operator writes it in the plan. */
+export interface TableSpec {
+  /** `schema.table`; quoted parts keep their case: `public."MixedCase"`. */
+  readonly source: string
+  readonly target: string
+  /** Source column with the owner key; null: the table moves as one bucket. */
+  readonly owner: string | null
+  /** Target column <- source column or expression. Left out: every column by its own name. */
+  readonly forward?: Readonly<Record<string, ColumnSource>>
+  /** Source column <- target column or expression. Plain renames of `forward` are inverted by themselves. */
+  readonly backward?: Readonly<Record<string, ColumnSource>>
+}
+
+export interface Column {
+  readonly name: string
+  /** As `format_type` prints it. */
+  readonly type: string
+  readonly typeOid: number
+  readonly typmod: number
+  readonly notNull: boolean
+  readonly generated: boolean
+  readonly identity: 'always' | 'by default' | null
+  readonly hasDefault: boolean
+  /** Its values may be stored out of line, and so be absent from an update that did not change them. */
+  readonly toastable: boolean
+}
+
+export interface TableSide {
+  readonly schema: string
+  readonly name: string
+  readonly oid: number
+  /** `"schema"."table"`. */
+  readonly quoted: string
+  readonly columns: readonly Column[]
+  /** Columns that identify a row in the change stream: primary key or replica identity index. */
+  readonly key: readonly string[]
+  readonly replicaIdentity: 'default' | 'full' | 'index' | 'nothing'
+  readonly uniqueIndexes: readonly (readonly string[])[]
+  /** Text keys sort the same on both sides only under the same collation. */
+  readonly collation: string
+}
+
+/** A column of the side written, and what fills it from the side read. */
+export interface ColumnExpr {
+  readonly column: string
+  readonly from: readonly string[]
+  /** SQL over the columns of `from`; null: the one column of `from`, as it is. */
+  readonly sql: string | null
+}
+
+export interface ResolvedTable {
+  readonly spec: TableSpec
+  readonly source: TableSide
+  readonly target: TableSide
+  /** Target column of the owner key. */
+  readonly ownerTarget: string | null
+  /** Fills the target from the source. */
+  readonly forward: readonly ColumnExpr[]
+  /** Fills the source from the target. */
+  readonly backward: readonly ColumnExpr[]
+  /** Why a rollback would lose something; absent when nothing is lost. */
+  readonly oneWay?: readonly string[]
+}
+
+/**
+ * Looks the tables of a plan up in both databases and checks that each mapping can work.
+ *
+ * @throws BanyanError `BAD_PLAN` that says where, what was given and what exists.
+ */
+export async function resolveTables(
+  source: Queryable,
+  target: Queryable,
+  specs: readonly TableSpec[],
+): Promise<ResolvedTable[]> {
+  const resolved: ResolvedTable[] = []
+  for (const spec of specs) resolved.push(await resolveTable(source, target, spec))
+  return resolved
+}
