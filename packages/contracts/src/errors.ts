@@ -72,6 +72,17 @@ export const CATALOGUE = {
     title: 'The plan is not valid',
     detail: '{where}: {reason}',
   },
+  NO_SUCH_GATEWAY: {
+    status: 404,
+    title: 'The gateway is not registered',
+    detail:
+      'Gateway "{given}" is not registered, or another took its admin address. Register again.',
+  },
+  CONTROL_FAILED: {
+    status: 500,
+    title: 'The control plane could not do it',
+    detail: '{reason}',
+  },
   STALE_TOKEN: {
     status: 409,
     title: 'Another engine has taken over',

@@ -148,6 +148,8 @@ export interface ExtractionStats {
     readonly held: number
     readonly released: number
     readonly refused: number
+    /** Clients that left while they were held. */
+    readonly abandoned?: number
     /** How long requests were held, ms: the newest 1,000. */
     readonly recentMs: readonly number[]
   }

@@ -1,0 +1,99 @@
+import { BanyanError } from '@banyan/contracts'
+import type { ResolvedExtraction } from './plan.ts'
+import type { Action, ActionRequest, Phase } from './status.ts'
+import type { ExtractionRow, Store } from './store.ts'
+
+type Change = Parameters<Store['change']>[2]
+
+/** In which phases an operator may ask for what. */
+const ALLOWED: Record<Action, readonly Phase[]> = {
+  start: ['planned', 'cancelled'],
+  pause: ['copying', 'verifying', 'shadowing', 'canary', 'cut over', 'soaking'],
+  resume: ['copying', 'verifying', 'shadowing', 'canary', 'cut over', 'soaking'],
+  promote: ['shadowing', 'canary', 'rolled back'],
+  rollback: ['canary', 'cut over', 'soaking', 'rolling back'],
+  verify: ['verifying', 'shadowing', 'canary', 'cut over', 'soaking', 'rolled back'],
+  complete: ['cut over', 'soaking'],
+  cancel: ['planned', 'copying', 'verifying', 'shadowing', 'rolled back'],
+}
+
+/**
+ * Writes an operator's decision down, with its ledger entry; the engine acts on it at its next look.
+ *
+ * @throws WRONG_PHASE, BAD_REQUEST, NO_SUCH_EXTRACTION
+ */
+export async function decide(
+  store: Store,
+  plan: ResolvedExtraction,
+  action: Action,
+  request: ActionRequest,
+): Promise<void> {
+  for (;;) {
+    const row = await store.read(plan.name)
+    check(row, action)
+    const change = changeFor(row, plan, action, request)
+    const detail = {
+      by: request.by ?? 'unknown',
+      ...(request.why === undefined ? {} : { why: request.why }),
+      ...(change.goal === undefined ? {} : { percent: change.goal }),
+    }
+    // The engine may have moved on between the look and the decision: then it is decided anew.
+    if (await store.change(row, null, change, [{ kind: 'decision', what: action, detail }])) return
+  }
+}
+
+function check(row: ExtractionRow, action: Action): void {
+  const ending = row.wanted.some((one) => one === 'completing' || one === 'cancelling')
+  if (ALLOWED[action].includes(row.phase) && !ending) return
+  throw new BanyanError('WRONG_PHASE', {
+    action,
+    extraction: row.name,
+    phase: ending ? `${row.phase} and being ended` : row.phase,
+    allowed: ALLOWED[action].join(', '),
+  })
+}
+
+function changeFor(
+  row: ExtractionRow,
+  plan: ResolvedExtraction,
+  action: Action,
+  request: ActionRequest,
+): Change {
+  switch (action) {
+    case 'start':
+      return {
+        phase: 'copying',
+        goal: 0,
+        paused: false,
+        pausedWhy: null,
+        wanted: [],
+        sequences: [],
+      }
+    case 'pause':
+      return { paused: true, pausedWhy: request.why ?? `by ${request.by ?? 'an operator'}` }
+    case 'resume':
+      return { paused: false, pausedWhy: null }
+    case 'promote':
+      return { phase: 'canary', goal: goalOf(row, plan, request), paused: false, pausedWhy: null }
+    case 'rollback':
+      return { phase: 'rolling back', goal: 0, paused: false, pausedWhy: null, wanted: [] }
+    case 'verify':
+    case 'complete':
+      return { wanted: [...new Set([...row.wanted, action])] }
+    case 'cancel':
+      return row.phase === 'planned' ? { phase: 'cancelled' } : { wanted: ['cancel'] }
+  }
+}
+
+function goalOf(row: ExtractionRow, plan: ResolvedExtraction, request: ActionRequest): number {
+  const { percent } = request
+  if (percent === undefined) {
+    return (plan.steps.find((step) => step.percent > row.goal) ?? plan.steps.at(-1)!).percent
+  }
+  if (percent <= 0 || percent > 100) {
+    throw new BanyanError('BAD_REQUEST', {
+      reason: `percent is ${percent}, allowed is above 0 up to 100; to give everything back use rollback`,
+    })
+  }
+  return percent
+}

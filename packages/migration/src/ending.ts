@@ -1,0 +1,44 @@
+import type { ExtractionDependencies } from './extraction.ts'
+import { uninstallExtraction } from './install.ts'
+import type { Live } from './live.ts'
+import { joinSequences } from './sequences.ts'
+import { withoutRoutes, withRoutes } from './tables.ts'
+
+/**
+ * The target owns everything and keeps it: takes the streams, guards and rows of ours off both sides.
+ * Safe to run again from any point; the gateways go on sending the extraction's routes to the target.
+ */
+export async function finishComplete(d: ExtractionDependencies, live: Live): Promise<void> {
+  await d.gateways.publish(
+    d.token,
+    withRoutes(d.monolith.url, d.plan, { shadow: null, hold: null }),
+    { drainMs: 0, outlast: false },
+  )
+  await dismantle(d, live, 'target')
+}
+
+/** The source owns everything, as before the start; the copied rows on the target stay where they are. */
+export async function finishCancel(d: ExtractionDependencies, live: Live): Promise<void> {
+  await d.gateways.publish(d.token, withoutRoutes(d.monolith.url, d.plan.name), {
+    drainMs: 0,
+    outlast: false,
+  })
+  await dismantle(d, live, 'source')
+}
+
+async function dismantle(
+  d: ExtractionDependencies,
+  live: Live,
+  owner: 'source' | 'target',
+): Promise<void> {
+  await live.stopCopy()
+  for (const link of [live.forward, live.reverse]) {
+    await link.stop()
+    await link.drop()
+  }
+  const pools = { source: live.source.pool, target: live.target.pool }
+  await joinSequences(pools, live.sequences, owner)
+  // The owner's guards go first: the other side refuses writes until the very end.
+  await uninstallExtraction(pools[owner], d.plan.name)
+  await uninstallExtraction(pools[owner === 'source' ? 'target' : 'source'], d.plan.name)
+}

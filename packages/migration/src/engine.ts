@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { createPool, migrate, type Pool } from '@banyan/postgres'
+import type { Logger } from 'pino'
+import { createControlApi } from './control-api.ts'
+import { Extraction } from './extraction.ts'
+import { Gateways } from './gateways.ts'
+import { Hub } from './hub.ts'
+import { Lease, sleep } from './lease.ts'
+import { DeposedError, Ledger } from './ledger.ts'
+import { type Plan, resolvePlan } from './plan.ts'
+import { Store } from './store.ts'
+
+export interface EngineOptions {
+  readonly log: Logger
+  /** Shown in status; made of the host's name when left out. */
+  readonly id?: string
+  /** Over the plan's own port: several engines on one host. */
+  readonly port?: number
+}
+
+export interface RunningEngine {
+  /** Base URL of the control API. */
+  readonly url: string
+  readonly port: number
+  close(): Promise<void>
+}
+
+const SQL_FOLDER = fileURLToPath(new URL('../sql', import.meta.url))
+const DEFAULT_PORT = 9090
+/** How often an engine without the lease asks for it, and one that failed tries again, ms. */
+const POLL_MS = 500
+const RETRY_MS = 200
+
+/**
+ * Starts an engine and its control API. Several may run: one holds the lease and acts, the others
+ * answer the API and take over within 10 s.
+ *
+ * @throws BAD_PLAN; an error that names the address when the control database cannot be reached.
+ */
+export async function startEngine(plan: Plan, options: EngineOptions): Promise<RunningEngine> {
+  const plans = resolvePlan(plan)
+  const { log } = options
+  const id = options.id ?? `${hostname()}-${process.pid}-${randomUUID().slice(0, 4)}`
+  const pool = createPool(plan.control.databaseUrl, { name: `banyan control ${id}`, max: 8 })
+  await migrate(pool, 'banyan_control', SQL_FOLDER)
+  const store = new Store(pool)
+  await store.declare(plans.map((one) => one.name))
+  const ledger = new Ledger(pool)
+  const gateways = new Gateways(pool, plan.control.token)
+  const hub = new Hub(plan.control.databaseUrl, ledger)
+  hub.start()
+  const api = createControlApi({
+    token: plan.control.token,
+    store,
+    ledger,
+    gateways,
+    hub,
+    plans,
+    engine: () => holder(pool, id),
+  })
+  const host = plan.control.host ?? '127.0.0.1'
+  await api.listen({ host, port: options.port ?? plan.control.port ?? DEFAULT_PORT })
+  const { port } = api.server.address() as { port: number }
+
+  const abort = new AbortController()
+  const lease = new Lease(pool, id)
+  const running = lead()
+
+  /** Takes the lease whenever it is free, and drives every extraction while it is ours. */
+  async function lead(): Promise<void> {
+    while (!abort.signal.aborted) {
+      const token = await lease.tryAcquire().catch(() => null)
+      if (token === null) {
+        await sleep(POLL_MS, abort.signal)
+        continue
+      }
+      log.info({ engine: id, token: token.toString() }, 'acting')
+      await act(token)
+      await sleep(RETRY_MS, abort.signal)
+    }
+  }
+
+  async function act(token: bigint): Promise<void> {
+    const term = new AbortController()
+    const signal = AbortSignal.any([abort.signal, term.signal])
+    const tasks = plans.map((one) =>
+      new Extraction({
+        plan: one,
+        monolith: plan.monolith,
+        store,
+        ledger,
+        gateways,
+        token,
+        log,
+      }).run(signal),
+    )
+    // Whatever fails first ends the term: the next one begins with a higher token and recovers.
+    try {
+      await Promise.race([lease.keep(token, signal), ...tasks.map(untilFailure)])
+    } catch (error) {
+      const level = error instanceof DeposedError ? 'warn' : 'error'
+      log[level]({ err: error, token: token.toString() }, 'this term is over')
+    } finally {
+      term.abort()
+      await Promise.allSettled(tasks)
+      if (abort.signal.aborted) await lease.release(token).catch(() => {})
+    }
+  }
+
+  return {
+    url: `http://${host}:${port}`,
+    port,
+    close: async () => {
+      abort.abort()
+      await running
+      await api.close()
+      await hub.close()
+      await pool.end()
+    },
+  }
+}
+
+/** Settles only when the task fails: one extraction at rest must not end the others' term. */
+function untilFailure(task: Promise<void>): Promise<never> {
+  return new Promise((_, reject) => task.catch(reject))
+}
+
+async function holder(pool: Pool, self: string) {
+  const { rows } = await pool.query<{ holder: string | null; token: string; current: boolean }>(
+    'SELECT holder, token, expires_at > clock_timestamp() AS current FROM banyan_control.lease',
+  )
+  const { holder, token, current } = rows[0]!
+  return { active: current ? holder : null, token: Number(token), self }
+}

@@ -1,0 +1,399 @@
+import { BanyanError, BucketSet } from '@banyan/contracts'
+import type { LinkProblem, VerifyReport } from '@banyan/replication'
+import type { Logger } from 'pino'
+import { finishCancel, finishComplete } from './ending.ts'
+import { judgeCanary, judgeShadow } from './gates.ts'
+import type { Gateways } from './gateways.ts'
+import { handOver } from './handover.ts'
+import { sleep } from './lease.ts'
+import { DeposedError, type Ledger } from './ledger.ts'
+import { Live } from './live.ts'
+import { Measurements } from './measurements.ts'
+import type { ResolvedExtraction } from './plan.ts'
+import { buildStatus } from './report.ts'
+import { isAnswer, STALE_TOKEN } from './sides.ts'
+import type { HandoverRecord, Phase } from './status.ts'
+import type { ExtractionRow, Store } from './store.ts'
+import { withRoutes } from './tables.ts'
+
+export interface ExtractionDependencies {
+  readonly plan: ResolvedExtraction
+  readonly monolith: { readonly url: string; readonly databaseUrl: string }
+  readonly store: Store
+  readonly ledger: Ledger
+  readonly gateways: Gateways
+  readonly token: bigint
+  readonly log: Logger
+}
+
+/** How often the engine looks at an extraction when nothing wakes it, ms. */
+const TICK_MS = 100
+const STATUS_MS = 500
+/** A clean verify is repeated after this long, ms: a rogue write must not stay unseen. */
+const VERIFY_AGAIN_MS = 30_000
+
+/** Phases in which nothing of ours is at work. */
+const AT_REST: readonly Phase[] = ['planned', 'completed', 'cancelled']
+
+/** One extraction in the hands of one engine: drives it through its phases until aborted. */
+export class Extraction {
+  readonly #d: ExtractionDependencies
+  readonly #measurements: Measurements
+  #live: Live | null = null
+  #waitsFor: readonly string[] = []
+  #handovers: HandoverRecord[] = []
+  #attempts = 0
+  #retryAt = 0
+  #problem: LinkProblem | null = null
+  /** The sides could not be opened for a reason that trying again does not mend. */
+  #unusable = false
+  #background: { readonly name: string; readonly done: Promise<void> } | null = null
+  #verify: { runs: number; report: VerifyReport | null; at: number } = {
+    runs: 0,
+    report: null,
+    at: 0,
+  }
+  #statusAt = 0
+  #tableShows: string | null = null
+
+  constructor(dependencies: ExtractionDependencies) {
+    this.#d = dependencies
+    this.#measurements = new Measurements(dependencies.gateways, dependencies.plan.name)
+  }
+
+  /** Rejects when the engine must recover (OutcomeUnknown, a lost connection) or step back (DeposedError). */
+  async run(signal: AbortSignal): Promise<void> {
+    this.#handovers = await this.#d.store.handovers(this.#d.plan.name)
+    try {
+      while (!signal.aborted) {
+        const row = await this.#d.store.read(this.#d.plan.name)
+        if (AT_REST.includes(row.phase)) {
+          this.#waitsFor = row.phase === 'planned' ? ['start'] : []
+          await this.#rest()
+        } else await this.#work(row, signal)
+        await this.#report(row)
+        await sleep(TICK_MS, signal)
+      }
+    } finally {
+      await this.#rest()
+    }
+  }
+
+  async #rest(): Promise<void> {
+    const live = this.#live
+    this.#live = null
+    await live?.close()
+    await this.#background?.done
+    this.#background = null
+  }
+
+  async #work(row: ExtractionRow, signal: AbortSignal): Promise<void> {
+    const ending = row.wanted.find((one) => one === 'completing' || one === 'cancelling')
+    if (!this.#live && !(await this.#open(row, signal))) return
+    if (ending) return this.#end(row, ending)
+    this.#measurements.poll()
+    if (this.#problem) await this.#stopFor(row, this.#problem)
+    else await this.#advance(row)
+  }
+
+  /** A plan that cannot work, or a privilege that is missing, pauses the extraction with what was said. */
+  async #open(row: ExtractionRow, signal: AbortSignal): Promise<boolean> {
+    if (this.#unusable && row.paused) return false
+    this.#unusable = false
+    try {
+      this.#live = await Live.open(this.#d, row, signal, (problem) => this.#onProblem(problem))
+      return true
+    } catch (error) {
+      const final = error instanceof BanyanError || (isAnswer(error) && error.code !== STALE_TOKEN)
+      if (!final) throw error
+      this.#unusable = true
+      const why = (error as Error).message
+      this.#waitsFor = [why]
+      await this.#change(row, { paused: true, pausedWhy: why }, 'paused', { why })
+      return false
+    }
+  }
+
+  #onProblem(problem: LinkProblem): void {
+    this.#d.log[problem.fatal ? 'error' : 'warn']({ problem }, problem.message)
+    if (problem.fatal) this.#problem = problem
+  }
+
+  /** A stream that cannot go on stops the extraction, visibly; traffic stays where it is. */
+  async #stopFor(row: ExtractionRow, problem: LinkProblem): Promise<void> {
+    if (problem.kind === 'stale-token') throw new DeposedError(this.#d.token)
+    if (row.paused) return
+    await this.#change(row, { paused: true, pausedWhy: problem.message }, 'paused', {
+      problem: problem.kind,
+    })
+  }
+
+  async #advance(row: ExtractionRow): Promise<void> {
+    this.#waitsFor = row.paused ? [`resume (paused: ${row.pausedWhy ?? 'by an operator'})`] : []
+    if (row.wanted.includes('cancel')) return this.#begin(row, 'cancel')
+    if (row.wanted.includes('verify')) {
+      if (this.#inBackground('verify', () => this.#runVerify())) {
+        await this.#change(row, { wanted: row.wanted.filter((one) => one !== 'verify') }, null)
+      }
+    }
+    switch (row.phase) {
+      case 'copying':
+        return this.#copying(row)
+      case 'verifying':
+        return this.#verifying(row)
+      case 'shadowing':
+        return this.#shadowing(row)
+      case 'canary':
+      case 'cut over':
+      case 'soaking':
+        return this.#canary(row)
+      case 'rolling back':
+        return this.#rollingBack(row)
+      case 'rolled back':
+        this.#waitsFor = ['promote or cancel']
+        return this.#show('off')
+      default:
+        return
+    }
+  }
+
+  async #copying(row: ExtractionRow): Promise<void> {
+    const live = this.#live!
+    if (row.paused) return live.stopCopy()
+    if (!live.copyDone) {
+      this.#waitsFor = ['the copy to end']
+      if (live.copyFailed) {
+        const why = live.copyFailed
+        live.copyFailed = null
+        await this.#change(row, { paused: true, pausedWhy: why }, 'paused', { why })
+      } else live.startCopy()
+      return
+    }
+    await live.startReverse()
+    await this.#enter(row, 'verifying', { rows: live.copy.rows })
+  }
+
+  async #verifying(row: ExtractionRow): Promise<void> {
+    if (row.paused) return
+    const { report } = this.#verify
+    if (!report) {
+      this.#waitsFor = ['the comparison of all rows']
+      this.#inBackground('verify', () => this.#runVerify())
+      return
+    }
+    if (report.divergent > this.#d.plan.gates.divergentRows) {
+      const why = `${report.divergent} rows differ after the copy`
+      this.#verify = { ...this.#verify, report: null }
+      await this.#change(row, { paused: true, pausedWhy: why }, 'paused', { why })
+      return
+    }
+    await this.#enter(row, 'shadowing', { rows: report.rows, divergent: report.divergent })
+  }
+
+  async #shadowing(row: ExtractionRow): Promise<void> {
+    const { plan } = this.#d
+    if (plan.shadow.percent > 0) await this.#show('shadow')
+    if (row.paused) return
+    const measures = this.#measures()
+    const { failed, waiting } =
+      plan.shadow.percent > 0 ? judgeShadow(plan, measures) : { failed: [], waiting: [] }
+    this.#waitsFor = waiting
+    if (failed.length > 0) {
+      await this.#change(row, { paused: true, pausedWhy: failed.join('; ') }, 'paused', {
+        gates: failed,
+      })
+    } else if (waiting.length === 0) {
+      await this.#enter(row, 'canary', {}, plan.steps[0]!.percent)
+    }
+  }
+
+  async #canary(row: ExtractionRow): Promise<void> {
+    const { plan } = this.#d
+    await this.#show(row.phase === 'soaking' || plan.shadow.percent === 0 ? 'off' : 'shadow')
+    if (row.paused) return
+    if (!(await this.#moveTo(row, BucketSet.share(row.goal)))) return
+
+    const { failed, waiting } = judgeCanary(plan, this.#measures())
+    if (failed.length > 0) {
+      await this.#change(
+        row,
+        { phase: 'rolling back', goal: 0 },
+        'rollback',
+        { gates: failed },
+        'decision',
+      )
+      return
+    }
+    if (!this.#verify.report || Date.now() - this.#verify.at > VERIFY_AGAIN_MS) {
+      this.#inBackground('verify', () => this.#runVerify())
+    }
+    const step = plan.steps.find((one) => one.percent >= row.goal) ?? plan.steps.at(-1)!
+    const last = row.goal === 100
+    const seconds = row.phase === 'soaking' ? plan.soakSeconds : step.seconds
+    const left = Math.ceil(seconds - (Date.now() - row.phaseSince.getTime()) / 1000)
+    this.#waitsFor = [
+      ...waiting,
+      ...(left > 0 ? [`${left} s of watching`] : []),
+      ...(this.#verify.report ? [] : ['the comparison of all rows']),
+    ]
+    if (row.phase === 'soaking') {
+      if (!row.wanted.includes('complete')) this.#waitsFor = [...this.#waitsFor, 'complete']
+      else if (this.#waitsFor.length === 0) await this.#begin(row, 'complete')
+    } else if (this.#waitsFor.length === 0) {
+      if (row.phase === 'cut over') await this.#enter(row, 'soaking', {})
+      else if (last) await this.#enter(row, 'cut over', {})
+      else if (step.next === 'manual') this.#waitsFor = ['promote']
+      else
+        await this.#enter(
+          row,
+          'canary',
+          {},
+          plan.steps.find((one) => one.percent > row.goal)!.percent,
+        )
+    }
+  }
+
+  async #rollingBack(row: ExtractionRow): Promise<void> {
+    await this.#show('off')
+    if (await this.#moveTo(row, BucketSet.none)) await this.#enter(row, 'rolled back', {})
+  }
+
+  /** One attempt to make the target own exactly these buckets. @returns whether it does. */
+  async #moveTo(row: ExtractionRow, goal: BucketSet): Promise<boolean> {
+    const live = this.#live!
+    const toSource = live.owned.minus(goal)
+    const toTarget = goal.minus(live.owned)
+    const buckets = toSource.size > 0 ? toSource : toTarget
+    if (buckets.size === 0) return true
+    this.#waitsFor = [`the handover of ${buckets.size} buckets`]
+    if (Date.now() < this.#retryAt) return false
+    const from = toSource.size > 0 ? 'target' : 'source'
+    const record = await handOver(live.handoverContext, buckets, from, ++this.#attempts)
+    this.#handovers.push(record)
+    await this.#d.store.addHandover(this.#d.plan.name, record)
+    if (record.outcome === 'done') {
+      live.owned = from === 'source' ? live.owned.union(buckets) : live.owned.minus(buckets)
+      this.#attempts = 0
+      this.#measurements.rebase()
+      this.#verify = { ...this.#verify, report: null }
+      return false
+    }
+    this.#d.log.warn({ record }, 'handover attempt aborted')
+    // Whatever was in the way gets time to pass; users get time between two holds.
+    this.#retryAt = Date.now() + Math.min(2_000, 200 * this.#attempts)
+    if (this.#attempts >= this.#d.plan.handover.attempts && row.phase !== 'rolling back') {
+      const why = `${this.#attempts} handover attempts aborted, the last: ${record.why}`
+      this.#attempts = 0
+      await this.#change(row, { paused: true, pausedWhy: why }, 'paused', { why })
+    }
+    return false
+  }
+
+  #measures() {
+    const lags = this.#live!.lags()
+    return this.#measurements.measures(lags, this.#verify.report?.divergent ?? null)
+  }
+
+  async #runVerify(): Promise<void> {
+    const report = await this.#live!.verify()
+    this.#verify = { runs: this.#verify.runs + 1, report, at: Date.now() }
+    await this.#d.ledger.append(this.#d.plan.name, this.#d.token, [
+      {
+        kind: 'fact',
+        what: 'verified',
+        detail: { rows: report.rows, divergent: report.divergent, settled: report.settled },
+      },
+    ])
+  }
+
+  /** Starts a task that outlasts a tick, one at a time. @returns false when one is running already. */
+  #inBackground(name: string, task: () => Promise<void>): boolean {
+    if (this.#background) return false
+    const done = task()
+      .catch((error: Error) => this.#d.log.warn({ err: error }, `${name} will be tried again`))
+      .finally(() => {
+        this.#background = null
+      })
+    this.#background = { name, done }
+    return true
+  }
+
+  /** Makes the gateways shadow, or stop; a table is published only when that changes. */
+  async #show(what: 'shadow' | 'off'): Promise<void> {
+    if (this.#tableShows === what) return
+    const { plan, gateways, token, monolith } = this.#d
+    const shadow =
+      what === 'shadow' ? { percent: plan.shadow.percent, ignore: plan.shadow.ignore } : null
+    await gateways.publish(token, withRoutes(monolith.url, plan, { shadow }), {
+      drainMs: 0,
+      outlast: false,
+    })
+    this.#tableShows = what
+    if (what === 'shadow') this.#measurements.rebase()
+  }
+
+  async #begin(row: ExtractionRow, what: 'complete' | 'cancel'): Promise<void> {
+    // From this commit on the extraction only ends: an engine that starts in the middle of it must not
+    // install anew what was taken away.
+    await this.#change(
+      row,
+      { wanted: [what === 'complete' ? 'completing' : 'cancelling'] },
+      what,
+      {},
+      'intent',
+    )
+  }
+
+  async #end(row: ExtractionRow, ending: 'completing' | 'cancelling'): Promise<void> {
+    await this.#background?.done
+    const live = this.#live!
+    if (ending === 'completing') await finishComplete(this.#d, live)
+    else await finishCancel(this.#d, live)
+    await this.#enter(row, ending === 'completing' ? 'completed' : 'cancelled', {}, undefined, [])
+    this.#measurements.rebase()
+    this.#verify = { runs: 0, report: null, at: 0 }
+    this.#tableShows = null
+  }
+
+  async #enter(
+    row: ExtractionRow,
+    phase: Phase,
+    detail: Record<string, unknown>,
+    goal?: number,
+    wanted?: [],
+  ): Promise<void> {
+    await this.#change(
+      row,
+      { phase, ...(goal === undefined ? {} : { goal }), ...(wanted ? { wanted } : {}) },
+      phase,
+      { ...detail, ...(goal === undefined ? {} : { percent: goal }) },
+    )
+  }
+
+  /** Changes the row unless an operator was quicker: then the next tick looks again. */
+  async #change(
+    row: ExtractionRow,
+    change: Parameters<Store['change']>[2],
+    what: string | null,
+    detail: Record<string, unknown> = {},
+    kind: 'intent' | 'fact' | 'decision' = 'fact',
+  ): Promise<void> {
+    const entries = what === null ? [] : [{ kind, what, detail }]
+    await this.#d.store.change(row, this.#d.token, change, entries)
+  }
+
+  async #report(row: ExtractionRow): Promise<void> {
+    if (Date.now() - this.#statusAt < STATUS_MS) return
+    this.#statusAt = Date.now()
+    const live = this.#live
+    const status = await buildStatus({
+      row,
+      live,
+      waitsFor: this.#waitsFor,
+      handovers: this.#handovers,
+      verify: this.#verify,
+      stats: this.#measurements.total(),
+    })
+    await this.#d.store.writeStatus(this.#d.plan.name, status)
+  }
+}

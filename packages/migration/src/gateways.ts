@@ -1,0 +1,241 @@
+import {
+  type ExtractionStats,
+  type GatewayLease,
+  type GatewayRegistration,
+  type GatewayStats,
+  LATENCY_BOUNDS_MS,
+  type RouteTable,
+  type TableAcknowledgement,
+} from '@banyan/contracts'
+import type { Pool } from '@banyan/postgres'
+import { request } from 'undici'
+import { sleep } from './lease.ts'
+import { DeposedError } from './ledger.ts'
+import type { GatewayStatus } from './status.ts'
+
+/**
+ * How long a gateway may serve moved routes after a renewal, ms. Below the 10 s in which a crash at any
+ * step must have healed: a handover past *give* waits for a vanished gateway's lease to end.
+ */
+const LEASE_MS = 8_000
+
+interface Registered {
+  readonly adminUrl: string
+  readonly leaseMs: number
+}
+
+/** The gateways that hold a lease, and the one route table all of them are given. */
+export class Gateways {
+  readonly #pool: Pool
+  readonly #token: string
+
+  /** @param token bearer token of the gateways' admin listeners. */
+  constructor(pool: Pool, token: string) {
+    this.#pool = pool
+    this.#token = token
+  }
+
+  /** A gateway starts, or starts again at the same admin address: it takes over the former's lease. */
+  async register(gateway: GatewayRegistration): Promise<GatewayLease> {
+    await this.#pool.query(
+      `INSERT INTO banyan_control.gateway (admin_url, id, public_url, lease_until)
+       VALUES ($1, $2, $3, clock_timestamp() + $4 * interval '1 ms')
+       ON CONFLICT (admin_url) DO UPDATE
+         SET id = $2, public_url = $3, version = 0, lease_until = EXCLUDED.lease_until`,
+      [gateway.adminUrl, gateway.id, gateway.publicUrl, LEASE_MS],
+    )
+    return { leaseMs: LEASE_MS, table: await this.table() }
+  }
+
+  /** @returns null when the gateway is not registered (any more): it must register again. */
+  async renew(id: string, version: number): Promise<GatewayLease | null> {
+    const { rowCount } = await this.#pool.query(
+      `UPDATE banyan_control.gateway
+          SET lease_until = clock_timestamp() + $2 * interval '1 ms', version = greatest(version, $3)
+        WHERE id = $1`,
+      [id, LEASE_MS, version],
+    )
+    return rowCount === 0 ? null : { leaseMs: LEASE_MS, table: await this.table() }
+  }
+
+  async table(): Promise<RouteTable | null> {
+    const { rows } = await this.#pool.query<{ body: RouteTable }>(
+      'SELECT body FROM banyan_control.route_table',
+    )
+    return rows[0]?.body ?? null
+  }
+
+  /**
+   * Makes a table the newest: stored first, so that a gateway that registers from now on gets it, then
+   * given to every gateway with a lease.
+   *
+   * @param change turns the newest table into the next one.
+   * @param options.drainMs how long each may take to let go of what the table's holds are about.
+   * @param options.outlast wait for the leases of gateways that do not acknowledge; otherwise answer at once.
+   * @returns whether every gateway that counts has acknowledged, drained.
+   */
+  async publish(
+    token: bigint,
+    change: (table: RouteTable) => RouteTable,
+    options: { drainMs: number; outlast: boolean; signal?: AbortSignal },
+  ): Promise<{ acknowledged: boolean; why: string | null; table: RouteTable }> {
+    const table = await this.#store(token, change)
+    const targets = await this.#leased()
+    const problems = await Promise.all(
+      targets.map((gateway) => this.#convince(gateway, table, options)),
+    )
+    const why = problems.filter((problem) => problem !== null).join('; ')
+    return { acknowledged: why === '', why: why || null, table }
+  }
+
+  async status(): Promise<GatewayStatus[]> {
+    const { rows } = await this.#pool.query<GatewayStatus>(
+      `SELECT id, public_url AS "publicUrl", version::float8,
+              (extract(epoch FROM lease_until - clock_timestamp()) * 1000)::float8 AS "leaseMs"
+         FROM banyan_control.gateway WHERE lease_until > clock_timestamp() - interval '10 minutes' ORDER BY id`,
+    )
+    return rows
+  }
+
+  /** Counters of every gateway that answers. */
+  async stats(): Promise<GatewayStats[]> {
+    const targets = await this.#leased()
+    const answers = await Promise.all(
+      targets.map(async ({ adminUrl }) => {
+        try {
+          const { statusCode, body } = await request(new URL('/stats', adminUrl), {
+            headers: this.#headers(),
+            headersTimeout: 1_000,
+            bodyTimeout: 1_000,
+          })
+          const answer = (await body.json()) as GatewayStats
+          return statusCode === 200 ? answer : null
+        } catch {
+          return null
+        }
+      }),
+    )
+    return answers.filter((answer) => answer !== null)
+  }
+
+  async #store(token: bigint, change: (table: RouteTable) => RouteTable): Promise<RouteTable> {
+    const { rows } = await this.#pool.query<{ body: RouteTable; version: string }>(
+      'SELECT body, version FROM banyan_control.route_table',
+    )
+    const before: RouteTable = rows[0]?.body ?? {
+      token: 0,
+      version: 0,
+      monolith: '',
+      extractions: [],
+    }
+    const next: RouteTable = {
+      ...change(before),
+      token: Number(token),
+      version: Number(rows[0]?.version ?? 0) + 1,
+    }
+    // Fenced by the lease's token: a deposed engine's table must not be what a new gateway is given.
+    const { rowCount } = await this.#pool.query(
+      `INSERT INTO banyan_control.route_table (token, version, body)
+       SELECT $1, $2, $3 FROM banyan_control.lease WHERE token = $1
+       ON CONFLICT (one) DO UPDATE SET token = $1, version = $2, body = $3
+         WHERE banyan_control.route_table.version = $2 - 1`,
+      [token.toString(), next.version, JSON.stringify(next)],
+    )
+    if (rowCount !== 1) throw new DeposedError(token)
+    return next
+  }
+
+  async #leased(): Promise<Registered[]> {
+    const { rows } = await this.#pool.query<Registered>(
+      `SELECT admin_url AS "adminUrl",
+              (extract(epoch FROM lease_until - clock_timestamp()) * 1000)::float8 AS "leaseMs"
+         FROM banyan_control.gateway WHERE lease_until > clock_timestamp()`,
+    )
+    return rows
+  }
+
+  /** Gives one gateway the table; null once it is safe to go on without asking it again, else why not. */
+  async #convince(
+    gateway: Registered,
+    table: RouteTable,
+    options: { drainMs: number; outlast: boolean; signal?: AbortSignal },
+  ): Promise<string | null> {
+    for (;;) {
+      const problem = await this.#give(gateway.adminUrl, table, options.drainMs)
+      if (problem === null || !options.outlast || options.signal?.aborted) return problem
+      // It may have been restarted at the same address, renewed, or be gone: only its lease tells.
+      const { rowCount } = await this.#pool.query(
+        'SELECT 1 FROM banyan_control.gateway WHERE admin_url = $1 AND lease_until > clock_timestamp()',
+        [gateway.adminUrl],
+      )
+      if (rowCount === 0) return null
+      await sleep(50, options.signal)
+    }
+  }
+
+  async #give(adminUrl: string, table: RouteTable, drainMs: number): Promise<string | null> {
+    try {
+      const { statusCode, body } = await request(new URL(`/table?drainMs=${drainMs}`, adminUrl), {
+        method: 'PUT',
+        headers: { ...this.#headers(), 'content-type': 'application/json' },
+        body: JSON.stringify(table),
+        headersTimeout: drainMs + 1_000,
+        bodyTimeout: 1_000,
+      })
+      if (statusCode !== 200)
+        return `${adminUrl} answered ${statusCode}: ${(await body.text()).slice(0, 200)}`
+      const ack = (await body.json()) as TableAcknowledgement
+      return ack.drained ? null : `${ack.inFlight} requests were still in flight at ${adminUrl}`
+    } catch (error) {
+      return `${adminUrl}: ${(error as Error).message}`
+    }
+  }
+
+  #headers(): Record<string, string> {
+    return { authorization: `Bearer ${this.#token}` }
+  }
+}
+
+/** Adds up one extraction's counters over gateways. */
+export function sumStats(
+  stats: readonly GatewayStats[],
+  extraction: string,
+): ExtractionStats | null {
+  const parts = stats.flatMap((one) => one.extractions.filter((e) => e.extraction === extraction))
+  const [first, ...rest] = parts
+  return first ? rest.reduce(add, first) : null
+}
+
+function add(a: ExtractionStats, b: ExtractionStats): ExtractionStats {
+  const side = (x: ExtractionStats['source'], y: ExtractionStats['source']) => ({
+    requests: x.requests + y.requests,
+    errors: x.errors + y.errors,
+    latency: x.latency.map((count, i) => count + (y.latency[i] ?? 0)),
+  })
+  return {
+    extraction: a.extraction,
+    source: side(a.source, b.source),
+    target: side(a.target, b.target),
+    replayed: a.replayed + b.replayed,
+    holds: {
+      held: a.holds.held + b.holds.held,
+      released: a.holds.released + b.holds.released,
+      refused: a.holds.refused + b.holds.refused,
+      recentMs: [...a.holds.recentMs, ...b.holds.recentMs],
+    },
+    shadow: {
+      compared: a.shadow.compared + b.shadow.compared,
+      differing: a.shadow.differing + b.shadow.differing,
+      dropped: a.shadow.dropped + b.shadow.dropped,
+      differences: [...a.shadow.differences, ...b.shadow.differences].slice(0, 50),
+    },
+  }
+}
+
+/** The latency below which a share of a cumulative histogram lies, ms; null without samples. */
+export function latencyQuantile(latency: readonly number[], share: number): number | null {
+  const total = latency.at(-1) ?? 0
+  if (total === 0) return null
+  const index = latency.findIndex((count) => count >= total * share)
+  return LATENCY_BOUNDS_MS[index === -1 ? LATENCY_BOUNDS_MS.length - 1 : index]!
+}

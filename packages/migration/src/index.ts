@@ -1,0 +1,24 @@
+export { type EngineOptions, type RunningEngine, startEngine } from './engine.ts'
+export {
+  definePlan,
+  type ExtractionPlan,
+  type GatePlan,
+  type Plan,
+  type ResolvedExtraction,
+  resolveExtraction,
+  resolvePlan,
+} from './plan.ts'
+export { quantile } from './report.ts'
+export {
+  ACTIONS,
+  type Action,
+  type ActionRequest,
+  type ControlEvent,
+  type ControlStatus,
+  type ExtractionStatus,
+  type GatewayStatus,
+  type HandoverRecord,
+  type LedgerEntry,
+  PHASES,
+  type Phase,
+} from './status.ts'

@@ -1,0 +1,61 @@
+import { type Pool, type PoolClient, transaction } from '@banyan/postgres'
+import { installSide, type ResolvedTable, type SideName } from '@banyan/replication'
+
+/**
+ * Creating and dropping a trigger waits for the table's writers and makes new ones wait behind it:
+ * rather try for a moment, let the application go on, and try again.
+ */
+const LOCK_TIMEOUT_MS = 500
+const LOCK_ATTEMPTS = 60
+
+/** Puts the schema `banyan`, the ownership rows and the guards on one side; safe to run again. */
+export async function installExtraction(
+  pool: Pool,
+  side: SideName,
+  extraction: string,
+  tables: readonly ResolvedTable[],
+): Promise<void> {
+  await installSide(pool)
+  await pool.query('SELECT banyan.register($1, $2)', [extraction, side])
+  for (const table of tables) {
+    const { oid } = table[side]
+    const owner = side === 'source' ? table.spec.owner : table.ownerTarget
+    await withShortLock(pool, (client) =>
+      client.query('SELECT banyan.guard($1, $2::oid::regclass, $3)', [extraction, oid, owner]),
+    )
+  }
+}
+
+/** Takes everything of an extraction off one side; the schema too when it was the last. */
+export async function uninstallExtraction(pool: Pool, extraction: string): Promise<void> {
+  const { rows } = await pool.query<{ there: boolean }>(
+    `SELECT to_regnamespace('banyan') IS NOT NULL AS there`,
+  )
+  if (!rows[0]!.there) return
+  await withShortLock(pool, async (client) => {
+    const answer = await client.query<{ left: number }>('SELECT banyan.unregister($1) AS left', [
+      extraction,
+    ])
+    if (answer.rows[0]!.left === 0) await client.query('DROP SCHEMA banyan CASCADE')
+  })
+}
+
+async function withShortLock(
+  pool: Pool,
+  work: (client: PoolClient) => Promise<unknown>,
+): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await transaction(pool, async (client) => {
+        await client.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`)
+        await work(client)
+      })
+      return
+    } catch (error) {
+      const LOCK_NOT_AVAILABLE = '55P03'
+      if ((error as { code?: string }).code !== LOCK_NOT_AVAILABLE || attempt === LOCK_ATTEMPTS) {
+        throw error
+      }
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import type { Pool } from '@banyan/postgres'
+import { DeposedError } from './ledger.ts'
+
+/**
+ * How long an engine may act after its last renewal, ms. Another takes over within this time and one
+ * `POLL_MS`, which must stay below the 10 s of handover.md ("No wedge") with recovery included.
+ */
+const LEASE_MS = 5_000
+const RENEW_MS = 1_500
+
+/**
+ * One engine at a time. The lease only keeps engines from getting in each other's way; what makes a
+ * late one harmless is the token, which both databases check (handover.md, "Engine token").
+ */
+export class Lease {
+  readonly #pool: Pool
+  readonly #holder: string
+
+  constructor(pool: Pool, holder: string) {
+    this.#pool = pool
+    this.#holder = holder
+  }
+
+  /**
+   * Takes the lease when it is free or already ours, with the next token; null when another engine holds it.
+   * Also the way to a fresh token for an engine that has lost a reply.
+   */
+  async tryAcquire(): Promise<bigint | null> {
+    const { rows } = await this.#pool.query<{ token: string }>(
+      `UPDATE banyan_control.lease
+          SET holder = $1, token = token + 1, expires_at = clock_timestamp() + $2 * interval '1 ms'
+        WHERE holder = $1 OR expires_at < clock_timestamp()
+        RETURNING token`,
+      [this.#holder, LEASE_MS],
+    )
+    return rows[0] ? BigInt(rows[0].token) : null
+  }
+
+  /** Renews until aborted. Rejects with DeposedError when the lease is another's, or could not be renewed in time. */
+  async keep(token: bigint, signal: AbortSignal): Promise<void> {
+    let renewedAt = Date.now()
+    while (!signal.aborted) {
+      const sentAt = Date.now()
+      const renewed = await this.#renew(token).catch(() => null)
+      if (renewed === false) throw new DeposedError(token)
+      if (renewed) renewedAt = sentAt
+      if (Date.now() - renewedAt > LEASE_MS) throw new DeposedError(token)
+      await sleep(renewed ? RENEW_MS : 200, signal)
+    }
+  }
+
+  /** Gives the lease up, so that another engine need not wait for its end. */
+  async release(token: bigint): Promise<void> {
+    await this.#pool.query(
+      `UPDATE banyan_control.lease SET expires_at = '-infinity', holder = NULL WHERE holder = $1 AND token = $2`,
+      [this.#holder, token.toString()],
+    )
+  }
+
+  async #renew(token: bigint): Promise<boolean> {
+    const { rowCount } = await this.#pool.query(
+      `UPDATE banyan_control.lease SET expires_at = clock_timestamp() + $3 * interval '1 ms'
+        WHERE holder = $1 AND token = $2`,
+      [this.#holder, token.toString(), LEASE_MS],
+    )
+    return rowCount === 1
+  }
+}
+
+/** Waits; ends early, without an error, when the signal aborts. */
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve()
+    const done = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, ms)
+    signal?.addEventListener('abort', done)
+  })
+}

@@ -1,0 +1,252 @@
+import { BucketSet } from '@banyan/contracts'
+import {
+  installSide,
+  Link,
+  type LinkProblem,
+  type ResolvedTable,
+  resolveTables,
+  type VerifyReport,
+  verify,
+  verifyBuckets,
+} from '@banyan/replication'
+import type { ExtractionDependencies } from './extraction.ts'
+import type { HandoverContext } from './handover.ts'
+import { installExtraction } from './install.ts'
+import { DeposedError } from './ledger.ts'
+import { recover, recoverAlone } from './recovery.ts'
+import { planSequences, splitSequences } from './sequences.ts'
+import { inState, isAnswer, Side } from './sides.ts'
+import type { ExtractionRow, SequenceRecord } from './store.ts'
+import { withRoutes } from './tables.ts'
+
+export interface CopyState {
+  rows: number
+  total: number
+  rowsPerSecond: number
+  etaMs: number | null
+}
+
+/** The working parts of an extraction in one engine's hands: both sides, both streams, who owns what. */
+export class Live {
+  readonly source: Side
+  readonly target: Side
+  readonly forward: Link
+  readonly reverse: Link
+  readonly tables: readonly ResolvedTable[]
+  readonly sequences: readonly SequenceRecord[]
+  readonly handoverContext: HandoverContext
+  /** The target's buckets, by its own rows. */
+  owned: BucketSet
+  copyDone: boolean
+  /** The database's own words when the copy cannot go on. */
+  copyFailed: string | null = null
+  readonly copy: CopyState = { rows: 0, total: 0, rowsPerSecond: 0, etaMs: null }
+  #copying: { abort: AbortController; done: Promise<void> } | null = null
+  #reverseStarted = false
+  readonly #abort = new AbortController()
+
+  private constructor(
+    parts: Pick<Live, 'source' | 'target' | 'forward' | 'reverse' | 'tables' | 'sequences'>,
+    dependencies: ExtractionDependencies,
+    row: ExtractionRow,
+    signal: AbortSignal,
+  ) {
+    this.source = parts.source
+    this.target = parts.target
+    this.forward = parts.forward
+    this.reverse = parts.reverse
+    this.tables = parts.tables
+    this.sequences = parts.sequences
+    this.owned = BucketSet.none
+    this.copyDone = row.phase !== 'copying'
+    const { plan, monolith, token, gateways, ledger } = dependencies
+    this.handoverContext = {
+      ...parts,
+      plan,
+      monolithUrl: monolith.url,
+      token,
+      gateways,
+      ledger,
+      signal,
+      check: (buckets, deadlineMs) => this.#check(buckets, deadlineMs),
+    }
+  }
+
+  /**
+   * Takes both sides into this engine's hands: raises the token in both *before* anything is read,
+   * recovers, and starts the streams.
+   */
+  static async open(
+    dependencies: ExtractionDependencies,
+    row: ExtractionRow,
+    signal: AbortSignal,
+    onProblem: (problem: LinkProblem) => void,
+  ): Promise<Live> {
+    const { plan, monolith, token } = dependencies
+    const source = new Side('source', monolith.databaseUrl, token)
+    const target = new Side('target', plan.service.databaseUrl, token)
+    let live: Live | null = null
+    try {
+      await take(dependencies, source, target)
+      const tables = await resolveTables(source.pool, target.pool, plan.tables)
+      const ending = row.wanted.includes('completing') || row.wanted.includes('cancelling')
+      const sequences = ending
+        ? row.sequences
+        : await install(dependencies, row, source, target, tables)
+      const link = (stream: 'forward' | 'reverse') =>
+        new Link({
+          extraction: plan.name,
+          stream,
+          fromUrl: stream === 'forward' ? monolith.databaseUrl : plan.service.databaseUrl,
+          toUrl: stream === 'forward' ? plan.service.databaseUrl : monolith.databaseUrl,
+          tables,
+          token,
+          onProblem,
+        })
+      const parts = {
+        source,
+        target,
+        tables,
+        sequences,
+        forward: link('forward'),
+        reverse: link('reverse'),
+      }
+      live = new Live(parts, dependencies, row, signal)
+      if (ending) return live
+      await recover({ ...live.handoverContext })
+      live.owned = inState(await target.ownership(plan.name), 'open')
+      await live.forward.prepare()
+      live.forward.start()
+      if (live.copyDone) await live.startReverse()
+      return live
+    } catch (error) {
+      await (live ? live.close() : Promise.all([source.close(), target.close()]))
+      throw error
+    }
+  }
+
+  /** The stream back is there before the target can take a write; not before the copy, which it would only drop. */
+  async startReverse(): Promise<void> {
+    if (this.#reverseStarted) return
+    await this.reverse.prepare()
+    this.reverse.start()
+    this.#reverseStarted = true
+  }
+
+  startCopy(): void {
+    if (this.#copying) return
+    const abort = new AbortController()
+    const { copyRowsPerSecond } = this.handoverContext.plan
+    const done = this.forward
+      .copy({
+        signal: AbortSignal.any([abort.signal, this.#abort.signal]),
+        ...(Number.isFinite(copyRowsPerSecond) ? { rowsPerSecond: copyRowsPerSecond } : {}),
+        onProgress: (progress) => {
+          this.copy.rows = progress.totalRows
+          this.copy.total = progress.totalEstimatedRows
+          this.copy.rowsPerSecond = progress.rowsPerSecond
+          this.copy.etaMs = progress.etaMs
+        },
+      })
+      .then((report) => {
+        // Stopped by `stopCopy`: an interrupted copy reports too, and is not done.
+        if (abort.signal.aborted || this.#abort.signal.aborted) return
+        this.copy.rows = report.rows
+        this.copy.total = report.rows
+        this.copy.rowsPerSecond = Math.round((report.rows * 1000) / Math.max(1, report.ms))
+        this.copy.etaMs = 0
+        this.copyDone = true
+      })
+      .catch((error: Error) => {
+        // A lost connection is tried again at the next tick, from the last stored chunk.
+        if (isAnswer(error)) this.copyFailed = `the copy failed: ${error.message}`
+      })
+      .finally(() => {
+        this.#copying = null
+      })
+    this.#copying = { abort, done }
+  }
+
+  async stopCopy(): Promise<void> {
+    this.#copying?.abort.abort()
+    await this.#copying?.done
+  }
+
+  lags(): (number | null)[] {
+    return [this.forward, this.reverse].map((link) => link.status().lagMs)
+  }
+
+  verify(): Promise<VerifyReport> {
+    return verify({
+      extraction: this.handoverContext.plan.name,
+      tables: this.tables,
+      source: this.source.pool,
+      target: this.target.pool,
+      forward: this.forward,
+      reverse: this.reverse,
+      signal: this.#abort.signal,
+    })
+  }
+
+  async #check(buckets: BucketSet, deadlineMs: number) {
+    if (deadlineMs <= 0) return null
+    const { outcome, tables } = await verifyBuckets({
+      tables: this.tables,
+      source: this.source.pool,
+      target: this.target.pool,
+      buckets,
+      deadlineMs,
+    })
+    if (outcome === 'timeout') return null
+    return { equal: outcome === 'equal', why: tables.join(', ') }
+  }
+
+  async close(): Promise<void> {
+    this.#abort.abort()
+    await this.stopCopy()
+    await Promise.all([this.forward.stop(), this.reverse.stop()])
+    await Promise.all([this.source.close(), this.target.close()])
+  }
+}
+
+/** Raises the token on both sides; with one away, what the other alone can tell is done before giving up. */
+async function take(d: ExtractionDependencies, source: Side, target: Side): Promise<void> {
+  const sides = [source, target]
+  const answers = await Promise.allSettled(
+    sides.map(async (side) => {
+      await installSide(side.pool)
+      if (!(await side.raise())) throw new DeposedError(d.token)
+    }),
+  )
+  const failed = answers.find((answer) => answer.status === 'rejected')
+  if (!failed) return
+  for (const [i, answer] of answers.entries()) {
+    if (answer.status === 'rejected') continue
+    const reopened = await recoverAlone(sides[i]!, d.plan.name)
+    if (reopened > 0) {
+      d.log.warn({ side: sides[i]!.name, reopened }, 'reopened with the other side away')
+      const change = withRoutes(d.monolith.url, d.plan, { hold: null })
+      await d.gateways.publish(d.token, change, { drainMs: 0, outlast: false })
+    }
+  }
+  throw failed.reason
+}
+
+async function install(
+  d: ExtractionDependencies,
+  row: ExtractionRow,
+  source: Side,
+  target: Side,
+  tables: readonly ResolvedTable[],
+): Promise<readonly SequenceRecord[]> {
+  const { plan, store, token } = d
+  await installExtraction(target.pool, 'target', plan.name, tables)
+  await installExtraction(source.pool, 'source', plan.name, tables)
+  let { sequences } = row
+  if (sequences.length === 0) {
+    sequences = await planSequences(source.pool, target.pool, tables)
+    if (sequences.length > 0) await store.keepSequences(plan.name, token, sequences)
+  }
+  await splitSequences({ source: source.pool, target: target.pool }, sequences)
+  return sequences
+}

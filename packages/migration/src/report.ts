@@ -1,0 +1,150 @@
+import type { ExtractionStats, SideStats } from '@banyan/contracts'
+import type { Link, VerifyReport } from '@banyan/replication'
+import { latencyQuantile } from './gateways.ts'
+import type { Live } from './live.ts'
+import type { ExtractionStatus, HandoverRecord } from './status.ts'
+import type { ExtractionRow } from './store.ts'
+
+export interface ReportInput {
+  readonly row: ExtractionRow
+  readonly live: Live | null
+  readonly waitsFor: readonly string[]
+  readonly handovers: readonly HandoverRecord[]
+  readonly verify: {
+    readonly runs: number
+    readonly report: VerifyReport | null
+    readonly at: number
+  }
+  readonly stats: ExtractionStats
+}
+
+/** The figures of one extraction now. What only a running extraction can tell is kept from the last report. */
+export async function buildStatus(input: ReportInput): Promise<ExtractionStatus> {
+  const { row, live, handovers, verify, stats } = input
+  const before = row.status ?? initialStatus(row)
+  const lag = live
+    ? [...live.forward.status().recentLagMs, ...live.reverse.status().recentLagMs]
+    : []
+  return {
+    extraction: row.name,
+    phase: row.phase,
+    paused: row.paused,
+    pausedWhy: row.pausedWhy,
+    percent: live ? Math.round((live.owned.size / 1024) * 1000) / 10 : before.percent,
+    goal: row.goal,
+    waitsFor: input.waitsFor,
+    copy: copyFigures(live, before),
+    streams: live
+      ? { forward: streamFigures(live.forward), reverse: streamFigures(live.reverse) }
+      : before.streams,
+    lagMs: lag.length > 0 ? { p50: quantile(lag, 0.5), p99: quantile(lag, 0.99) } : before.lagMs,
+    verify: verify.report
+      ? {
+          runs: verify.runs,
+          rows: verify.report.rows,
+          divergent: verify.report.divergent,
+          at: new Date(verify.at).toISOString(),
+          examples: verify.report.divergences
+            .slice(0, 10)
+            .map(
+              (one) =>
+                `${one.table} (${one.key.join(', ')}): ${one.kind} ${one.columns.join(', ')}`,
+            ),
+        }
+      : before.verify,
+    shadow: stats.shadow,
+    traffic: { source: trafficFigures(stats.source), target: trafficFigures(stats.target) },
+    handovers,
+    holdMs: holdFigures(handovers),
+    refusals: await refusals(row.name, live, before),
+  }
+}
+
+/** The figures of an extraction no engine has looked at yet. */
+export function initialStatus(row: ExtractionRow): ExtractionStatus {
+  const side = { requests: 0, errors: 0, p50Ms: null, p95Ms: null }
+  return {
+    extraction: row.name,
+    phase: row.phase,
+    paused: row.paused,
+    pausedWhy: row.pausedWhy,
+    percent: 0,
+    goal: row.goal,
+    waitsFor: ['an engine (banyan serve)'],
+    copy: NO_COPY,
+    streams: { forward: NO_STREAM, reverse: NO_STREAM },
+    lagMs: { p50: 0, p99: 0 },
+    verify: { runs: 0, rows: 0, divergent: 0, at: null, examples: [] },
+    shadow: { compared: 0, differing: 0, dropped: 0, differences: [] },
+    traffic: { source: side, target: side },
+    handovers: [],
+    holdMs: { p50: 0, p99: 0 },
+    refusals: { source: 0, target: 0 },
+  }
+}
+
+const NO_COPY = { rows: 0, total: 0, rowsPerSecond: 0, etaSeconds: null, done: false }
+
+const NO_STREAM = {
+  state: 'idle',
+  lagMs: null,
+  lagBytes: 0,
+  transactions: 0,
+  rows: 0,
+  refusedRows: 0,
+}
+
+function copyFigures(live: Live | null, before: ExtractionStatus): ExtractionStatus['copy'] {
+  const known = live && live.copy.total > 0
+  if (!known) {
+    return before.copy
+  }
+  const { rows, total, rowsPerSecond, etaMs } = live.copy
+  return {
+    rows,
+    total,
+    rowsPerSecond: Math.round(rowsPerSecond),
+    etaSeconds: etaMs === null ? null : Math.ceil(etaMs / 1000),
+    done: live.copyDone,
+  }
+}
+
+function streamFigures(link: Link): ExtractionStatus['streams']['forward'] {
+  const { state, lagMs, lagBytes, transactions, rows, refusedRows } = link.status()
+  return { state, lagMs, lagBytes, transactions, rows, refusedRows }
+}
+
+function trafficFigures(side: SideStats): ExtractionStatus['traffic']['source'] {
+  return {
+    requests: side.requests,
+    errors: side.errors,
+    p50Ms: latencyQuantile(side.latency, 0.5),
+    p95Ms: latencyQuantile(side.latency, 0.95),
+  }
+}
+
+function holdFigures(handovers: readonly HandoverRecord[]): { p50: number; p99: number } {
+  const holds = handovers.filter((one) => one.outcome === 'done').map((one) => one.holdMs)
+  return holds.length > 0
+    ? { p50: quantile(holds, 0.5), p99: quantile(holds, 0.99) }
+    : { p50: 0, p99: 0 }
+}
+
+/** The smallest value that at least `share` of all values do not exceed. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0
+}
+
+async function refusals(
+  name: string,
+  live: Live | null,
+  before: ExtractionStatus,
+): Promise<ExtractionStatus['refusals']> {
+  const known = before.refusals
+  if (!live) return known
+  const [source, target] = await Promise.all(
+    [live.source, live.target].map((side) => side.refusals(name).catch(() => null)),
+  )
+  return { source: source ?? known.source, target: target ?? known.target }
+}

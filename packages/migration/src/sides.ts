@@ -1,0 +1,113 @@
+import { BucketSet } from '@banyan/contracts'
+import { createPool, type Pool } from '@banyan/postgres'
+import { raiseToken, type SideName, sessionName } from '@banyan/replication'
+
+/** State of a bucket in one database; see sql/001_side.sql of @banyan/replication. */
+export type BucketState = 'open' | 'closing' | 'given' | 'closed'
+
+export interface Ownership {
+  readonly state: BucketState
+  readonly epoch: number
+}
+
+/**
+ * A flip must give up before PostgreSQL looks for deadlocks (deadlock_timeout, 1 s by default):
+ * otherwise an application's writer could be chosen as the victim and see 40P01.
+ */
+const FLIP_TIMEOUT_MS = 800
+
+/** SQLSTATEs of our own functions. */
+export const STALE_TOKEN = 'BN002'
+export const FLIP_REFUSED = 'BN003'
+
+/** One database of an extraction, as one engine (one token) sees it. */
+export class Side {
+  readonly name: SideName
+  readonly pool: Pool
+  readonly #flips: Pool
+  readonly #token: bigint
+
+  constructor(name: SideName, url: string, token: bigint) {
+    this.name = name
+    this.#token = token
+    this.pool = createPool(url, { name: sessionName(token, 'engine'), max: 4 })
+    // Of its own, since a flip must find a connection at once and may not wait long for anything.
+    this.#flips = createPool(url, {
+      name: sessionName(token, 'flip'),
+      max: 1,
+      statementTimeoutMs: FLIP_TIMEOUT_MS,
+    })
+  }
+
+  /** @returns false when this database already knows a higher token. */
+  async raise(): Promise<boolean> {
+    if (await raiseToken(this.pool, this.#token)) return true
+    const { rows } = await this.pool.query<{ token: string }>('SELECT token FROM banyan.engine')
+    return BigInt(rows[0]!.token) === this.#token
+  }
+
+  /** All 1,024 buckets, by number; empty when the extraction is not registered here. */
+  async ownership(extraction: string): Promise<Ownership[]> {
+    const { rows } = await this.pool.query<Ownership>(
+      'SELECT state, epoch::float8 FROM banyan.ownership WHERE extraction = $1 ORDER BY bucket',
+      [extraction],
+    )
+    return rows
+  }
+
+  /**
+   * Moves buckets from one state to another: all or none, in one autocommit statement.
+   * A connection error leaves it unknown whether it happened: the caller must raise its token first.
+   */
+  async flip(
+    extraction: string,
+    buckets: BucketSet,
+    from: BucketState,
+    to: BucketState,
+    options: { epoch?: number; barrier?: string } = {},
+  ): Promise<void> {
+    await this.#flips.query('SELECT banyan.flip($1, $2, $3, $4, $5, $6, $7)', [
+      this.#token.toString(),
+      extraction,
+      [...buckets],
+      [from],
+      to,
+      options.epoch ?? null,
+      options.barrier ?? null,
+    ])
+  }
+
+  async refusals(extraction: string): Promise<number> {
+    const { rows } = await this.pool.query<{ n: number }>(
+      'SELECT banyan.refusals($1)::float8 AS n',
+      [extraction],
+    )
+    return rows[0]!.n
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.pool.end(), this.#flips.end()])
+  }
+}
+
+/** The buckets in a state. */
+export function inState(ownership: readonly Ownership[], ...states: BucketState[]): BucketSet {
+  return BucketSet.of(
+    ownership.flatMap((one, bucket) => (states.includes(one.state) ? [bucket] : [])),
+  )
+}
+
+/** The highest epoch of some buckets over both sides; every attempt and every reopening goes above it. */
+export function highestEpoch(buckets: BucketSet, ...sides: (readonly Ownership[])[]): number {
+  let highest = 0
+  for (const side of sides) {
+    for (const bucket of buckets) highest = Math.max(highest, side[bucket]?.epoch ?? 0)
+  }
+  return highest
+}
+
+/** The database said no with one of our codes, as against a reply that never came. */
+export function isAnswer(error: unknown): error is Error & { code: string } {
+  const code = (error as { code?: unknown }).code
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^(08|57P)/.test(code)
+}

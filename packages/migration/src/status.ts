@@ -1,0 +1,142 @@
+import type { ShadowStats } from '@banyan/contracts'
+
+/** Where an extraction stands. `rolling back` is a phase of its own; every other is reached in this order. */
+export const PHASES = [
+  'planned',
+  'copying',
+  'verifying',
+  'shadowing',
+  'canary',
+  'cut over',
+  'soaking',
+  'completed',
+  'rolling back',
+  'rolled back',
+  'cancelled',
+] as const
+export type Phase = (typeof PHASES)[number]
+
+/** Answer of `GET /v1/status`. */
+export interface ControlStatus {
+  readonly engine: {
+    /** Id of the engine that holds the lease; null when none does. */
+    readonly active: string | null
+    readonly token: number
+    /** The engine that answers. */
+    readonly self: string
+  }
+  readonly gateways: readonly GatewayStatus[]
+  readonly extractions: readonly ExtractionStatus[]
+}
+
+export interface GatewayStatus {
+  readonly id: string
+  readonly publicUrl: string
+  readonly version: number
+  /** ms until its lease ends; negative when it has. */
+  readonly leaseMs: number
+}
+
+export interface ExtractionStatus {
+  readonly extraction: string
+  readonly phase: Phase
+  readonly paused: boolean
+  /** Why it paused by itself, or what an operator wrote. */
+  readonly pausedWhy: string | null
+  /** Buckets the target owns, in percent. */
+  readonly percent: number
+  /** The share it is moving to. */
+  readonly goal: number
+  /** What the next step waits for; empty when nothing holds it. */
+  readonly waitsFor: readonly string[]
+  readonly copy: {
+    readonly rows: number
+    readonly total: number
+    readonly rowsPerSecond: number
+    readonly etaSeconds: number | null
+    readonly done: boolean
+  }
+  readonly streams: Readonly<
+    Record<
+      'forward' | 'reverse',
+      {
+        state: string
+        lagMs: number | null
+        lagBytes: number
+        transactions: number
+        rows: number
+        refusedRows: number
+      }
+    >
+  >
+  readonly lagMs: { readonly p50: number; readonly p99: number }
+  readonly verify: {
+    readonly runs: number
+    readonly rows: number
+    readonly divergent: number
+    readonly at: string | null
+    readonly examples: readonly string[]
+  }
+  readonly shadow: ShadowStats
+  readonly traffic: Readonly<
+    Record<
+      'source' | 'target',
+      { requests: number; errors: number; p50Ms: number | null; p95Ms: number | null }
+    >
+  >
+  readonly handovers: readonly HandoverRecord[]
+  readonly holdMs: { readonly p50: number; readonly p99: number }
+  /** Writes that a guard refused (BN001), by the database that refused. */
+  readonly refusals: { readonly source: number; readonly target: number }
+}
+
+export interface HandoverRecord {
+  readonly from: 'source' | 'target'
+  readonly to: 'source' | 'target'
+  readonly buckets: number
+  /** From the first gateway holding to the last releasing, ms. */
+  readonly holdMs: number
+  readonly attempt: number
+  readonly outcome: 'done' | 'aborted'
+  readonly why: string | null
+  readonly at: string
+}
+
+/** What an operator can ask of an extraction: `POST /v1/extractions/:name/ACTION`. */
+export const ACTIONS = [
+  'start',
+  'pause',
+  'resume',
+  'promote',
+  'rollback',
+  'verify',
+  'complete',
+  'cancel',
+] as const
+export type Action = (typeof ACTIONS)[number]
+
+/** Body of an action. */
+export interface ActionRequest {
+  /** `promote`: the share of buckets the target shall own; the next step of the plan when left out. */
+  readonly percent?: number | undefined
+  /** Who asks, for the ledger. */
+  readonly by?: string | undefined
+  readonly why?: string | undefined
+}
+
+export interface LedgerEntry {
+  readonly seq: number
+  readonly at: string
+  readonly extraction: string
+  /** `intent` before a step is done, `fact` after, `decision` of an operator or a gate. */
+  readonly kind: 'intent' | 'fact' | 'decision'
+  readonly what: string
+  readonly detail: Readonly<Record<string, unknown>>
+  readonly previous: string
+  readonly hash: string
+}
+
+/** A server-sent event of `GET /v1/events`: `event: ledger | status`, data as JSON. */
+export type ControlEvent =
+  | { readonly event: 'ledger'; readonly data: LedgerEntry }
+  | { readonly event: 'status'; readonly data: ControlStatus }
