@@ -1,0 +1,97 @@
+import { type ExtractionStats, LATENCY_BOUNDS_MS, type SideStats } from '@banyan/contracts'
+import { describe, expect, it } from 'vitest'
+import { judgeCanary, judgeShadow, type Measures, since } from './gates.ts'
+import { latencyQuantile } from './gateways.ts'
+import { resolveExtraction } from './plan.ts'
+import { examplePlan } from './testing/example-plan.ts'
+
+const plan = resolveExtraction(examplePlan(), 'things')
+
+/** A side that answered `requests` times within `ms`, `errors` of them with 5xx. */
+function side(requests: number, errors: number, ms: number): SideStats {
+  return {
+    requests,
+    errors,
+    latency: LATENCY_BOUNDS_MS.map((bound) => (bound >= ms ? requests : 0)),
+  }
+}
+
+function measures(change: Partial<Measures> = {}): Measures {
+  return {
+    source: side(1000, 0, 10),
+    target: side(1000, 0, 10),
+    shadow: { compared: 1000, differing: 0 },
+    lagMs: 10,
+    divergent: 0,
+    ...change,
+  }
+}
+
+describe('the gates of a canary', () => {
+  it('hold when everything is within bounds', () => {
+    expect(judgeCanary(plan, measures())).toEqual({ failed: [], waiting: [] })
+  })
+
+  it('wait for want of samples, without failing', () => {
+    const { failed, waiting } = judgeCanary(plan, measures({ target: side(10, 0, 10) }))
+    expect(failed).toEqual([])
+    expect(waiting).toEqual(['10 of 50 requests at the service'])
+  })
+
+  it.each<[string, Partial<Measures>]>([
+    ['error rate 2 % is above 1 %', { target: side(1000, 20, 10) }],
+    ['p95 of the service is 50 ms, allowed are 20 ms', { target: side(1000, 0, 50) }],
+    ['1 rows differ, allowed are 0', { divergent: 1 }],
+  ])('fail when %s', (reason, change) => {
+    expect(judgeCanary(plan, measures(change)).failed).toEqual([reason])
+  })
+
+  it('do not roll back for a single error among few requests, nor for latencies nobody feels', () => {
+    expect(judgeCanary(plan, measures({ target: side(5, 1, 10) })).failed).toEqual([])
+    expect(
+      judgeCanary(plan, measures({ target: side(1000, 0, 15), source: side(1000, 0, 1) })).failed,
+    ).toEqual([])
+  })
+
+  it('wait for lag to pass', () => {
+    expect(judgeCanary(plan, measures({ lagMs: 5000 })).waiting).toHaveLength(1)
+    expect(judgeCanary(plan, measures({ lagMs: null })).waiting).toHaveLength(1)
+  })
+})
+
+describe('the gate of the shadow', () => {
+  it('waits for comparisons, then fails on differences', () => {
+    expect(judgeShadow(plan, measures({ shadow: { compared: 5, differing: 5 } })).failed).toEqual(
+      [],
+    )
+    expect(
+      judgeShadow(plan, measures({ shadow: { compared: 1000, differing: 5 } })).failed,
+    ).toHaveLength(1)
+  })
+})
+
+describe('latencies', () => {
+  it('come out of a cumulative histogram', () => {
+    expect(latencyQuantile(side(100, 0, 7).latency, 0.95)).toBe(7)
+    expect(latencyQuantile(side(0, 0, 7).latency, 0.95)).toBeNull()
+  })
+})
+
+describe('counters since a step began', () => {
+  const stats = (n: number): ExtractionStats => ({
+    extraction: 'things',
+    source: side(n, 0, 10),
+    target: side(n, 0, 10),
+    shadow: { compared: n, differing: 0, dropped: 0, differences: [] },
+    holds: { held: 0, released: 0, refused: 0, recentMs: [] },
+    replayed: 0,
+  })
+
+  it('are the difference', () => {
+    expect(since(stats(100), stats(40)).target.requests).toBe(60)
+  })
+
+  it('are the whole after a gateway was restarted', () => {
+    expect(since(stats(10), stats(40)).target.requests).toBe(10)
+  })
+})

@@ -1,0 +1,19 @@
+import type { ExtractionPlan, Plan } from '../plan.ts'
+
+/** A valid plan, to be changed by tests. */
+export function examplePlan(change: Partial<ExtractionPlan> = {}): Plan {
+  return {
+    control: { databaseUrl: 'postgres://localhost/control', token: 'a-token-of-some-length' },
+    monolith: { url: 'http://127.0.0.1:1', databaseUrl: 'postgres://localhost/source' },
+    gateway: { port: 0, auth: { kind: 'none' }, identityKey: 'a-key-of-some-length' },
+    extractions: [
+      {
+        name: 'things',
+        service: { url: 'http://127.0.0.1:2', databaseUrl: 'postgres://localhost/target' },
+        routes: [{ methods: [], path: '/things/*' }],
+        tables: [{ source: 'public.thing', target: 'public.thing', owner: 'owner' }],
+        ...change,
+      },
+    ],
+  }
+}
