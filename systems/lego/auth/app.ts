@@ -1,0 +1,127 @@
+import express, { type Express, type NextFunction, type Request, type Response } from 'express'
+import { createLocalJWKSet, jwtVerify } from 'jose'
+import type pg from 'pg'
+import { z } from 'zod'
+import { currentKey, publicKeys, rotateKey } from './keys.ts'
+import { mintToken } from './mint.ts'
+import { AUDIENCE, ISSUER, type Settings } from './settings.ts'
+import { addUser, findUser, type User } from './users.ts'
+
+const SignUp = z.strictObject({
+  email: z.email().max(254),
+  password: z.string().min(10).max(200),
+})
+const SignIn = z.strictObject({
+  email: z.string().min(1).max(254),
+  password: z.string().min(1).max(200),
+})
+
+class AuthError extends Error {
+  readonly status: number
+  readonly code: string
+
+  constructor(status: number, code: string, message: string) {
+    super(message)
+    this.status = status
+    this.code = code
+  }
+}
+
+/** The Auth Service's HTTP application. */
+export function createApp(pool: pg.Pool, settings: Settings): Express {
+  const app = express()
+  app.disable('x-powered-by')
+  app.use(express.json({ limit: '16kb' }))
+
+  app.get('/health', async (_req, res) => {
+    await pool.query('SELECT 1')
+    res.json({ status: 'ok' })
+  })
+
+  app.get('/.well-known/jwks.json', async (_req, res) => {
+    res.set('cache-control', 'public, max-age=60')
+    res.json(await publicKeys(pool, settings.TOKEN_LIFETIME_S))
+  })
+
+  app.post('/users', async (req, res) => {
+    const { email, password } = read(SignUp, req.body)
+    const user = await addUser(pool, email, password)
+    if (!user) throw new AuthError(409, 'EMAIL_TAKEN', 'There is a user with this address already')
+    res.status(201).json(user)
+  })
+
+  app.post('/sign-in', async (req, res) => {
+    const { email, password } = read(SignIn, req.body)
+    const user = await findUser(pool, email, password)
+    if (!user) throw new AuthError(401, 'BAD_CREDENTIALS', 'Address or password is wrong')
+    res.set('cache-control', 'no-store')
+    res.json({
+      accessToken: await token(user),
+      tokenType: 'Bearer',
+      expiresIn: settings.TOKEN_LIFETIME_S,
+      user,
+    })
+  })
+
+  app.post('/keys/rotate', async (req, res) => {
+    await requireAdmin(req)
+    const { kid } = await rotateKey(pool, settings.ALGORITHM)
+    res.status(201).json({ kid })
+  })
+
+  app.use((req) => {
+    throw new AuthError(404, 'NOT_FOUND', `There is no ${req.method} ${req.path}`)
+  })
+  app.use(answerError)
+  return app
+
+  async function token(user: User): Promise<string> {
+    const key = await currentKey(pool)
+    if (!key) throw new Error('there is no signing key')
+    const claims = { sub: user.id, email: user.email, roles: user.roles }
+    return mintToken(key, claims, { lifetimeS: settings.TOKEN_LIFETIME_S })
+  }
+
+  async function requireAdmin(req: Request): Promise<void> {
+    const [scheme, bearer] = (req.get('authorization') ?? '').split(' ')
+    if (scheme !== 'Bearer' || !bearer) {
+      throw new AuthError(401, 'UNAUTHENTICATED', 'Send "Authorization: Bearer …"')
+    }
+    const keys = createLocalJWKSet(await publicKeys(pool, settings.TOKEN_LIFETIME_S))
+    const { payload } = await jwtVerify(bearer, keys, {
+      issuer: ISSUER,
+      audience: AUDIENCE,
+    }).catch(() => {
+      throw new AuthError(401, 'UNAUTHENTICATED', 'The access token is not valid')
+    })
+    if (!Array.isArray(payload.roles) || !payload.roles.includes('admin')) {
+      throw new AuthError(403, 'FORBIDDEN', 'Only an admin may do this')
+    }
+  }
+}
+
+function read<T>(schema: z.ZodType<T>, body: unknown): T {
+  const parsed = schema.safeParse(body)
+  if (parsed.success) return parsed.data
+  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+  throw new AuthError(400, 'INVALID', faults.join('; '))
+}
+
+function answerError(error: unknown, _req: Request, res: Response, next: NextFunction): void {
+  if (res.headersSent) {
+    next(error)
+    return
+  }
+  if (error instanceof AuthError) {
+    res.status(error.status).json({ error: { code: error.code, message: error.message } })
+    return
+  }
+  // What express.json() throws carries the status it wants to be answered with.
+  const { status } = error as { status?: number }
+  if (status && status >= 400 && status < 500) {
+    res.status(status).json({ error: { code: 'INVALID', message: 'The body is not valid JSON' } })
+    return
+  }
+  console.error(JSON.stringify({ level: 'error', message: String(error) }))
+  res.status(500).json({ error: { code: 'INTERNAL', message: 'Something went wrong' } })
+}

@@ -1,0 +1,24 @@
+import { z } from 'zod'
+
+export const ISSUER = 'https://auth.lego.local'
+export const AUDIENCE = 'lego-api'
+
+const Settings = z.object({
+  /** Port on 127.0.0.1; 0 takes a free one. */
+  PORT: z.coerce.number().int().min(0).max(65535).default(9900),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
+  /** Signature algorithm of new tokens. */
+  ALGORITHM: z.enum(['ES256', 'RS256']).default('ES256'),
+  /** How long a token is good for, s. */
+  TOKEN_LIFETIME_S: z.coerce.number().int().min(1).max(86_400).default(3_600),
+})
+
+export type Settings = z.infer<typeof Settings>
+
+/** Reads the settings; throws an Error that names each variable that breaks its rule. */
+export function readSettings(env: NodeJS.ProcessEnv): Settings {
+  const parsed = Settings.safeParse(env)
+  if (parsed.success) return parsed.data
+  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+  throw new Error(`auth: settings are not valid: ${faults.join('; ')}`)
+}
