@@ -1,0 +1,107 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type BanyanError, CORRELATION_HEADER, PROBLEM_TYPE } from '@banyan/contracts'
+import type { CanonicalTarget } from './canonical-target.ts'
+import type { Credentials } from './credentials.ts'
+import type { Held } from './hold-queue.ts'
+import type { RequestHead } from './request-head.ts'
+
+/** Bodies up to this size, bytes, are read and dropped after a refusal, to keep the connection. */
+const DROPPED_BYTES = 64 * 1024
+
+/** One client request on its way through the gateway. */
+export class Call {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly head: RequestHead
+  readonly target: CanonicalTarget
+  /** The client's connection, when it asked for a WebSocket. */
+  readonly socket: Duplex | null
+  /** Once asked for. */
+  credentials: Credentials | null = null
+  /** The whole body, once it was read for its owner or for a replay. */
+  body: Buffer | null = null
+  /** The client has left. */
+  gone = false
+  /** On the gateway's clock, ms; 0 when it never was held. */
+  heldSince = 0
+  held: Held | null = null
+  /** Sent again after BN001. */
+  replayed = false
+  /** Sent again after a connection failed. */
+  retried = false
+  /** Ends what the gateway is doing for it upstream. */
+  abort: (() => void) | null = null
+  /** Its connections were joined: there is no response to end any more. */
+  joined = false
+  /** Ends it when it is an event stream or a WebSocket. */
+  endStream: (() => void) | null = null
+  /** Its body was given to an upstream, piece by piece: nobody else can have it. */
+  bodyTaken = false
+  /** The client waits for "100 Continue". */
+  expectsContinue = false
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    head: RequestHead,
+    target: CanonicalTarget,
+    socket: Duplex | null,
+  ) {
+    this.request = request
+    this.response = response
+    this.head = head
+    this.target = target
+    this.socket = socket
+  }
+
+  get method(): string {
+    return this.request.method!
+  }
+
+  /** Whether a body is there that nobody has read. */
+  get hasUnreadBody(): boolean {
+    return this.head.bodyLength !== 0 && this.body === null
+  }
+
+  /** Called when the body is wanted: a held request's client keeps its body until then. */
+  continueIfExpected(): void {
+    if (!this.expectsContinue) return
+    this.expectsContinue = false
+    this.response.writeContinue()
+  }
+
+  refuse(error: BanyanError, status = error.status): void {
+    if (this.gone) return
+    if (this.response.headersSent) {
+      // The answer has begun: cutting it off is the only way to say that it is not whole.
+      this.response.destroy()
+      return
+    }
+    const { correlationId } = this.head
+    refuse(this.request, this.response, error, status, correlationId, this.bodyTaken)
+  }
+}
+
+/**
+ * Answers a problem of the catalogue.
+ *
+ * @param bodyTaken the rest of the body cannot be read and dropped, so the connection must end.
+ */
+export function refuse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: BanyanError,
+  status: number,
+  correlationId?: string,
+  bodyTaken = false,
+): void {
+  const body = Buffer.from(JSON.stringify({ ...error.toProblem(), status }))
+  const headers = ['content-type', PROBLEM_TYPE, 'content-length', String(body.length)]
+  if (correlationId !== undefined) headers.push(CORRELATION_HEADER, correlationId)
+  if (status === 503) headers.push('retry-after', '1')
+  const small = Number(request.headers['content-length'] ?? 0) <= DROPPED_BYTES
+  if (!request.complete && (bodyTaken || !small)) headers.push('connection', 'close')
+  response.writeHead(status, headers)
+  response.end(request.method === 'HEAD' ? undefined : body)
+}

@@ -1,0 +1,225 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { BanyanError } from '@banyan/contracts'
+import type { Logger } from 'pino'
+import { Call, refuse } from './call.ts'
+import { canonicalTarget } from './canonical-target.ts'
+import type { HoldQueue } from './hold-queue.ts'
+import type { Settings } from './options.ts'
+import { readHead } from './request-head.ts'
+import type { Side } from './route-table.ts'
+import { type Decision, decide, type Placement, type RoutingOptions, tooLarge } from './routing.ts'
+import type { Shadow } from './shadow.ts'
+import { dispatchCall, Trip } from './trip.ts'
+
+export interface ForwarderParts extends RoutingOptions {
+  readonly settings: Settings
+  readonly queue: HoldQueue
+  readonly shadow: Shadow
+  readonly log: Logger
+}
+
+/** Takes requests in, asks `decide` what to do with them, and does it. */
+export class Forwarder {
+  readonly parts: ForwarderParts
+  /** Calls that are not over; what a graceful close waits for. */
+  readonly calls = new Set<Call>()
+
+  constructor(parts: ForwarderParts) {
+    this.parts = parts
+  }
+
+  /**
+   * A request arrives.
+   *
+   * @param socket the client's connection when it asks for an upgrade; else null.
+   * @param expectsContinue the client waits for "100 Continue" before it sends the body.
+   */
+  take(
+    request: IncomingMessage,
+    response: ServerResponse,
+    socket: Duplex | null,
+    expectsContinue: boolean,
+  ): void {
+    let call: Call
+    try {
+      const head = readHead(
+        request.rawHeaders,
+        request.socket.remoteAddress,
+        'http',
+        this.parts.authenticator.trustedHeader,
+      )
+      call = new Call(request, response, head, canonicalTarget(request.url!, head.host), socket)
+    } catch (error) {
+      const problem = asProblem(error)
+      refuse(request, response, problem, problem.status)
+      return
+    }
+    call.expectsContinue = expectsContinue
+    this.calls.add(call)
+    response.on('close', () => this.#closed(call))
+    this.route(call)
+  }
+
+  /** Goes on with a call by the newest table. */
+  route(call: Call): void {
+    if (call.gone) return
+    let decision: Decision
+    try {
+      decision = decide(call, this.parts)
+    } catch (error) {
+      call.refuse(asProblem(error))
+      return
+    }
+    this.#act(call, decision)
+  }
+
+  #act(call: Call, decision: Decision): void {
+    if (decision.do === 'pass') this.#pass(call)
+    else if (decision.do === 'send') this.send(call, decision.placement)
+    else if (decision.do === 'authenticate') this.#authenticate(call)
+    else if (decision.do === 'read body') this.#readBody(call)
+    else if (decision.do === 'hold') this.#hold(call, decision.placement)
+    else if (decision.do === 'wait') this.#hold(call, null)
+    else call.refuse(decision.error)
+  }
+
+  /** To the side it was placed at. */
+  send(call: Call, placement: Placement): void {
+    dispatchCall(call, new Trip(this, call, placement), this.parts)
+  }
+
+  /** Once more after `from` said that it does not own the row: the newest table decides, else the other side. */
+  replay(call: Call, from: Side): void {
+    const decision = this.#tryDecide(call)
+    if (decision?.do !== 'send' || decision.placement.side !== from) this.route(call)
+    else this.send(call, { ...decision.placement, side: from === 'target' ? 'source' : 'target' })
+  }
+
+  #pass(call: Call): void {
+    dispatchCall(call, new Trip(this, call, null), this.parts)
+  }
+
+  #authenticate(call: Call): void {
+    const { authenticator, log } = this.parts
+    const cannot = (error: unknown) => {
+      const problem = asProblem(error)
+      log.warn({ code: problem.code, reason: problem.message }, 'credentials could not be checked')
+      call.refuse(problem, problem.status === 502 ? 503 : problem.status)
+    }
+    try {
+      const credentials = authenticator.verify(call.head)
+      if (!(credentials instanceof Promise)) {
+        call.credentials = credentials
+        this.route(call)
+        return
+      }
+      credentials.then((known) => {
+        call.credentials = known
+        this.route(call)
+      }, cannot)
+    } catch (error) {
+      cannot(error)
+    }
+  }
+
+  #readBody(call: Call): void {
+    const { request } = call
+    const chunks: Buffer[] = []
+    let size = 0
+    call.continueIfExpected()
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size > this.parts.settings.replayBytes) {
+        request.removeAllListeners('data')
+        request.pause()
+        call.refuse(tooLarge(this.parts))
+      } else chunks.push(chunk)
+    })
+    request.on('end', () => {
+      call.body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
+      this.route(call)
+    })
+  }
+
+  #hold(call: Call, placement: Placement | null): void {
+    const { queue, settings } = this.parts
+    const counters = placement && this.parts.tables.state(placement.route.extraction.name).counters
+    if (call.heldSince === 0) {
+      call.heldSince = settings.now()
+      if (counters) counters.held++
+    }
+    const heldMs = () => settings.now() - call.heldSince
+    let budgetMs = settings.timeouts.firstTableMs
+    const look = () => {
+      const decision = this.#tryDecide(call)
+      if (decision?.do === 'hold') budgetMs = decision.budgetMs
+      return decision?.do
+    }
+    look()
+    const held = {
+      bytes: call.body?.length ?? Math.min(call.head.bodyLength ?? UNREAD_BYTES, UNREAD_BYTES),
+      since: call.heldSince,
+      budgetMs: () => budgetMs,
+      isHeld: () => look() === (placement ? 'hold' : 'wait'),
+      release: () => {
+        call.held = null
+        if (counters) {
+          counters.released++
+          counters.heldFor(heldMs())
+        }
+        this.route(call)
+      },
+      expire: () => {
+        call.held = null
+        if (!counters) {
+          call.refuse(
+            this.parts.leaseProblem() ??
+              new BanyanError('LEASE_LOST', { agoMs: Math.round(heldMs()) }),
+          )
+          return
+        }
+        counters.refused++
+        counters.heldFor(heldMs())
+        const values = { heldMs: Math.round(heldMs()), budgetMs }
+        call.refuse(new BanyanError('HELD_TOO_LONG', values))
+      },
+    }
+    if (queue.add(held)) {
+      call.held = held
+      return
+    }
+    if (counters) counters.refused++
+    const values = { held: queue.size, limit: settings.hold.requests }
+    call.refuse(new BanyanError('HOLD_QUEUE_FULL', values))
+  }
+
+  #tryDecide(call: Call): Decision | null {
+    try {
+      return decide(call, this.parts)
+    } catch {
+      return null
+    }
+  }
+
+  #closed(call: Call): void {
+    this.calls.delete(call)
+    if (call.response.writableFinished || call.joined) return
+    call.gone = true
+    if (call.held && this.parts.queue.remove(call.held)) {
+      const decision = this.#tryDecide(call)
+      if (decision?.do === 'hold') {
+        this.parts.tables.state(decision.placement.route.extraction.name).counters.abandoned++
+      }
+    }
+    call.abort?.()
+  }
+}
+
+/** What Node may have read of a body that the gateway has not asked for. */
+const UNREAD_BYTES = 64 * 1024
+
+function asProblem(error: unknown): BanyanError {
+  if (error instanceof BanyanError) return error
+  return new BanyanError('BAD_REQUEST', { reason: (error as Error).message }, { cause: error })
+}

@@ -1,0 +1,196 @@
+import { createServer, type Server, ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { RouteTable } from '@banyan/contracts'
+import { pino } from 'pino'
+import { createAdminServer } from './admin.ts'
+import { createAuthenticator } from './authentication.ts'
+import { Forwarder } from './forwarder.ts'
+import { HoldQueue } from './hold-queue.ts'
+import { Lease } from './lease.ts'
+import { type GatewayOptions, settingsOf } from './options.ts'
+import { parseRouteTable } from './route-table.ts'
+import { Shadow } from './shadow.ts'
+import { Tables } from './tables.ts'
+import { Upstreams } from './upstreams.ts'
+
+export interface Gateway {
+  /** Opens both listeners and, with a control plane, begins to register. Resolves once they listen. */
+  listen(): Promise<void>
+  /** Takes nothing new, finishes what is in flight (at most `timeouts.closeMs`), gives the lease back. */
+  close(): Promise<void>
+  /** Where clients connect, once it listens. */
+  readonly publicPort: number
+  /** Where the control plane connects, once it listens. */
+  readonly adminPort: number
+}
+
+/** @throws Error that names the option that is not valid. */
+export function createGateway(options: GatewayOptions): Gateway {
+  const settings = settingsOf(options)
+  const { now, control, timeouts } = settings
+  const log = pino({ name: 'gateway', level: settings.logLevel ?? 'info' }).child({
+    gateway: settings.id,
+  })
+  const upstreams = new Upstreams({
+    connections: settings.upstreamConnections,
+    connectMs: timeouts.connectMs,
+  })
+  const queue = new HoldQueue(settings.hold, now)
+  const tables = new Tables(upstreams, ({ table }) => {
+    log.info({ token: table.token, version: table.version }, 'route table taken')
+    queue.review()
+  })
+  const authenticator = createAuthenticator(settings.auth, {
+    now,
+    ...(settings.lookUpSession ? { lookUpSession: settings.lookUpSession } : {}),
+  })
+  const lease = control
+    ? new Lease({
+        ...control,
+        marginMs: settings.leaseMarginMs,
+        now,
+        log,
+        registration: () => ({
+          id: settings.id,
+          adminUrl: settings.adminUrl ?? urlOf(admin, settings.admin.host),
+          publicUrl: settings.publicUrl ?? urlOf(server, settings.listen.host),
+        }),
+        newest: () => tables.current?.table ?? null,
+        onTable: takeControlTable,
+      })
+    : null
+  const forwarder = new Forwarder({
+    settings,
+    tables,
+    authenticator,
+    leaseProblem: () => lease?.problem() ?? null,
+    replayBytes: settings.replayBytes,
+    queue,
+    shadow: new Shadow(),
+    log,
+  })
+  const server = createPublicServer(forwarder)
+  const admin = createAdminServer({
+    token: settings.admin.token,
+    takeTable(table, drainMs) {
+      tables.adopt(table)
+      return tables.acknowledge(settings.id, drainMs, () => queue.size)
+    },
+    stats: () => ({
+      gateway: settings.id,
+      extractions: [...tables.states].map(([name, { counters }]) =>
+        counters.read(name, forwarder.parts.shadow.read(name)),
+      ),
+    }),
+    health: () => ({
+      ok: !closing && (lease?.problem() ?? null) === null,
+      gateway: settings.id,
+      table: tables.current && {
+        token: tables.current.table.token,
+        version: tables.current.table.version,
+      },
+      lease: lease ? (lease.problem()?.message ?? 'held') : 'none needed',
+      calls: forwarder.calls.size,
+      held: queue.size,
+    }),
+  })
+  let closing = false
+
+  if (settings.table) tables.adopt(parseRouteTable(settings.table))
+  if (!control) tables.begin(settings.monolith)
+
+  function takeControlTable(table: RouteTable | null): void {
+    if (table === null) {
+      tables.begin(settings.monolith)
+      queue.review()
+      return
+    }
+    const given = parseRouteTable(table)
+    const newest = tables.current?.table
+    // Its answer was under way while it gave us a newer one: that one stands.
+    if (newest && given.token === newest.token && given.version < newest.version) return
+    tables.adopt(given)
+  }
+
+  async function close(): Promise<void> {
+    closing = true
+    const closed = [server, admin].map((one) => new Promise((resolve) => one.close(resolve)))
+    // They would not end by themselves; their clients connect again, elsewhere.
+    for (const call of forwarder.calls) call.endStream?.()
+    const deadline = setTimeout(() => {
+      for (const call of forwarder.calls) call.request.socket?.destroy()
+      server.closeAllConnections()
+      admin.closeAllConnections()
+    }, timeouts.closeMs)
+    server.closeIdleConnections()
+    admin.closeIdleConnections()
+    await Promise.all(closed)
+    clearTimeout(deadline)
+    await lease?.close()
+    await Promise.all([upstreams.destroy(), authenticator.close()])
+  }
+
+  return {
+    async listen() {
+      await listenOn(server, settings.listen)
+      await listenOn(admin, settings.admin)
+      lease?.start()
+      log.info({ public: portOf(server), admin: portOf(admin) }, 'listening')
+    },
+    close,
+    get publicPort() {
+      return portOf(server)
+    },
+    get adminPort() {
+      return portOf(admin)
+    },
+  }
+}
+
+function createPublicServer(forwarder: Forwarder): Server {
+  const server = createServer(
+    {
+      // A slow head holds a connection, not memory: but not for ever (slowloris).
+      headersTimeout: 10_000,
+      // Bodies may stream for as long as they move; idle ones are the upstream's to time out.
+      requestTimeout: 0,
+      keepAliveTimeout: 65_000,
+      noDelay: true,
+    },
+    (request, response) => forwarder.take(request, response, null, false),
+  )
+  server.on('checkContinue', (request, response) => forwarder.take(request, response, null, true))
+  server.on('upgrade', (request, socket: Socket, head) => {
+    // What is answered instead of an upgrade goes the way of any other answer.
+    const response = new ServerResponse(request)
+    response.shouldKeepAlive = false
+    response.assignSocket(socket)
+    response.on('finish', () => socket.destroySoon())
+    socket.on('error', () => socket.destroy())
+    if (head.length > 0) socket.unshift(head)
+    const webSocket = request.headers.upgrade?.toLowerCase() === 'websocket'
+    forwarder.take(request, response, webSocket ? socket : null, false)
+  })
+  return server
+}
+
+async function listenOn(server: Server, at: { host?: string; port: number }): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(at.port, at.host ?? '127.0.0.1', () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+function portOf(server: Server): number {
+  const address = server.address() as AddressInfo | null
+  if (!address) throw new Error('the gateway does not listen yet')
+  return address.port
+}
+
+function urlOf(server: Server, host: string | undefined): string {
+  const reachable = host === undefined || host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${portOf(server)}`
+}

@@ -1,0 +1,129 @@
+import type { AuthSetting } from '@banyan/contracts'
+import { decodeProtectedHeader, type JWTPayload, jwtVerify } from 'jose'
+import { Caller } from './caller.ts'
+import { type Credentials, INVALID } from './credentials.ts'
+import { type BoundKey, KeySet, type KeySetOptions } from './key-set.ts'
+import { Lru } from './lru.ts'
+
+export type { KeySetOptions } from './key-set.ts'
+
+/** Verified tokens kept: at 1 KiB each about 10 MiB. */
+const CACHED = 10_000
+/** How long a token without `exp` is taken as verified, ms. */
+const NO_EXPIRY_MS = 60_000
+
+interface Verified {
+  readonly credentials: Credentials
+  readonly untilMs: number
+}
+
+interface Rules {
+  readonly claim: string
+  readonly issuer?: string
+  readonly audience?: string
+  /** Claims that must be there. */
+  readonly required: readonly string[]
+  /** The key for a token's header, by `kid` alone: `jku`, `x5u`, `jwk` and `alg` are the sender's word. */
+  key(kid: string | undefined): BoundKey | null | Promise<BoundKey | null>
+}
+
+/** Verifies tokens; the second time from memory, until they expire or the keys change. */
+export class TokenVerifier {
+  readonly #rules: Rules
+  readonly #verified = new Lru<Verified>(CACHED)
+
+  constructor(rules: Rules) {
+    this.#rules = rules
+  }
+
+  verify(token: string): Credentials | Promise<Credentials> {
+    const known = this.#verified.get(token)
+    if (known) {
+      if (known.untilMs > Date.now()) return known.credentials
+      this.#verified.delete(token)
+      return INVALID
+    }
+    return this.#verify(token)
+  }
+
+  forget(): void {
+    this.#verified.clear()
+  }
+
+  async #verify(token: string): Promise<Credentials> {
+    const { claim, issuer, audience, required } = this.#rules
+    const kid = kidOf(token)
+    if (kid === null) return INVALID
+    const bound = await this.#rules.key(kid)
+    if (!bound) return INVALID
+    let payload: JWTPayload
+    try {
+      const verified = await jwtVerify(token, bound.key, {
+        algorithms: [bound.alg],
+        requiredClaims: [...required],
+        ...(issuer === undefined ? {} : { issuer }),
+        ...(audience === undefined ? {} : { audience }),
+      })
+      payload = verified.payload
+    } catch {
+      return INVALID
+    }
+    const subject = payload[claim]
+    if (typeof subject !== 'string' && typeof subject !== 'number') return INVALID
+    if (subject === '') return INVALID
+    const credentials: Credentials = {
+      state: 'valid',
+      caller: new Caller({
+        userId: String(subject),
+        email: typeof payload.email === 'string' ? payload.email : null,
+        roles: rolesOf(payload),
+      }),
+    }
+    const untilMs = payload.exp === undefined ? Date.now() + NO_EXPIRY_MS : payload.exp * 1000
+    // The keys may have changed while this one was at work: then the next request verifies it anew.
+    if ((await this.#rules.key(kid)) === bound) this.#verified.set(token, { credentials, untilMs })
+    return credentials
+  }
+}
+
+export function jwksVerifier(
+  setting: AuthSetting & { kind: 'jwks' },
+  options: KeySetOptions,
+): TokenVerifier {
+  const keys = new KeySet(setting.url, options, () => verifier.forget())
+  const verifier = new TokenVerifier({
+    claim: setting.claim ?? 'sub',
+    issuer: setting.issuer,
+    audience: setting.audience,
+    required: ['iss', 'aud', 'exp'],
+    key: (kid) => keys.get(kid),
+  })
+  return verifier
+}
+
+export function secretVerifier(setting: AuthSetting & { kind: 'secret' }): TokenVerifier {
+  const bound = { key: new TextEncoder().encode(setting.secret), alg: 'HS256' }
+  return new TokenVerifier({
+    claim: setting.claim ?? 'sub',
+    ...(setting.issuer === undefined ? {} : { issuer: setting.issuer }),
+    ...(setting.audience === undefined ? {} : { audience: setting.audience }),
+    required: [],
+    key: () => bound,
+  })
+}
+
+/** The token's `kid`, undefined without one, null when the token cannot be read. */
+function kidOf(token: string): string | undefined | null {
+  try {
+    const { kid } = decodeProtectedHeader(token)
+    return kid === undefined || typeof kid === 'string' ? kid : null
+  } catch {
+    return null
+  }
+}
+
+function rolesOf(payload: JWTPayload): readonly string[] {
+  const roles = payload.roles ?? payload.role
+  if (typeof roles === 'string') return [roles]
+  return Array.isArray(roles) ? roles.filter((role) => typeof role === 'string') : []
+}

@@ -1,0 +1,131 @@
+import { BanyanError } from '@banyan/contracts'
+import { type CryptoKey, importJWK, type JWK } from 'jose'
+import { request } from 'undici'
+
+export interface KeySetOptions {
+  /** ms on a monotonic clock. */
+  readonly now: () => number
+  /** After fetching for an unknown kid, how long unknown kids are not fetched for again, ms. */
+  readonly coolDownMs?: number
+  /** How old keys may become before they are fetched anew, ms. */
+  readonly maxAgeMs?: number
+}
+
+/** A key and the one algorithm it may be used with: what a token's header claims does not matter. */
+export interface BoundKey {
+  readonly key: CryptoKey | Uint8Array
+  readonly alg: string
+}
+
+const COOL_DOWN_MS = 10_000
+const MAX_AGE_MS = 600_000
+
+/** The keys behind a JWKS URL. Keys once fetched are used on while the URL cannot be reached. */
+export class KeySet {
+  readonly #url: string
+  readonly #options: KeySetOptions
+  readonly #onChange: () => void
+  #keys: ReadonlyMap<string | undefined, BoundKey> | null = null
+  #text = ''
+  #fetchedAt = Number.NEGATIVE_INFINITY
+  #askedAt = Number.NEGATIVE_INFINITY
+  #fetching: Promise<void> | null = null
+
+  constructor(url: string, options: KeySetOptions, onChange: () => void) {
+    this.#url = url
+    this.#options = options
+    this.#onChange = onChange
+  }
+
+  /**
+   * The key with exactly this `kid`, or null when there is none.
+   * @throws BanyanError UPSTREAM_UNREACHABLE when no key set was ever fetched, or a fetch for an unknown
+   *   kid failed: whether the key exists is then not known.
+   */
+  async get(kid: string | undefined): Promise<BoundKey | null> {
+    const now = this.#options.now()
+    if (this.#keys === null) {
+      await this.#fetch()
+    } else if (now - this.#fetchedAt > (this.#options.maxAgeMs ?? MAX_AGE_MS)) {
+      if (now - this.#askedAt > this.#coolDownMs) this.#fetch().catch(() => {})
+    }
+    const known = this.#keys!.get(kid)
+    if (known) return known
+    if (this.#fetching) await this.#fetching
+    else if (this.#options.now() - this.#askedAt > this.#coolDownMs) await this.#fetch()
+    return this.#keys!.get(kid) ?? null
+  }
+
+  get #coolDownMs(): number {
+    return this.#options.coolDownMs ?? COOL_DOWN_MS
+  }
+
+  #fetch(): Promise<void> {
+    this.#fetching ??= this.#load().finally(() => {
+      this.#fetching = null
+    })
+    return this.#fetching
+  }
+
+  async #load(): Promise<void> {
+    this.#askedAt = this.#options.now()
+    try {
+      const { statusCode, body } = await request(this.#url, {
+        headersTimeout: 3_000,
+        bodyTimeout: 3_000,
+      })
+      const text = await body.text()
+      if (statusCode !== 200) throw new Error(`it answered ${statusCode}`)
+      if (text !== this.#text) {
+        this.#keys = await bind(JSON.parse(text) as { keys?: unknown })
+        this.#text = text
+        this.#onChange()
+      }
+      this.#fetchedAt = this.#options.now()
+    } catch (error) {
+      const reason = (error as Error).message
+      throw new BanyanError(
+        'UPSTREAM_UNREACHABLE',
+        { upstream: 'key set', reason },
+        { cause: error },
+      )
+    }
+  }
+}
+
+/** Asymmetric signing keys only; the rest of the set (encryption keys, secrets) is not ours to use. */
+async function bind(set: { keys?: unknown }): Promise<Map<string | undefined, BoundKey>> {
+  if (!Array.isArray(set.keys)) throw new Error('it is not a JSON Web Key Set')
+  const keys = new Map<string | undefined, BoundKey>()
+  for (const jwk of set.keys as JWK[]) {
+    const alg = algorithmOf(jwk)
+    if (!alg || (jwk.use !== undefined && jwk.use !== 'sig')) continue
+    try {
+      const { kty, n, e, crv, x, y } = jwk
+      // Public members only, so that a set that leaks a private key cannot be told apart by what it does.
+      const members = Object.entries({ kty, n, e, crv, x, y }).filter(([, v]) => v !== undefined)
+      keys.set(jwk.kid, { key: await importJWK(Object.fromEntries(members) as JWK, alg), alg })
+    } catch {
+      // One malformed key must not take the others down.
+    }
+  }
+  return keys
+}
+
+const CURVES: Readonly<Record<string, string>> = {
+  'P-256': 'ES256',
+  'P-384': 'ES384',
+  'P-521': 'ES512',
+  Ed25519: 'EdDSA',
+}
+const RSA = new Set(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'])
+
+function algorithmOf(jwk: JWK): string | null {
+  if (jwk.kty === 'RSA') {
+    const alg = jwk.alg ?? 'RS256'
+    return RSA.has(alg) ? alg : null
+  }
+  if (jwk.kty !== 'EC' && jwk.kty !== 'OKP') return null
+  const own = CURVES[jwk.crv ?? ''] ?? null
+  return jwk.alg === undefined || jwk.alg === own || jwk.alg === jwk.crv ? own : null
+}

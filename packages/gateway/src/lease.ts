@@ -1,0 +1,142 @@
+import {
+  BanyanError,
+  type GatewayLease,
+  type GatewayRegistration,
+  type RouteTable,
+} from '@banyan/contracts'
+import type { Logger } from 'pino'
+import { request } from 'undici'
+
+export interface LeaseOptions {
+  readonly urls: readonly string[]
+  readonly token: string
+  /** Moved routes stop this long before the lease ends, ms. */
+  readonly marginMs: number
+  /** ms on a monotonic clock. */
+  readonly now: () => number
+  readonly registration: () => GatewayRegistration
+  /** The newest table's token and version, for the control plane to show. */
+  readonly newest: () => { token: number; version: number } | null
+  /** Takes the control plane's table over; null when there is none. @throws when it is older than ours. */
+  readonly onTable: (table: RouteTable | null) => void
+  readonly log: Logger
+}
+
+/** Between two attempts after a failure, ms; the next URL is asked. */
+const RETRY_MS = 250
+/** A control plane that takes longer to answer, ms, is passed over. */
+const ANSWER_MS = 2_000
+
+/** The gateway's permission to serve moved routes, asked for anew every third of its length. */
+export class Lease {
+  readonly #options: LeaseOptions
+  #url = 0
+  #registered = false
+  #renewedAt = Number.NEGATIVE_INFINITY
+  #endsAt = Number.NEGATIVE_INFINITY
+  #timer: NodeJS.Timeout | null = null
+  #asking: Promise<void> = Promise.resolve()
+  #closed = false
+  #lost = false
+
+  constructor(options: LeaseOptions) {
+    this.#options = options
+  }
+
+  /** Begins to register; renews until `close`. */
+  start(): void {
+    this.#asking = this.#renew()
+  }
+
+  /** Why moved routes may not be served now; null while they may. */
+  problem(): BanyanError | null {
+    const now = this.#options.now()
+    if (now < this.#endsAt - this.#options.marginMs) return null
+    if (!this.#lost && this.#endsAt > 0) {
+      this.#lost = true
+      this.#options.log.error('the lease is lost: moved routes are refused')
+    }
+    const ago = now - this.#renewedAt
+    return new BanyanError('LEASE_LOST', { agoMs: Number.isFinite(ago) ? Math.round(ago) : 'no' })
+  }
+
+  /** Stops renewing and gives the lease back, so that handovers need not wait for its end. */
+  async close(): Promise<void> {
+    this.#closed = true
+    if (this.#timer) clearTimeout(this.#timer)
+    await this.#asking
+    if (!this.#registered) return
+    this.#endsAt = Number.NEGATIVE_INFINITY
+    await this.#send('DELETE', this.#ownPath()).catch(() => {})
+  }
+
+  async #renew(): Promise<void> {
+    const { log, now, newest, registration } = this.#options
+    const sentAt = now()
+    let next = RETRY_MS
+    try {
+      const answer = this.#registered
+        ? await this.#send('POST', `${this.#ownPath()}/renew`, newest() ?? { token: 0, version: 0 })
+        : await this.#send('POST', '/v1/gateways', registration())
+      if (answer === null) {
+        // It has forgotten us: register again, at once.
+        this.#registered = false
+        next = 0
+      } else {
+        // The table first: a lease must never cover routes that are older than it.
+        this.#options.onTable(answer.table)
+        if (!this.#registered || this.#lost) log.info({ leaseMs: answer.leaseMs }, 'lease taken')
+        this.#registered = true
+        this.#lost = false
+        this.#renewedAt = sentAt
+        this.#endsAt = sentAt + answer.leaseMs
+        next = answer.leaseMs / 3
+      }
+    } catch (error) {
+      log.warn({ control: this.#base, reason: (error as Error).message }, 'renewing failed')
+      this.#url = (this.#url + 1) % this.#options.urls.length
+    }
+    if (this.#closed) return
+    this.#timer = setTimeout(() => {
+      this.#asking = this.#renew()
+    }, next)
+  }
+
+  get #base(): string {
+    return this.#options.urls[this.#url]!.replace(/\/$/, '')
+  }
+
+  #ownPath(): string {
+    return `/v1/gateways/${encodeURIComponent(this.#options.registration().id)}`
+  }
+
+  /** @returns null when the gateway is not known there. */
+  async #send(
+    method: 'POST' | 'DELETE',
+    path: string,
+    json?: unknown,
+  ): Promise<GatewayLease | null> {
+    const { statusCode, body } = await request(this.#base + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${this.#options.token}`,
+        ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+      headersTimeout: ANSWER_MS,
+      bodyTimeout: ANSWER_MS,
+    })
+    const text = await body.text()
+    if (statusCode === 404 && path.endsWith('/renew')) return null
+    if (statusCode >= 300) throw new Error(`${path} answered ${statusCode}: ${text.slice(0, 200)}`)
+    return method === 'DELETE' ? null : leaseOf(JSON.parse(text))
+  }
+}
+
+function leaseOf(given: unknown): GatewayLease {
+  const { leaseMs, table } = (given ?? {}) as Partial<GatewayLease>
+  if (typeof leaseMs !== 'number' || !(leaseMs > 0) || table === undefined) {
+    throw new Error('the control plane answered no lease')
+  }
+  return { leaseMs, table }
+}

@@ -1,0 +1,151 @@
+import type { AuthSetting, RouteTable } from '@banyan/contracts'
+import { z } from 'zod'
+import type { SessionLookUp } from './session.ts'
+
+export interface GatewayOptions {
+  /** Names this gateway at the control plane; unique among its gateways. */
+  readonly id: string
+  /** Where clients connect. Port 0 takes a free one. */
+  readonly listen: { readonly host?: string; readonly port: number }
+  /** Where the control plane connects; asks for `token` as a bearer token. */
+  readonly admin: { readonly host?: string; readonly port: number; readonly token: string }
+  /** Base URL that everything goes to while there is no table. */
+  readonly monolith: string
+  /** Key of the signed identity header; the same at the services. At least 16 characters. */
+  readonly identityKey: string
+  /** How callers are recognised. */
+  readonly auth: AuthSetting
+  /**
+   * The control plane: registers and renews its lease at the first URL that answers. Without it no lease
+   * applies and tables come from `table` and the admin listener alone.
+   */
+  readonly control?: { readonly urls: readonly string[]; readonly token: string }
+  /** Base URLs others reach it by, when they differ from the addresses it listens on. */
+  readonly publicUrl?: string
+  readonly adminUrl?: string
+  /** A table to begin with. */
+  readonly table?: RouteTable
+  readonly timeouts?: Partial<Timeouts>
+  /** Bounds of the queue of held requests. Default 1,000 requests and 64 MiB. */
+  readonly hold?: { readonly requests?: number; readonly bytes?: number }
+  /** Bodies of writes up to this size, bytes, are kept for one replay; 1 MiB by default. */
+  readonly replayBytes?: number
+  /** Moved routes stop this long before the lease ends, ms; 1,000 by default. */
+  readonly leaseMarginMs?: number
+  /** Connections to one upstream at most; 512 by default. */
+  readonly upstreamConnections?: number
+  readonly shadow?: Partial<ShadowLimits>
+  /** pino level; `info` by default. Errors and changes of state are logged, requests are not. */
+  readonly logLevel?: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent'
+  /** ms on a monotonic clock; for tests. */
+  readonly now?: () => number
+  /** Stands in for the query of a `session` setting; for tests. */
+  readonly lookUpSession?: SessionLookUp
+}
+
+/** All in ms. */
+export interface Timeouts {
+  /** Until a connection to an upstream stands; 5,000. */
+  readonly connectMs: number
+  /** From the request being sent to the answer's head; 5,000. */
+  readonly answerMs: number
+  /** The same for requests whose body streams; 30,000. */
+  readonly uploadMs: number
+  /** Between two pieces of an answer's body; 300,000. */
+  readonly idleMs: number
+  /** How long requests wait for the first word of the control plane after a start; 2,000. */
+  readonly firstTableMs: number
+  /** How long `close` waits for requests in flight; 30,000. */
+  readonly closeMs: number
+}
+
+export interface ShadowLimits {
+  /** Shadow reads at a time; 16. */
+  readonly concurrency: number
+  /** Shadow reads that wait; 256. */
+  readonly queued: number
+  /** Answers larger than this, bytes, are not compared; 1 MiB. */
+  readonly answerBytes: number
+  /** Answers kept by the queue in all, bytes; 32 MiB. */
+  readonly queuedBytes: number
+  /** Waits before a difference is asked again, ms; 100, 300, 600. */
+  readonly againMs: readonly number[]
+}
+
+/** Options with every default filled in. */
+export interface Settings extends GatewayOptions {
+  readonly timeouts: Timeouts
+  readonly hold: { readonly requests: number; readonly bytes: number }
+  readonly replayBytes: number
+  readonly leaseMarginMs: number
+  readonly upstreamConnections: number
+  readonly shadow: ShadowLimits
+  readonly now: () => number
+}
+
+/** @throws Error that names the option, what was given and what is allowed. */
+export function settingsOf(options: GatewayOptions): Settings {
+  const checked = schema.safeParse(options)
+  if (!checked.success) {
+    const issue = checked.error.issues[0]!
+    throw new Error(`gateway option ${issue.path.join('.') || '(all)'}: ${issue.message}`)
+  }
+  return {
+    ...options,
+    timeouts: {
+      connectMs: 5_000,
+      answerMs: 5_000,
+      uploadMs: 30_000,
+      idleMs: 300_000,
+      firstTableMs: 2_000,
+      closeMs: 30_000,
+      ...options.timeouts,
+    },
+    hold: { requests: 1_000, bytes: 64 * 1024 * 1024, ...options.hold },
+    replayBytes: options.replayBytes ?? 1024 * 1024,
+    leaseMarginMs: options.leaseMarginMs ?? 1_000,
+    upstreamConnections: options.upstreamConnections ?? 512,
+    shadow: {
+      concurrency: 16,
+      queued: 256,
+      answerBytes: 1024 * 1024,
+      queuedBytes: 32 * 1024 * 1024,
+      againMs: [100, 300, 600],
+      ...options.shadow,
+    },
+    now: options.now ?? (() => performance.now()),
+  }
+}
+
+const port = z.number().int().min(0).max(65_535)
+const secret = z.string().min(16, 'must have at least 16 characters')
+const http = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+const text = z.string().min(1, 'must not be empty')
+
+const auth = z.discriminatedUnion('kind', [
+  z.looseObject({ kind: z.literal('jwks'), url: http, issuer: text, audience: text }),
+  z.looseObject({ kind: z.literal('secret'), secret: text }),
+  z.looseObject({ kind: z.literal('header'), name: text }),
+  z
+    .looseObject({
+      kind: z.literal('session'),
+      cookie: text.optional(),
+      header: text.optional(),
+      databaseUrl: text,
+      query: text,
+    })
+    .refine((s) => s.cookie !== undefined || s.header !== undefined, {
+      error: 'a session needs "cookie" or "header"',
+    }),
+  z.looseObject({ kind: z.literal('none') }),
+])
+
+const schema = z.looseObject({
+  id: text,
+  listen: z.looseObject({ port }),
+  admin: z.looseObject({ port, token: text }),
+  monolith: http,
+  identityKey: secret,
+  auth,
+  control: z.looseObject({ urls: z.array(http).min(1), token: text }).optional(),
+})

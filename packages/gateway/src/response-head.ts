@@ -1,0 +1,76 @@
+import { CORRELATION_HEADER, NOT_OWNER_HEADER } from '@banyan/contracts'
+
+/** An upstream's answer head, as it goes on to the client. */
+export interface ResponseHead {
+  /** Flat names and values, as the upstream spelled them. */
+  readonly headers: string[]
+  /** In lower case, without parameters. */
+  readonly contentType: string
+  readonly contentEncoding: string
+  /** Bytes, or -1 when the upstream did not say. */
+  readonly contentLength: number
+  /** The side met BN001: it does not own the row. */
+  readonly notOwner: boolean
+}
+
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'transfer-encoding',
+  'upgrade',
+  'te',
+])
+
+/** Reads an answer's raw headers in one pass: hop-by-hop ones and those Connection names stay behind. */
+export function readResponseHead(raw: readonly Buffer[], correlationId: string): ResponseHead {
+  let headers: string[] = []
+  let contentType = ''
+  let contentEncoding = ''
+  let contentLength = -1
+  let notOwner = false
+  let named: Set<string> | undefined
+  for (let i = 0; i < raw.length; i += 2) {
+    const spelled = raw[i]!.toString('latin1')
+    const name = spelled.toLowerCase()
+    const value = raw[i + 1]!.toString('latin1')
+    switch (name) {
+      case 'content-type':
+        contentType = mediaType(value)
+        break
+      case 'content-encoding':
+        contentEncoding = value.trim().toLowerCase()
+        break
+      case 'content-length':
+        contentLength = Number(value)
+        break
+      case NOT_OWNER_HEADER:
+        notOwner = true
+        continue
+      case CORRELATION_HEADER:
+        continue
+      case 'connection':
+        if (!/^(keep-alive|close)$/i.test(value)) {
+          named ??= new Set()
+          for (const token of value.split(',')) named.add(token.trim().toLowerCase())
+        }
+        continue
+      default:
+        if (HOP_BY_HOP.has(name)) continue
+    }
+    headers.push(spelled, value)
+  }
+  if (named) {
+    const drop = named
+    drop.delete('content-length')
+    headers = headers.filter((_, i) => !drop.has(headers[i & ~1]!.toLowerCase()))
+  }
+  headers.push(CORRELATION_HEADER, correlationId)
+  return { headers, contentType, contentEncoding, contentLength, notOwner }
+}
+
+function mediaType(value: string): string {
+  const end = value.indexOf(';')
+  return (end === -1 ? value : value.slice(0, end)).trim().toLowerCase()
+}

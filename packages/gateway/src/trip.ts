@@ -1,0 +1,204 @@
+import { BanyanError } from '@banyan/contracts'
+import type { Call } from './call.ts'
+import { Exchange, isClosedConnection, type Outcome, problemOf } from './exchange.ts'
+import type { Forwarder, ForwarderParts } from './forwarder.ts'
+import type { Flight } from './in-flight.ts'
+import type { ResponseHead } from './response-head.ts'
+import { sideOf, targetPath } from './route-table.ts'
+import type { Placement } from './routing.ts'
+import type { Capture } from './shadow.ts'
+import type { ExtractionState } from './tables.ts'
+import type { Upstream } from './upstreams.ts'
+
+/** One way of a call to one side (or past every move, to the monolith), and what is kept of it. */
+export class Trip implements Outcome {
+  readonly upstream: Upstream
+  readonly placement: Placement | null
+  readonly #forwarder: Forwarder
+  readonly #call: Call
+  readonly #state: ExtractionState | null
+  readonly #flight: Flight | null
+  readonly #capture: Capture | null
+  readonly #startedAt: number
+  #counted = false
+
+  constructor(forwarder: Forwarder, call: Call, placement: Placement | null) {
+    const { tables, shadow } = forwarder.parts
+    this.#forwarder = forwarder
+    this.#call = call
+    this.placement = placement
+    this.#startedAt = performance.now()
+    if (!placement) {
+      this.upstream = tables.current!.monolith
+      this.#state = this.#flight = this.#capture = null
+      return
+    }
+    const { route, side, bucket } = placement
+    this.upstream = side === 'target' ? route.extraction.target : tables.current!.monolith
+    this.#state = tables.state(route.extraction.name)
+    this.#state.counters[side].requests++
+    this.#flight = {
+      bucket,
+      write: route.write,
+      correlationId: call.head.correlationId,
+      endStream: null,
+      side,
+    }
+    this.#state.inFlight.start(this.#flight)
+    this.#capture = shadow.capture(call, placement)
+  }
+
+  check(): BanyanError | null {
+    if (this.placement) {
+      const problem = this.#forwarder.parts.leaseProblem()
+      if (problem) return problem
+    }
+    if (this.#call.hasUnreadBody) this.#streamBody()
+    return null
+  }
+
+  notOwner(): boolean {
+    if (!this.placement) return false
+    if (this.#call.replayed || this.#call.hasUnreadBody) {
+      // Not whole here, so not to be sent again; the client is told to do it.
+      this.#refuseNotOwner()
+    }
+    return true
+  }
+
+  streaming(end: () => void): void {
+    this.#call.endStream = end
+    if (this.#flight) this.#state!.inFlight.becomeStream(this.#flight, end)
+    this.#count(200)
+  }
+
+  data(chunk: Buffer): void {
+    this.#capture?.add(chunk)
+  }
+
+  finished(status: number, head: ResponseHead | null): void {
+    this.#end()
+    if (this.#call.joined) this.#forwarder.calls.delete(this.#call)
+    if (status > 0) this.#count(status)
+    if (this.#capture && head) this.#forwarder.parts.shadow.offer(this.#capture, status, head)
+  }
+
+  failed(error: Error): void {
+    this.#end()
+    const call = this.#call
+    const safe = call.method === 'GET' || call.method === 'HEAD'
+    if (safe && !call.retried && !call.socket && isClosedConnection(error)) {
+      call.retried = true
+      this.#forwarder.route(call)
+      return
+    }
+    const { settings, log } = this.#forwarder.parts
+    const timeoutMs = timeoutOf(call, settings.timeouts)
+    const problem = problemOf(error, this.upstream.name, timeoutMs)
+    if (problem !== error) {
+      this.#count(problem.status)
+      log.warn({ upstream: this.upstream.name, reason: error.message }, 'upstream failed')
+    }
+    call.refuse(problem)
+  }
+
+  again(): void {
+    this.#end()
+    const call = this.#call
+    if (call.gone || call.replayed || call.response.headersSent) return
+    call.replayed = true
+    this.#state!.counters.replayed++
+    this.#forwarder.replay(call, this.placement!.side)
+  }
+
+  #streamBody(): void {
+    const call = this.#call
+    call.continueIfExpected()
+    if (!this.placement?.route.write) return
+    const limit = this.#forwarder.parts.replayBytes
+    const kept: Buffer[] = []
+    let size = 0
+    // Beside undici's own listener, which is attached in the same turn: both see every piece.
+    call.request.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size <= limit) kept.push(chunk)
+      else kept.length = 0
+    })
+    call.request.on('end', () => {
+      if (size <= limit) call.body = Buffer.concat(kept)
+    })
+  }
+
+  #refuseNotOwner(): void {
+    const { route, bucket, side } = this.placement!
+    const extraction = this.#forwarder.parts.tables.current?.extractions.find(
+      (one) => one.name === route.extraction.name,
+    )
+    this.#call.refuse(
+      new BanyanError('NOT_OWNER', {
+        extraction: route.extraction.name,
+        bucket,
+        owner: extraction ? sideOf(extraction, bucket) : side,
+        since: 'a moment',
+      }),
+      503,
+    )
+  }
+
+  #end(): void {
+    if (this.#flight) this.#state!.inFlight.finish(this.#flight)
+  }
+
+  #count(status: number): void {
+    if (!this.placement || this.#counted) return
+    this.#counted = true
+    const ms = performance.now() - this.#startedAt
+    this.#state!.counters[this.placement.side].answered(status, ms)
+  }
+}
+
+/** Sends a call where its trip goes. */
+export function dispatchCall(call: Call, trip: Trip, parts: ForwarderParts): void {
+  const { upstream, placement } = trip
+  const { timeouts, identityKey } = parts.settings
+  const { head, target, credentials } = call
+  const toTarget = placement?.side === 'target'
+  let path: string
+  let headers: readonly string[] = head.forward
+  if (toTarget) {
+    path = targetPath(placement.route, placement.segments)
+    // A service is reached by its own name; the client's stands in X-Forwarded-Host.
+    if (head.host !== undefined) headers = headers.slice(2)
+    if (credentials?.state === 'valid') {
+      headers = [...headers, ...credentials.caller.headers(identityKey)]
+    }
+  } else path = passedPath(call, placement !== null)
+  const streamed = call.hasUnreadBody
+  call.bodyTaken ||= streamed
+  upstream.pool.dispatch(
+    {
+      path: upstream.prefix + path + target.query,
+      method: call.method as 'GET',
+      headers: headers as string[],
+      body: call.body ?? (streamed ? call.request : null),
+      headersTimeout: timeoutOf(call, timeouts),
+      bodyTimeout: timeouts.idleMs,
+      ...(call.socket ? { upgrade: 'websocket' } : {}),
+      ...(upstream.servername === null ? {} : { servername: upstream.servername }),
+    },
+    new Exchange(call, trip),
+  )
+}
+
+/**
+ * The path as the client wrote it, byte for byte, where nothing moved can hide in it; else the canonical one,
+ * so that the monolith cannot read a moved route into what was routed as something else.
+ */
+function passedPath(call: Call, moved: boolean): string {
+  const { path, rawPath, dots } = call.target
+  return moved || dots ? path : rawPath
+}
+
+function timeoutOf(call: Call, timeouts: { answerMs: number; uploadMs: number }): number {
+  return call.hasUnreadBody ? timeouts.uploadMs : timeouts.answerMs
+}
