@@ -45,6 +45,7 @@ export class Extraction {
   #attempts = 0
   #retryAt = 0
   #problem: LinkProblem | null = null
+  #toldProblem: LinkProblem | null = null
   /** The sides could not be opened for a reason that trying again does not mend. */
   #unusable = false
   #background: { readonly name: string; readonly done: Promise<void> } | null = null
@@ -123,6 +124,12 @@ export class Extraction {
   async #stopFor(row: ExtractionRow, problem: LinkProblem): Promise<void> {
     if (problem.kind === 'stale-token') throw new DeposedError(this.#d.token)
     if (row.paused) return
+    if (this.#toldProblem === problem) {
+      // Resumed since: both sides and the streams are taken up anew, and say so if it is still so.
+      this.#problem = null
+      return this.#rest()
+    }
+    this.#toldProblem = problem
     await this.#change(row, { paused: true, pausedWhy: problem.message }, 'paused', {
       problem: problem.kind,
     })
