@@ -59,6 +59,13 @@ export function createGateway(options: GatewayOptions): Gateway {
         onTable: takeControlTable,
       })
     : null
+  const shadow = new Shadow({
+    ...settings.shadow,
+    table: () => tables.current,
+    identityKey: settings.identityKey,
+    timeoutMs: timeouts.answerMs,
+    random: Math.random,
+  })
   const forwarder = new Forwarder({
     settings,
     tables,
@@ -66,7 +73,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     leaseProblem: () => lease?.problem() ?? null,
     replayBytes: settings.replayBytes,
     queue,
-    shadow: new Shadow(),
+    shadow,
     log,
   })
   const server = createPublicServer(forwarder)
@@ -79,7 +86,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     stats: () => ({
       gateway: settings.id,
       extractions: [...tables.states].map(([name, { counters }]) =>
-        counters.read(name, forwarder.parts.shadow.read(name)),
+        counters.read(name, shadow.read(name)),
       ),
     }),
     health: () => ({
@@ -127,6 +134,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     await Promise.all(closed)
     clearTimeout(deadline)
     await lease?.close()
+    shadow.close()
     await Promise.all([upstreams.destroy(), authenticator.close()])
   }
 

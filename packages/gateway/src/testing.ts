@@ -144,11 +144,13 @@ export function hold(budgetMs: number, reads = false): ExtractionRoutes['hold'] 
   return { buckets: ALL, reads, budgetMs, attempt: 'attempt' }
 }
 
+type Falsy = false | null | undefined | 0 | ''
+
 /** Polls until `check` answers something; a test's own timeout is the limit. */
-export async function until<T>(check: () => T | Promise<T>): Promise<NonNullable<T>> {
+export async function until<T>(check: () => T | Promise<T>): Promise<Exclude<T, Falsy>> {
   for (;;) {
     const value = await check()
-    if (value) return value as NonNullable<T>
+    if (value) return value as Exclude<T, Falsy>
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }

@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest'
+import { isReservedHeader, readHead } from './request-head.ts'
+
+const read = (raw: string[], trusted?: string) => readHead(raw, '10.0.0.9', 'http', trusted)
+const names = (forward: readonly string[]) =>
+  forward.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase())
+
+describe('an identity that a client sends is dropped, however it is spelled', () => {
+  it.each([
+    ['x-user-id'],
+    ['X-User-Id'],
+    ['X_User_Id'],
+    ['x-user_id'],
+    ['X.User.Id'],
+    ['X-USER-EMAIL'],
+    ['x_user_roles'],
+    ['X-Banyan-Identity'],
+    ['x_banyan_identity'],
+    ['X-Banyan-Shadow'],
+    ['x-banyan-not-owner'],
+  ])('%s', (name) => {
+    expect(isReservedHeader(name.toLowerCase())).toBe(true)
+    expect(names(read(['Host', 'a', name, 'admin']).forward)).not.toContain(name.toLowerCase())
+  })
+
+  it('but not the one the operator trusts, and no header that only looks alike', () => {
+    expect(names(read(['X-User-Id', 'ann'], 'x-user-id').forward)).toContain('x-user-id')
+    expect(names(read(['X-User-Idea', 'ann', 'My-X-User-Id', '1']).forward)).toEqual(
+      expect.arrayContaining(['x-user-idea', 'my-x-user-id']),
+    )
+  })
+})
+
+it('keeps end-to-end headers in order and spelling, and drops hop-by-hop ones', () => {
+  const { forward, upgrade } = read([
+    ...['Host', 'a', 'Accept', '*/*', 'Connection', 'X-Drop, keep-alive, Content-Length, Cookie'],
+    ...['X-Drop', '1', 'Keep-Alive', 'timeout=5', 'TE', 'trailers', 'Proxy-Authorization', 'x'],
+    ...['Upgrade', 'h2c', 'Expect', '100-continue', 'aCCept', 'text/*', 'Content-Length', '0'],
+    ...['Cookie', 'a=1', 'Transfer-Encodingx', 'y'],
+  ])
+  expect(forward.slice(0, 10)).toEqual([
+    ...['Host', 'a', 'Accept', '*/*', 'aCCept', 'text/*', 'Content-Length', '0', 'Cookie', 'a=1'],
+  ])
+  expect(names(forward)).toEqual([
+    ...['host', 'accept', 'accept', 'content-length', 'cookie', 'transfer-encodingx'],
+    ...['x-correlation-id', 'traceparent', 'x-forwarded-for', 'x-forwarded-proto'],
+    'x-forwarded-host',
+  ])
+  expect(upgrade).toBeUndefined()
+})
+
+it('cannot be told by Connection to drop what the gateway adds', () => {
+  const { forward } = read(['Host', 'a', 'Connection', 'X-Forwarded-For, X-Correlation-Id'])
+  expect(names(forward)).toEqual(expect.arrayContaining(['x-forwarded-for', 'x-correlation-id']))
+})
+
+it('adds itself to X-Forwarded-For and keeps what stands before it', () => {
+  const { forward } = read(['X-Forwarded-For', '1.1.1.1', 'X-Forwarded-Proto', 'https'])
+  expect(forward.slice(forward.indexOf('x-forwarded-for'))).toEqual([
+    'x-forwarded-for',
+    '1.1.1.1, 10.0.0.9',
+  ])
+  expect(names(forward).filter((name) => name === 'x-forwarded-proto')).toHaveLength(1)
+})
+
+it('keeps a correlation id and a trace that are well-formed, and makes others', () => {
+  const trace = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00`
+  const kept = read(['X-Correlation-Id', 'abc.DEF_1-2', 'Traceparent', trace, 'Tracestate', 'x=1'])
+  expect(kept.correlationId).toBe('abc.DEF_1-2')
+  expect(kept.forward).toEqual(expect.arrayContaining([trace, 'Tracestate']))
+  for (const bad of ['', 'a b', 'x'.repeat(129), 'a\u00e9', 'a,b']) {
+    expect(read(['X-Correlation-Id', bad]).correlationId).toMatch(/^[0-9a-f]{32}$/)
+  }
+  const made = read(['Traceparent', `00-${'0'.repeat(32)}-${'b'.repeat(16)}-00`, 'Tracestate', 'x'])
+  expect(made.forward[made.forward.indexOf('traceparent') + 1]).toMatch(
+    /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/,
+  )
+  expect(names(made.forward)).not.toContain('tracestate')
+})
+
+describe('a header that must stand once and stands twice is refused', () => {
+  it.each([
+    [['Host', 'a', 'host', 'a']],
+    [['Authorization', 'Bearer a', 'authorization', 'Bearer b']],
+    [['Content-Length', '1', 'Content-Length', '1']],
+    [['Content-Length', '1', 'Transfer-Encoding', 'chunked']],
+  ])('%j', (raw) => {
+    expect(() => read(raw)).toThrow('more than one')
+  })
+})
