@@ -101,6 +101,10 @@ export function createControlApi(options: ControlApiOptions): FastifyInstance {
     }
     return lease
   })
+  app.delete<{ Params: { id: string } }>('/v1/gateways/:id', async (request, reply) => {
+    await gateways.unregister(request.params.id)
+    return reply.code(204).send()
+  })
   app.get('/v1/events', async (request, reply) => {
     reply.hijack()
     const { raw } = reply

@@ -58,6 +58,11 @@ export class Gateways {
     return rowCount === 0 ? null : { leaseMs: LEASE_MS, table: await this.table() }
   }
 
+  /** A gateway says that it serves nothing any more: nobody need wait for its lease. */
+  async unregister(id: string): Promise<void> {
+    await this.#pool.query('DELETE FROM banyan_control.gateway WHERE id = $1', [id])
+  }
+
   async table(): Promise<RouteTable | null> {
     const { rows } = await this.#pool.query<{ body: RouteTable }>(
       'SELECT body FROM banyan_control.route_table',
