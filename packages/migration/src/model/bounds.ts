@@ -21,6 +21,8 @@ export interface Bounds {
   leases: number
   /** Batches an applier holds while other things go on. */
   batches: number
+  /** Chunks copied again, from either side. */
+  repairs: number
   /** The target begins empty and is filled by copy chunks while the stream runs. */
   copy: boolean
   /** Client transactions read first and write later. */
@@ -44,6 +46,7 @@ const NOTHING: Bounds = {
   faults: 0,
   leases: 0,
   batches: 0,
+  repairs: 0,
   copy: false,
   transactions: false,
   sequences: false,

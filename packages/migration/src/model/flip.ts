@@ -44,12 +44,13 @@ export const flipWords = (f: Flip): string =>
   `${VERBS[stateOf(f.to)]} ${sideName(f.side)} for group ${f.group + 1}, epoch ${epochOf(f.to)}`
 
 /** The flip an engine at one of the flipping steps is about to send. */
-export function pendingFlip(s: State, engine: number): Flip | undefined {
+export function pendingFlip(s: State, w: World, engine: number): Flip | undefined {
   const { group, from } = workOf(s, engine)
   const to = other(from)
   const a = known(s, engine, from, group)
   const z = known(s, engine, to, group)
   const next = Math.max(epochOf(a), epochOf(z)) + 1
+  const reopened = w.rules.newEpochs || stateOf(a) !== CLOSING ? next : epochOf(a) - 1
   switch (pcOf(s, engine)) {
     case Pc.close:
       return { side: from, group, from: a, to: row(CLOSING, next) }
@@ -60,7 +61,7 @@ export function pendingFlip(s: State, engine: number): Flip | undefined {
     case Pc.settle:
       return { side: from, group, from: a, to: row(CLOSED, epochOf(a)) }
     case Pc.reopen:
-      return { side: from, group, from: a, to: row(OPEN, next) }
+      return { side: from, group, from: a, to: row(OPEN, reopened) }
     default:
       return undefined
   }

@@ -3,6 +3,7 @@ import {
   BARRIER,
   BATCH,
   BROKEN,
+  CLIENT_WRITE,
   CLOSED,
   COPIED,
   ENGINES,
@@ -104,7 +105,7 @@ function arrives(s: State, side: Side, group: number): boolean {
   const start = walAt(side)
   for (let i = start; i < start + WAL_CAPACITY && get(s, i) !== 0; i += 1) {
     const e = get(s, i)
-    if (kindOf(e) !== BARRIER && groupOf(e) === group) last = payloadOf(e)
+    if (kindOf(e) === CLIENT_WRITE && groupOf(e) === group) last = payloadOf(e)
   }
   const brought = last === -1 ? imageOf(s, other(side), group) : last
   return brought === imageOf(s, side, group)

@@ -176,4 +176,25 @@ export const MUTANTS: readonly Mutant[] = [
     'Guard: 40001 when the transaction began before opened_at',
     { writes: 2, handovers: 2, clients: 2, transactions: true },
   ),
+  mutant(
+    'epoch used again',
+    'newEpochs',
+    'owner complete',
+    'Ownership: every attempt and every reopening takes a new epoch',
+    { writes: 1, handovers: 2, aborts: 1 },
+  ),
+  mutant(
+    'chunk from a side that does not own',
+    'chunkFromOwner',
+    'nothing lost',
+    'Found by this model: a chunk takes only rows of buckets that are open on its source',
+    { writes: 1, handovers: 1, repairs: 1 },
+  ),
+  mutant(
+    'chunk outlives a barrier',
+    'barrierEvicts',
+    'nothing lost',
+    'Found by this model: a barrier evicts its buckets from every pending chunk of its stream',
+    { writes: 1, handovers: 2, repairs: 1 },
+  ),
 ]

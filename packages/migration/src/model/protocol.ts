@@ -11,7 +11,7 @@ export function successors(s: State, w: World, emit: Emit): void {
   for (const engine of ENGINES) engineSteps(s, w, engine, emit)
   orphanSteps(s, w, emit)
   streamSteps(s, w, emit)
-  if (w.bounds.copy) copySteps(s, w, emit)
+  if (w.bounds.copy || w.bounds.repairs > 0) copySteps(s, w, emit)
   leaseSteps(s, w, emit)
   clientSteps(s, w, emit)
 }

@@ -18,6 +18,10 @@ export const SCENARIOS: readonly Scenario[] = [
     bounds: bounds({ writes: 4, clients: 2, handovers: 1, faults: 2, batches: 1, copy: true }),
   },
   {
+    name: 'chunks copied again, three handovers',
+    bounds: bounds({ writes: 2, handovers: 3, faults: 1, repairs: 1 }),
+  },
+  {
     name: 'two gateways, one stale',
     bounds: bounds({ writes: 2, handovers: 2, aborts: 1, gateways: 2, faults: 1, leases: 1 }),
   },
@@ -44,6 +48,10 @@ export const QUICK_SCENARIOS: readonly Scenario[] = [
   {
     name: 'copy beside the stream',
     bounds: bounds({ writes: 3, handovers: 1, faults: 1, batches: 1, copy: true }),
+  },
+  {
+    name: 'chunks copied again, two handovers',
+    bounds: bounds({ writes: 2, handovers: 2, faults: 1, repairs: 1 }),
   },
   {
     name: 'two gateways, one stale',

@@ -64,7 +64,7 @@ export const ENGINE = field(2 * ENGINE_BYTES)
 export const ORPHAN = field(4)
 /** A batch read and not yet written: token (0: none), event, stream | moved << 1. */
 export const BATCH = field(3)
-/** A copy chunk read and not yet written: token (0: none), group | evicted << 1, image. */
+/** A copy chunk read and not yet written: token (0: none), group | side << 1 | evicted << 2, image. */
 export const CHUNK = field(3)
 export const COPIED = field(1)
 export const CLIENT = field(2)
@@ -77,6 +77,7 @@ export const FAULTS = field(1)
 export const ABORTS = field(1)
 export const LEASES = field(1)
 export const BATCHES = field(1)
+export const REPAIRS = field(1)
 /** The next id of each side's sequence, and the ids drawn so far. */
 export const SEQUENCE = field(2)
 export const IDS = field(1)

@@ -85,7 +85,7 @@ function flipSteps(s: State, w: World, engine: number, emit: Emit): void {
     tableSteps(s, w, engine, emit)
     if (!announced(s, w, engine)) return
   }
-  const flip = pendingFlip(s, engine)!
+  const flip = pendingFlip(s, w, engine)!
   const said = answer(s, w, flip, tokenOf(s, engine))
   if (said === 'waits') return
   const next = s.slice()

@@ -17,6 +17,7 @@ import {
   kindOf,
   other,
   payloadOf,
+  REPAIRS,
   REPLICATED_WRITE,
   rowAt,
   SIDES,
@@ -24,7 +25,6 @@ import {
   SOURCE,
   type State,
   seenAt,
-  TARGET,
   tokenOf,
 } from './state.ts'
 import {
@@ -33,9 +33,12 @@ import {
   BATCH_WHERE,
   batchMoved,
   batchStream,
-  CHUNK_GROUP,
   CHUNK_IMAGE,
+  CHUNK_WHERE,
+  chunkFrom,
+  chunkGroup,
   type Emit,
+  EVICTED,
   groupsOf,
   settleDead,
   sideName,
@@ -98,12 +101,14 @@ function apply(s: State, w: World, stream: Side, e: number): void {
   const group = groupOf(e)
   if (kindOf(e) === BARRIER) {
     s[seenAt(stream, group)] = payloadOf(e)
+    // Else a chunk read before the bucket went away could be written after it came back.
+    if (w.rules.barrierEvicts) evict(s, stream, group)
     return
   }
+  const tagged = kindOf(e) === REPLICATED_WRITE && w.rules.tags
+  if (w.rules.eviction) evict(s, stream, group)
+  if (tagged) return
   if (kindOf(e) === REPLICATED_WRITE) s[BROKEN] = get(s, BROKEN) | BrokenBit.noLoop
-  if (w.rules.eviction && stream === SOURCE && get(s, CHUNK) !== 0) {
-    if ((get(s, CHUNK_GROUP) & 1) === group) s[CHUNK_GROUP] = get(s, CHUNK_GROUP) | 2
-  }
   replicate(s, w, other(stream), group, payloadOf(e))
 }
 
@@ -111,33 +116,61 @@ function apply(s: State, w: World, stream: Side, e: number): void {
 function replicate(s: State, w: World, side: Side, group: number, image: number): void {
   if (isOpen(s, side, group)) return
   s[rowAt(side, group)] = image
-  // The stream the other way drops exactly these; untagged, they stand in it like any other.
-  if (!w.rules.tags) append(s, side, event(REPLICATED_WRITE, group, image))
+  // The stream the other way drops exactly these. While no chunk can be pending that they would
+  // evict, dropping them makes no difference to anything, and they need not stand in it.
+  if (!w.rules.tags || w.bounds.repairs > 0) append(s, side, event(REPLICATED_WRITE, group, image))
 }
 
-/** The copy of the rows that were there before the slot, a chunk for each group. */
+function evict(s: State, stream: Side, group: number): void {
+  if (get(s, CHUNK) === 0 || chunkFrom(s) !== stream || chunkGroup(s) !== group) return
+  s[CHUNK_WHERE] = get(s, CHUNK_WHERE) | EVICTED
+}
+
+/**
+ * The copy of the rows that were there before the slot, a chunk for each group; and chunks taken
+ * again later, by a repair or since the slot was lost, in either direction.
+ */
 export function copySteps(s: State, w: World, emit: Emit): void {
-  const applier = applierOf(s, TARGET)
-  const chunk = get(s, CHUNK)
-  if (applier !== undefined && chunk === 0) {
-    for (const group of groupsOf(w)) {
-      if ((get(s, COPIED) & (1 << group)) !== 0) continue
-      const next = s.slice()
-      next[CHUNK] = tokenOf(s, applier)
-      next[CHUNK_GROUP] = group
-      next[CHUNK_IMAGE] = imageOf(s, SOURCE, group)
-      emit(next, true, () => `the copier reads the chunk of group ${group + 1}`)
+  if (get(s, CHUNK) !== 0) {
+    writeChunk(s, w, emit)
+    return
+  }
+  for (const group of groupsOf(w)) {
+    if ((get(s, COPIED) & (1 << group)) === 0) {
+      readChunk(s, SOURCE, group, emit)
+      continue
+    }
+    if (get(s, REPAIRS) >= w.bounds.repairs) continue
+    for (const from of SIDES) {
+      if (w.rules.chunkFromOwner && !isOpen(s, from, group)) continue
+      readChunk(s, from, group, emit)
     }
   }
-  if (chunk === 0) return
-  const group = get(s, CHUNK_GROUP) & 1
-  const evicted = (get(s, CHUNK_GROUP) & 2) !== 0
+}
+
+function readChunk(s: State, from: Side, group: number, emit: Emit): void {
+  const copier = applierOf(s, other(from))
+  if (copier === undefined) return
   const next = s.slice()
-  if (!evicted) replicate(next, w, TARGET, group, get(s, CHUNK_IMAGE))
+  const first = (get(s, COPIED) & (1 << group)) === 0
+  if (!first) next[REPAIRS] = get(s, REPAIRS) + 1
+  next[CHUNK] = tokenOf(s, copier)
+  next[CHUNK_WHERE] = group | (from << 1)
+  next[CHUNK_IMAGE] = imageOf(s, from, group)
+  const whose = first ? 'the copier' : 'a repair'
+  emit(next, first, () => `${whose} reads the chunk of group ${group + 1} on ${sideName(from)}`)
+}
+
+function writeChunk(s: State, w: World, emit: Emit): void {
+  const group = chunkGroup(s)
+  const to = other(chunkFrom(s))
+  const evicted = (get(s, CHUNK_WHERE) & EVICTED) !== 0
+  const next = s.slice()
+  if (!evicted) replicate(next, w, to, group, get(s, CHUNK_IMAGE))
   next[COPIED] = get(s, COPIED) | (1 << group)
   next.fill(0, CHUNK, CHUNK + 3)
   const what = evicted ? 'leaves out the evicted row' : 'writes the chunk'
-  emit(next, true, () => `the copier ${what} of group ${group + 1}`)
+  emit(next, true, () => `the copier ${what} of group ${group + 1} to ${sideName(to)}`)
 }
 
 const eventWords = (e: number): string =>

@@ -76,7 +76,7 @@ export function faultSteps(s: State, w: World, engine: number, emit: Emit): void
     emit(next, true, () => `${engineName(engine)} finds a higher token and stands by`)
   }
   if (get(s, FAULTS) >= w.bounds.faults) return
-  const flip = pendingFlip(s, engine)
+  const flip = pendingFlip(s, w, engine)
   const crashed = s.slice()
   crashed[FAULTS] = get(s, FAULTS) + 1
   if (flip !== undefined) orphan(crashed, flip, mine)

@@ -99,7 +99,10 @@ export const BATCH_EVENT = BATCH + 1
 export const BATCH_WHERE = BATCH + 2
 export const batchStream = (s: State): Side => (get(s, BATCH_WHERE) & 1) as Side
 export const batchMoved = (s: State): boolean => (get(s, BATCH_WHERE) & 2) !== 0
-export const CHUNK_GROUP = CHUNK + 1
+export const CHUNK_WHERE = CHUNK + 1
+export const EVICTED = 4
+export const chunkGroup = (s: State): number => get(s, CHUNK_WHERE) & 1
+export const chunkFrom = (s: State): Side => ((get(s, CHUNK_WHERE) >> 1) & 1) as Side
 export const CHUNK_IMAGE = CHUNK + 2
 
 /**
@@ -121,7 +124,7 @@ export function settleDead(s: State, w: World): State {
     if (batchMoved(s) || batch < token(s, other(batchStream(s)))) s.fill(0, BATCH, BATCH + 3)
   }
   const chunk = get(s, CHUNK)
-  if (chunk !== 0 && w.rules.positionCompared && chunk < token(s, TARGET)) {
+  if (chunk !== 0 && w.rules.positionCompared && chunk < token(s, other(chunkFrom(s)))) {
     s.fill(0, CHUNK, CHUNK + 3)
   }
   return s
