@@ -83,6 +83,21 @@ export const CATALOGUE = {
     title: 'The control plane could not do it',
     detail: '{reason}',
   },
+  CONTROL_UNREACHABLE: {
+    status: 503,
+    title: 'No control plane answers',
+    detail: 'Asked {urls}. {reason}',
+  },
+  BAD_COMMAND: {
+    status: 400,
+    title: 'The command cannot be run as given',
+    detail: '{reason}',
+  },
+  INTERNAL: {
+    status: 500,
+    title: 'Something failed that should not',
+    detail: '{reason}',
+  },
   STALE_TOKEN: {
     status: 409,
     title: 'Another engine has taken over',

@@ -1,3 +1,5 @@
+export { ControlClient, type ControlClientOptions, ControlError } from './control-client.ts'
+export { diagnose, type Finding, type Severity } from './doctor/index.ts'
 export { type EngineOptions, type RunningEngine, startEngine } from './engine.ts'
 export {
   definePlan,
@@ -8,6 +10,7 @@ export {
   resolveExtraction,
   resolvePlan,
 } from './plan.ts'
+export { previewSteps, type StepPreview } from './preview.ts'
 export { quantile } from './report.ts'
 export {
   ACTIONS,

@@ -145,6 +145,7 @@ describe('the doctor, on the tables themselves', () => {
       'error sequence-cycle source sequence public.notes_id_seq',
       'warning sequence-overflow source sequence public.notes_id_seq',
       'warning sequence-shared source sequence public.numbers',
+      'warning sequence-one-sided target "public"."notes"',
     ])
     expect(only(findings, 'sequence-cache')[0]!.mend).toContain(
       'ALTER SEQUENCE public.notes_id_seq CACHE 1;',

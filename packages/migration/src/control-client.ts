@@ -1,0 +1,214 @@
+import { BanyanError, type Problem } from '@banyan/contracts'
+import { Agent, fetch, type Response } from 'undici'
+import { readServerSentEvents } from './server-sent-events.ts'
+import type {
+  Action,
+  ActionRequest,
+  ControlEvent,
+  ControlStatus,
+  ExtractionStatus,
+  LedgerEntry,
+} from './status.ts'
+
+export interface ControlClientOptions {
+  /** Base URLs of engines: any of them answers, so the first that can be reached is asked. */
+  readonly urls: readonly string[]
+  /** Bearer token of the plan. */
+  readonly token: string
+  /** How long one answer may take, ms; 10,000 by default. */
+  readonly timeoutMs?: number
+}
+
+/** What the control plane answered instead of what was asked for. */
+export class ControlError extends Error {
+  readonly problem: Problem
+
+  constructor(problem: Problem) {
+    super(problem.detail)
+    this.name = 'ControlError'
+    this.problem = problem
+  }
+}
+
+/** A quiet event stream is opened anew after this long, ms: a half-open connection says nothing for ever. */
+const QUIET_MS = 60_000
+/** Waits between attempts to reconnect, ms; the last one repeats. */
+const RECONNECT_MS = [100, 250, 500, 1000, 2000]
+
+/**
+ * Talks to the control API.
+ *
+ * Every call throws `ControlError` for an answer that is a problem, and BanyanError
+ * CONTROL_UNREACHABLE when nobody answers.
+ */
+export class ControlClient {
+  readonly #urls: readonly string[]
+  readonly #token: string
+  readonly #timeoutMs: number
+
+  constructor(options: ControlClientOptions) {
+    this.#urls = options.urls.map((url) => url.replace(/\/+$/, ''))
+    this.#token = options.token
+    this.#timeoutMs = options.timeoutMs ?? 10_000
+  }
+
+  status(): Promise<ControlStatus> {
+    return this.#ask<ControlStatus>('/v1/status')
+  }
+
+  extraction(name: string): Promise<ExtractionStatus> {
+    return this.#ask<ExtractionStatus>(`/v1/extractions/${encodeURIComponent(name)}`)
+  }
+
+  why(name: string): Promise<{ waitsFor: string[] }> {
+    return this.#ask(`/v1/extractions/${encodeURIComponent(name)}/why`)
+  }
+
+  /** Entries after `seq`, and whether the whole chain holds. */
+  ledger(name: string, after = 0): Promise<{ entries: LedgerEntry[]; verified: boolean }> {
+    return this.#ask(`/v1/extractions/${encodeURIComponent(name)}/ledger?after=${after}`)
+  }
+
+  /** Asks for an action; it is decided when this resolves, and done by the engine thereafter. */
+  act(name: string, action: Action, request: ActionRequest = {}): Promise<ExtractionStatus> {
+    return this.#ask(`/v1/extractions/${encodeURIComponent(name)}/${action}`, request)
+  }
+
+  /**
+   * The state now and every change of it, for as long as `signal` lets it: a lost connection is opened
+   * anew, which begins with the state at that moment.
+   *
+   * @param onLost called when the connection is lost, with why.
+   * @throws CONTROL_UNREACHABLE when the *first* connection fails; ControlError at any time.
+   */
+  async *follow(
+    signal: AbortSignal,
+    onLost: (error: Error) => void = () => {},
+  ): AsyncGenerator<ControlEvent> {
+    let failures = 0
+    let connected = false
+    while (!signal.aborted) {
+      try {
+        for await (const event of this.#events(signal)) {
+          connected = true
+          failures = 0
+          yield event
+        }
+      } catch (error) {
+        if (signal.aborted) return
+        const passing = connected && (!(error instanceof ControlError) || isPassing(error))
+        if (!passing) throw error
+        if (failures === 0 && !isQuiet(error)) onLost(error as Error)
+      }
+      await pause(RECONNECT_MS[Math.min(failures++, RECONNECT_MS.length - 1)]!, signal)
+    }
+  }
+
+  async *#events(signal: AbortSignal): AsyncGenerator<ControlEvent> {
+    const agent = new Agent({ bodyTimeout: QUIET_MS, headersTimeout: this.#timeoutMs })
+    try {
+      const response = await this.#send('/v1/events', { signal, dispatcher: agent })
+      for await (const { event, data } of readServerSentEvents(response.body!)) {
+        if (event !== 'status' && event !== 'ledger') continue
+        yield { event, data: JSON.parse(data) } as ControlEvent
+      }
+    } finally {
+      await agent.destroy()
+    }
+  }
+
+  async #ask<T>(path: string, body?: ActionRequest): Promise<T> {
+    const signal = AbortSignal.timeout(this.#timeoutMs)
+    const response = await this.#send(path, {
+      signal,
+      ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
+    })
+    return (await response.json()) as T
+  }
+
+  /** Asks one engine after the other until one can be reached. */
+  async #send(
+    path: string,
+    init: { signal: AbortSignal; method?: string; body?: string; dispatcher?: Agent },
+  ): Promise<Response> {
+    const reasons: string[] = []
+    for (const url of this.#urls) {
+      try {
+        const response = await fetch(url + path, {
+          ...init,
+          headers: {
+            authorization: `Bearer ${this.#token}`,
+            ...(init.body === undefined ? {} : { 'content-type': 'application/json' }),
+          },
+        })
+        if (!response.ok) throw new ControlError(await problemOf(response, url))
+        return response
+      } catch (error) {
+        if (error instanceof ControlError) throw error
+        reasons.push(`${url}: ${reasonOf(error)}`)
+        // The request may have arrived: asking another engine could do an action twice.
+        if (init.method === 'POST' && !wasRefused(error)) break
+      }
+    }
+    throw new BanyanError('CONTROL_UNREACHABLE', {
+      urls: this.#urls.join(', '),
+      reason: reasons.join('; '),
+    })
+  }
+}
+
+async function problemOf(response: Response, url: string): Promise<Problem> {
+  const text = await response.text()
+  try {
+    const problem = JSON.parse(text) as Problem
+    if (typeof problem.code === 'string' && typeof problem.detail === 'string') return problem
+  } catch {
+    // Not JSON: something else listens there.
+  }
+  return new BanyanError('CONTROL_FAILED', {
+    reason: `${url} answered ${response.status} and no problem+json: is it a control plane? ${text.slice(0, 200)}`,
+  }).toProblem()
+}
+
+interface Failure {
+  readonly code?: string
+  readonly message?: string
+  readonly errors?: readonly Failure[]
+  readonly cause?: Failure
+}
+
+function reasonOf(error: unknown): string {
+  const inner = (error as Failure).cause ?? (error as Failure)
+  return (
+    inner.message || inner.errors?.map((one) => one.message).join('; ') || inner.code || 'failed'
+  )
+}
+
+function wasRefused(error: unknown): boolean {
+  const inner = (error as Failure).cause
+  const codes = [inner?.code, ...(inner?.errors?.map((one) => one.code) ?? [])]
+  return codes.some((code) =>
+    ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'].includes(code ?? ''),
+  )
+}
+
+/** An engine that starts or stops answers so for a moment. */
+function isPassing(error: ControlError): boolean {
+  return error.problem.status >= 500
+}
+
+function isQuiet(error: unknown): boolean {
+  return (error as Failure).cause?.code === 'UND_ERR_BODY_TIMEOUT'
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = setTimeout(done, ms)
+    signal.addEventListener('abort', done)
+  })
+}
