@@ -1,0 +1,31 @@
+import express, { type Express } from 'express'
+import type { Connection } from './db/connect.ts'
+import { galleryRoutes } from './gallery/routes.ts'
+import { authenticate } from './http/auth.ts'
+import { answerError, unknownRoute } from './http/errors.ts'
+import { mocRoutes } from './mocs/routes.ts'
+import { searchRoutes } from './search/routes.ts'
+import type { Settings } from './settings.ts'
+import { userRoutes } from './users/routes.ts'
+import { wishlistRoutes } from './wishlist/routes.ts'
+
+/** The LEGO Projects API. */
+export function createApp({ pool, db }: Connection, settings: Settings): Express {
+  const app = express()
+  app.disable('x-powered-by')
+
+  app.get('/health', async (_req, res) => {
+    await pool.query('SELECT 1')
+    res.json({ status: 'ok' })
+  })
+
+  app.use('/api', authenticate(settings), express.json({ limit: '1mb' }))
+  app.use('/api/mocs', mocRoutes(db))
+  app.use('/api/gallery', galleryRoutes(db))
+  app.use('/api/wishlist', wishlistRoutes(db))
+  app.use('/api/users', userRoutes(db))
+  app.use('/api/search', searchRoutes(db))
+  app.use(unknownRoute)
+  app.use(answerError)
+  return app
+}
