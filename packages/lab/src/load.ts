@@ -1,0 +1,209 @@
+import { Pool } from 'undici'
+import type { HistoryFile, Observation, Outcome, Write } from './history.ts'
+import { Random } from './random.ts'
+
+/** One request a client wants to make, and what its answer will mean. */
+export interface Step {
+  readonly op: string
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  readonly path: string
+  readonly body?: unknown
+  /** Whether it means to change data. */
+  readonly writes: boolean
+  /** Which answers are good; 200 to 299 by default. */
+  accepts?(status: number): boolean
+  /**
+   * Called once, with what happened: changes the client's memory, and says what was written (or may
+   * have been, when the outcome is unknown) and what was seen.
+   */
+  conclude(outcome: Outcome, answer: Answer | null): Conclusion
+}
+
+export interface Answer {
+  readonly status: number
+  readonly body: unknown
+}
+
+export interface Conclusion {
+  readonly writes?: readonly Write[]
+  readonly reads?: readonly Observation[]
+}
+
+/** A client: one user, who does one thing after the other and remembers. */
+export interface Client {
+  readonly user: string
+  /** Sent with each request. */
+  readonly headers: Readonly<Record<string, string>>
+  next(random: Random): Step
+}
+
+export interface LoadOptions {
+  /** Base URL of the gateway. */
+  readonly url: string
+  readonly clients: readonly Client[]
+  /** Requests a second, over all clients. */
+  readonly rate: number
+  readonly seed: number
+  readonly history: HistoryFile
+  /** Connections at most; 128 by default. */
+  readonly connections?: number
+  /** A request that takes longer, ms, counts as broken; 30,000 by default. */
+  readonly timeoutMs?: number
+}
+
+export interface LoadCounts {
+  readonly sent: number
+  /** Answered otherwise than the script accepts, or not at all. */
+  readonly failed: number
+  readonly acknowledgedWrites: number
+  readonly reads: number
+  /** Requests that could not be sent when they were due, because every client was waiting. */
+  readonly late: number
+  /** Failures by operation and status, e.g. `create 503 HELD_TOO_LONG`. */
+  readonly failures: Readonly<Record<string, number>>
+  /** Newest answers' times, ms. */
+  readonly recentMs: readonly number[]
+}
+
+/** Answers of 503 that say the request was not forwarded. */
+const NOT_FORWARDED = new Set(['HELD_TOO_LONG', 'HOLD_QUEUE_FULL', 'LEASE_LOST'])
+const TICK_MS = 5
+const RECENT = 1_000
+/** A client whose request broke waits this long: nobody hammers a dead gateway thousands of times a second. */
+const PAUSE_AFTER_BREAK_MS = 200
+
+/**
+ * Clients that work at a set rate, whatever the answers take (open loop), each with one request at a
+ * time so that its own history is sequential. Nothing is ever sent twice.
+ */
+export class Load {
+  readonly #options: LoadOptions
+  readonly #pool: Pool
+  readonly #idle: { client: Client; random: Random }[]
+  readonly #outstanding = new Set<Promise<void>>()
+  readonly #recent: number[] = []
+  readonly #failures: Record<string, number> = {}
+  readonly #counts = { sent: 0, failed: 0, acknowledgedWrites: 0, reads: 0, late: 0 }
+  #timer: NodeJS.Timeout | null = null
+  #stopped = false
+
+  constructor(options: LoadOptions) {
+    if (options.clients.length === 0) throw new RangeError('a load needs at least one client')
+    if (!(options.rate > 0)) throw new RangeError(`the rate must be above 0, given ${options.rate}`)
+    this.#options = options
+    this.#pool = new Pool(options.url, {
+      connections: options.connections ?? 128,
+      pipelining: 1,
+      headersTimeout: options.timeoutMs ?? 30_000,
+      bodyTimeout: options.timeoutMs ?? 30_000,
+    })
+    const random = new Random(options.seed)
+    this.#idle = random
+      .shuffled(options.clients)
+      .map((client) => ({ client, random: new Random(`${options.seed}/${client.user}`) }))
+  }
+
+  get counts(): LoadCounts {
+    return { ...this.#counts, failures: { ...this.#failures }, recentMs: [...this.#recent] }
+  }
+
+  start(): void {
+    const begun = performance.now()
+    let due = 0
+    this.#timer = setInterval(() => {
+      const wanted = Math.floor(((performance.now() - begun) / 1000) * this.#options.rate)
+      for (; due < wanted; due++) {
+        const next = this.#idle.shift()
+        if (!next) {
+          // Whoever is due now is not sent later in a burst; the schedule goes on.
+          this.#counts.late++
+          continue
+        }
+        const running = this.#one(next.client, next.random).then((broke) => {
+          this.#outstanding.delete(running)
+          if (!broke) this.#idle.push(next)
+          else if (!this.#stopped) setTimeout(() => this.#idle.push(next), PAUSE_AFTER_BREAK_MS)
+        })
+        this.#outstanding.add(running)
+      }
+    }, TICK_MS)
+  }
+
+  /** Sends nothing more, and waits for the answers that are due. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    if (this.#timer) clearInterval(this.#timer)
+    await Promise.all(this.#outstanding)
+    await this.#pool.close()
+  }
+
+  /** One request of one client; true when it was not answered. */
+  async #one(client: Client, random: Random): Promise<boolean> {
+    const step = client.next(random)
+    const sentAt = Date.now()
+    const begun = performance.now()
+    this.#counts.sent++
+    const { answer, broke } = await this.#send(client, step)
+    const outcome = answer === null ? 'unknown' : outcomeOf(step, answer)
+    const { writes, reads } = step.conclude(outcome, answer)
+    this.#options.history.add({
+      user: client.user,
+      op: step.op,
+      sentAt,
+      doneAt: Date.now(),
+      status: answer?.status ?? null,
+      outcome,
+      ...(writes?.length ? { writes } : {}),
+      ...(reads?.length ? { reads } : {}),
+    })
+    if (outcome === 'acknowledged') {
+      if (step.writes) this.#counts.acknowledgedWrites++
+      else this.#counts.reads++
+      this.#recent.push(performance.now() - begun)
+      if (this.#recent.length > RECENT) this.#recent.shift()
+    } else {
+      this.#counts.failed++
+      const what = `${step.op} ${answer ? [answer.status, codeOf(answer)].filter(Boolean).join(' ') : broke}`
+      this.#failures[what] = (this.#failures[what] ?? 0) + 1
+    }
+    return outcome === 'unknown'
+  }
+
+  async #send(client: Client, step: Step): Promise<{ answer: Answer | null; broke: string }> {
+    try {
+      const response = await this.#pool.request({
+        method: step.method,
+        path: step.path,
+        headers: {
+          ...client.headers,
+          ...(step.body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(step.body === undefined ? {} : { body: JSON.stringify(step.body) }),
+      })
+      const text = await response.body.text()
+      return { answer: { status: response.statusCode, body: parse(text) }, broke: '' }
+    } catch (error) {
+      return { answer: null, broke: (error as NodeJS.ErrnoException).code ?? String(error) }
+    }
+  }
+}
+
+function outcomeOf(step: Step, answer: Answer): Outcome {
+  const { status } = answer
+  if (step.accepts ? step.accepts(status) : status >= 200 && status < 300) return 'acknowledged'
+  if (status < 500) return 'refused'
+  return status === 503 && NOT_FORWARDED.has(codeOf(answer) ?? '') ? 'refused' : 'unknown'
+}
+
+function codeOf(answer: Answer): string | undefined {
+  const code = (answer.body as { code?: unknown } | null)?.code
+  return typeof code === 'string' ? code : undefined
+}
+
+function parse(text: string): unknown {
+  try {
+    return text === '' ? null : JSON.parse(text)
+  } catch {
+    return text
+  }
+}
