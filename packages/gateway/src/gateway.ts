@@ -50,11 +50,6 @@ export function createGateway(options: GatewayOptions): Gateway {
         marginMs: settings.leaseMarginMs,
         now,
         log,
-        registration: () => ({
-          id: settings.id,
-          adminUrl: settings.adminUrl ?? urlOf(admin, settings.admin.host),
-          publicUrl: settings.publicUrl ?? urlOf(server, settings.listen.host),
-        }),
         newest: () => tables.current?.table ?? null,
         onTable: takeControlTable,
       })
@@ -101,7 +96,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       held: queue.size,
     }),
   })
-  let closing = false
+  let closing: Promise<void> | null = null
 
   if (settings.table) tables.adopt(parseRouteTable(settings.table))
   if (!control) tables.begin(settings.monolith)
@@ -119,8 +114,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     tables.adopt(given)
   }
 
-  async function close(): Promise<void> {
-    closing = true
+  async function shutDown(): Promise<void> {
     const closed = [server, admin].map((one) => new Promise((resolve) => one.close(resolve)))
     // They would not end by themselves; their clients connect again, elsewhere.
     for (const call of forwarder.calls) call.endStream?.()
@@ -142,10 +136,17 @@ export function createGateway(options: GatewayOptions): Gateway {
     async listen() {
       await listenOn(server, settings.listen)
       await listenOn(admin, settings.admin)
-      lease?.start()
+      lease?.start({
+        id: settings.id,
+        adminUrl: settings.adminUrl ?? urlOf(admin, settings.admin.host),
+        publicUrl: settings.publicUrl ?? urlOf(server, settings.listen.host),
+      })
       log.info({ public: portOf(server), admin: portOf(admin) }, 'listening')
     },
-    close,
+    close: () => {
+      closing ??= shutDown()
+      return closing
+    },
     get publicPort() {
       return portOf(server)
     },

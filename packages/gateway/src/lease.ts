@@ -14,7 +14,6 @@ export interface LeaseOptions {
   readonly marginMs: number
   /** ms on a monotonic clock. */
   readonly now: () => number
-  readonly registration: () => GatewayRegistration
   /** The newest table's token and version, for the control plane to show. */
   readonly newest: () => { token: number; version: number } | null
   /** Takes the control plane's table over; null when there is none. @throws when it is older than ours. */
@@ -30,6 +29,7 @@ const ANSWER_MS = 2_000
 /** The gateway's permission to serve moved routes, asked for anew every third of its length. */
 export class Lease {
   readonly #options: LeaseOptions
+  #registration: GatewayRegistration | null = null
   #url = 0
   #registered = false
   #renewedAt = Number.NEGATIVE_INFINITY
@@ -44,7 +44,8 @@ export class Lease {
   }
 
   /** Begins to register; renews until `close`. */
-  start(): void {
+  start(registration: GatewayRegistration): void {
+    this.#registration = registration
     this.#asking = this.#renew()
   }
 
@@ -71,13 +72,13 @@ export class Lease {
   }
 
   async #renew(): Promise<void> {
-    const { log, now, newest, registration } = this.#options
+    const { log, now, newest } = this.#options
     const sentAt = now()
     let next = RETRY_MS
     try {
       const answer = this.#registered
         ? await this.#send('POST', `${this.#ownPath()}/renew`, newest() ?? { token: 0, version: 0 })
-        : await this.#send('POST', '/v1/gateways', registration())
+        : await this.#send('POST', '/v1/gateways', this.#registration)
       if (answer === null) {
         // It has forgotten us: register again, at once.
         this.#registered = false
@@ -107,7 +108,7 @@ export class Lease {
   }
 
   #ownPath(): string {
-    return `/v1/gateways/${encodeURIComponent(this.#options.registration().id)}`
+    return `/v1/gateways/${encodeURIComponent(this.#registration!.id)}`
   }
 
   /** @returns null when the gateway is not known there. */
