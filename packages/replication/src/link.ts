@@ -1,42 +1,361 @@
-import type { CopyOptions, CopyReport, LinkOptions, LinkStatus } from './types.ts'
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Pool } from '@banyan/postgres'
+import { Applier } from './applier.ts'
+import { copyAll } from './copy.ts'
+import { CopyWatch } from './copy-watch.ts'
+import { FatalProblem, sqlState } from './failures.ts'
+import { Feed, MESSAGES, type Transaction } from './feed.ts'
+import { type Flow, flowOf } from './flow.ts'
+import { Heart } from './heart.ts'
+import { Meter } from './meter.ts'
+import { createObjects, dropObjects, type StreamObjects } from './objects.ts'
+import { endSlotReader } from './sessions.ts'
+import { enginePool, sessionName, streamObjectName } from './side.ts'
+import { checkSlot } from './slot.ts'
+import type { CopyOptions, CopyReport, LinkOptions, LinkProblem, LinkStatus } from './types.ts'
+import { Waiters } from './waiters.ts'
+import { WalReader } from './wal-reader.ts'
 
-/** One change stream of an extraction: reads one side's log and writes the other side's tables. */
+const HEARTBEAT_MS = 500
+const BACKOFF_FIRST_MS = 50
+const BACKOFF_MAX_MS = 1_000
+/** So often the same statement may fail before it is no passing trouble. */
+const APPLY_ATTEMPTS = 3
+/** A side that hangs must not keep `stop` from returning. */
+const STOP_WITHIN_MS = 5_000
+
+/**
+ * One change stream of an extraction: reads one side's log and writes the other side's tables, each
+ * batch in one transaction with the position it ends at, so that nothing is lost or applied twice
+ * whatever dies.
+ */
 export class Link {
   readonly options: LinkOptions
+  readonly #id = randomUUID()
+  readonly #flows: readonly Flow[]
+  readonly #from: Pool
+  readonly #to: Pool
+  readonly #meter: Meter
+  readonly #watch = new CopyWatch(this.#id)
+  readonly #waiters = new Waiters()
+  readonly #copying = new Set<Flow>()
+  #running: Promise<void> | null = null
+  #stopping = false
+  #feed: Feed | null = null
+  #applier: Applier | null = null
+  #failures = 0
+  #stateChanged: (() => void)[] = []
 
   constructor(options: LinkOptions) {
     this.options = options
+    this.#flows = options.tables.map((table) => flowOf(table, options.stream))
+    const purpose = `${options.stream}-${options.extraction}`
+    this.#from = enginePool(options.fromUrl, options.token, purpose)
+    this.#to = enginePool(options.toUrl, options.token, purpose)
+    this.#meter = new Meter(options.heartbeatMs ?? HEARTBEAT_MS)
   }
 
+  /**
+   * Creates the publication (exactly the tables, and before the slot), the slot, the replication
+   * origin and the progress row at the slot's consistent point. Idempotent. Waits for transactions
+   * that are running on `from`.
+   *
+   * @throws BanyanError `STALE_TOKEN`, or `BAD_PLAN` when the stream exists with other tables.
+   */
   async prepare(): Promise<void> {
-    throw new Error('not yet')
+    await createObjects(
+      this.#objects(),
+      this.#flows.map((flow) => flow.from),
+    )
   }
 
+  /** Streams and applies until `stop`, connecting again whenever a side was away. */
   start(): void {
-    throw new Error('not yet')
+    if (this.#running) return
+    this.#stopping = false
+    this.#setState('reconnecting')
+    this.#running = this.#run()
   }
 
-  async copy(_options: CopyOptions = {}): Promise<CopyReport> {
-    throw new Error('not yet')
+  /**
+   * Copies what the tables hold, while started; goes on where an earlier call, of this link or an
+   * older one, was broken off. Forward only.
+   *
+   * @throws the signal's reason; an Error when the link stops or breaks meanwhile.
+   */
+  async copy(options: CopyOptions = {}): Promise<CopyReport> {
+    if (this.options.stream !== 'forward') throw new Error('only the forward stream has a copy')
+    return copyAll({
+      extraction: this.options.extraction,
+      token: this.options.token,
+      flows: this.#flows,
+      from: this.#from,
+      to: this.#to,
+      watch: this.#watch,
+      copying: this.#copying,
+      streaming: () => this.#streaming(options.signal),
+      options,
+    })
   }
 
-  async awaitBarrier(_id: string, _timeoutMs: number): Promise<boolean> {
-    throw new Error('not yet')
+  /** True once the other side has committed this barrier; false when it has not within the time, ms. */
+  async awaitBarrier(id: string, timeoutMs: number): Promise<boolean> {
+    const announced = this.#waiters.wait(`barrier ${id}`, timeoutMs)
+    if (await this.#hasBarrier(id).catch(() => false)) {
+      this.#waiters.announce(`barrier ${id}`)
+      return true
+    }
+    return (await announced) || this.#hasBarrier(id).catch(() => false)
   }
 
-  async probe(_timeoutMs: number): Promise<number> {
-    throw new Error('not yet')
+  /**
+   * Sends a message through the stream: everything committed on `from` before the call is committed
+   * on `to` when it resolves.
+   *
+   * @returns how long it took, ms.
+   * @throws an Error when it did not arrive within the time.
+   */
+  async probe(timeoutMs: number): Promise<number> {
+    const id = randomUUID()
+    const began = performance.now()
+    const arrived = this.#waiters.wait(`probe ${id}`, timeoutMs)
+    const body = JSON.stringify({ extraction: this.options.extraction, probe: id })
+    await this.#from.query(`SELECT pg_logical_emit_message(true, '${MESSAGES.probe}', $1)`, [body])
+    if (!(await arrived)) {
+      throw new Error(`no change of ${this.#name()} arrived within ${timeoutMs} ms`)
+    }
+    return performance.now() - began
   }
 
   status(): LinkStatus {
-    throw new Error('not yet')
+    return this.#meter.status()
   }
 
+  /** Ends after the batch in hand. The link can be started again. */
   async stop(): Promise<void> {
-    throw new Error('not yet')
+    if (!this.#running) return
+    this.#stopping = true
+    this.#feed?.fail(new Error('stopped'))
+    const hanging = setTimeout(() => void this.#applier?.close(), STOP_WITHIN_MS)
+    await this.#running
+    clearTimeout(hanging)
+    this.#running = null
+    if (this.#meter.state !== 'broken') this.#setState('idle')
   }
 
+  /**
+   * Stops, and takes slot, publication, origin, progress and barriers out of both databases, whoever
+   * still uses them. Idempotent; also for a link that never started.
+   */
   async drop(): Promise<void> {
-    throw new Error('not yet')
+    await this.stop()
+    await dropObjects(this.#objects())
+  }
+
+  /** Stops and lets go of every connection; the link is of no use afterwards. */
+  async close(): Promise<void> {
+    await this.stop()
+    await Promise.all([this.#from.end(), this.#to.end()])
+  }
+
+  #name(): string {
+    return `the ${this.options.stream} stream of "${this.options.extraction}"`
+  }
+
+  #objects(): StreamObjects {
+    const { extraction, stream, token } = this.options
+    return { extraction, stream, token, from: this.#from, to: this.#to }
+  }
+
+  async #hasBarrier(id: string): Promise<boolean> {
+    const { rowCount } = await this.#to.query(
+      'SELECT 1 FROM banyan.barrier WHERE extraction = $1 AND stream = $2 AND barrier = $3',
+      [this.options.extraction, this.options.stream, id],
+    )
+    return rowCount === 1
+  }
+
+  async #run(): Promise<void> {
+    let backoff = BACKOFF_FIRST_MS
+    while (!this.#stopping) {
+      const began = Date.now()
+      try {
+        await this.#session()
+      } catch (error) {
+        if (this.#stopping) return
+        const fatal = this.#fatal(error as Error)
+        if (fatal) {
+          this.#setState('broken')
+          this.options.onProblem({ kind: fatal.kind, message: fatal.message, fatal: true })
+          return
+        }
+      }
+      if (this.#stopping) return
+      this.#setState('reconnecting')
+      if (Date.now() - began > 10 * BACKOFF_MAX_MS) backoff = BACKOFF_FIRST_MS
+      await delay(backoff)
+      backoff = Math.min(BACKOFF_MAX_MS, backoff * 2)
+    }
+  }
+
+  /** One connection's life; throws what ended it. */
+  async #session(): Promise<void> {
+    const { extraction, stream, fromUrl, toUrl, token } = this.options
+    const name = streamObjectName(extraction, stream)
+    const applier = await Applier.connect({
+      extraction,
+      stream,
+      toUrl,
+      token,
+      from: this.#from,
+      copying: (flow) => this.#copying.has(flow),
+      onRefused: (table, rows) =>
+        this.#warn(
+          'refused-rows',
+          `${rows} rows of ${table} belong to buckets that are open there`,
+        ),
+      onMissing: (table, rows) =>
+        this.#warn(
+          'missing-row',
+          `${rows} changed rows of ${table} were missing and were read again`,
+        ),
+    })
+    this.#applier = applier
+    let reader: WalReader | null = null
+    let heart: Heart | null = null
+    try {
+      await checkSlot(this.#from, name, applier.position)
+      await this.#loadCopying()
+      await endSlotReader(this.#from, name, token)
+      this.#meter.position = applier.position
+      const feed = new Feed(this.#flows, extraction, stream, applier.position, {
+        begin: () => this.#watch.begin(),
+        change: (xid, change, tagged) => this.#watch.change(xid, change, tagged),
+        watermark: (id) => this.#watch.watermark(id),
+        pause: () => reader?.pause(),
+        resume: () => reader?.resume(),
+      })
+      this.#feed = feed
+      reader = new WalReader({
+        url: fromUrl,
+        name: sessionName(token, `read-${stream}-${extraction}`),
+        slot: name,
+        publication: name,
+        position: applier.position,
+        onData: (message) => feed.push(message),
+        onEnd: (error) => feed.fail(error),
+      })
+      await reader.start()
+      heart = this.#heart(feed)
+      heart.start()
+      this.#setState('streaming')
+      await this.#pump(feed, applier, reader)
+    } finally {
+      heart?.stop()
+      reader?.close()
+      this.#feed = null
+      this.#applier = null
+      this.#watch.interrupt()
+      await applier.close()
+    }
+  }
+
+  /** Tables whose copy was never begun or is not done: a changed row may not be there yet. */
+  async #loadCopying(): Promise<void> {
+    this.#copying.clear()
+    if (this.options.stream !== 'forward') return
+    const { rows } = await this.#to.query<{ relation: string }>(
+      'SELECT relation FROM banyan.copy WHERE extraction = $1 AND done',
+      [this.options.extraction],
+    )
+    const done = new Set(rows.map((row) => row.relation))
+    for (const flow of this.#flows) if (!done.has(flow.name)) this.#copying.add(flow)
+  }
+
+  async #pump(feed: Feed, applier: Applier, reader: WalReader): Promise<void> {
+    while (!this.#stopping) {
+      const batch = await feed.take()
+      if (this.#stopping) return
+      const first = batch[0]!
+      const applied =
+        first.end === null ? await applier.applyLarge(first, feed) : await applier.apply(batch)
+      this.#failures = 0
+      reader.confirm(applier.position)
+      this.#meter.position = applier.position
+      this.#meter.transactions += batch.length
+      this.#meter.rows += applied.rows
+      this.#meter.refusedRows += applied.refused
+      for (const transaction of batch) this.#announce(transaction, applied.mergedRows)
+      feed.release(batch.reduce((bytes, transaction) => bytes + transaction.bytes, 0))
+    }
+  }
+
+  #announce(transaction: Transaction, mergedRows: number): void {
+    for (const id of transaction.barriers) this.#waiters.announce(`barrier ${id}`)
+    for (const id of transaction.probes) this.#waiters.announce(`probe ${id}`)
+    for (const beat of transaction.beats) if (beat.link === this.#id) this.#meter.beat(beat.at)
+    if (transaction.chunk) this.#watch.merged(transaction.chunk, mergedRows)
+  }
+
+  #heart(feed: Feed): Heart {
+    const { extraction, stream, fromUrl, token } = this.options
+    return new Heart({
+      extraction,
+      stream,
+      link: this.#id,
+      fromUrl,
+      to: this.#to,
+      token,
+      everyMs: this.options.heartbeatMs ?? HEARTBEAT_MS,
+      fromTables: this.#flows.map((flow) => flow.from),
+      toTables: this.#flows.map((flow) => flow.to),
+      onBeat: (beat) => {
+        this.#meter.sawLog(beat.walLsn, beat.walStatus)
+        this.#watch.prune(beat.snapshot)
+      },
+      onDdl: (message) => feed.fail(new FatalProblem('ddl', message)),
+      onSlotLost: (message) => feed.fail(new FatalProblem('slot-lost', message)),
+    })
+  }
+
+  #warn(kind: LinkProblem['kind'], message: string): void {
+    this.options.onProblem({ kind, message, fatal: false })
+  }
+
+  /** What cannot be mended by connecting again; null for what may pass. */
+  #fatal(error: Error): FatalProblem | null {
+    if (error instanceof FatalProblem) return error
+    const state = sqlState(error)
+    // Lost connections, shutdowns, locks, serialization, and objects still held by a dying session.
+    if (!state || !/^[0-9A-Z]{5}$/.test(state) || /^(08|57|40|53|55)/.test(state)) return null
+    this.#failures++
+    if (this.#failures < APPLY_ATTEMPTS) return null
+    return new FatalProblem(
+      'apply-error',
+      `${this.#name()} cannot go on: ${error.message} (${state})`,
+    )
+  }
+
+  #setState(state: LinkStatus['state']): void {
+    this.#meter.state = state
+    const waiting = this.#stateChanged
+    this.#stateChanged = []
+    for (const wake of waiting) wake()
+  }
+
+  /** Waits until the link streams; throws when it will not. */
+  async #streaming(signal: AbortSignal | undefined): Promise<void> {
+    for (;;) {
+      signal?.throwIfAborted()
+      if (this.#meter.state === 'streaming') return
+      if (this.#meter.state !== 'reconnecting' || this.#stopping) {
+        throw new Error(`${this.#name()} is ${this.#meter.state}; a copy needs it started`)
+      }
+      await new Promise<void>((resolve) => {
+        this.#stateChanged.push(resolve)
+        signal?.addEventListener('abort', () => resolve(), { once: true })
+      })
+    }
   }
 }

@@ -21,6 +21,8 @@ export interface Column {
   readonly name: string
   /** As `format_type` prints it. */
   readonly type: string
+  /** The type without its modifier: a cast to it neither cuts nor rounds, the column itself then refuses. */
+  readonly baseType: string
   readonly typeOid: number
   readonly typmod: number
   readonly notNull: boolean

@@ -1,0 +1,325 @@
+import { PINNED_SETTINGS, type Queryable } from '@banyan/postgres'
+import pg from 'pg'
+import { FatalProblem, Interrupted, sqlState } from './failures.ts'
+import type { Feed, Transaction } from './feed.ts'
+import type { Flow } from './flow.ts'
+import { formatLsn, parseLsn } from './lsn.ts'
+import { mergeChunk } from './merge.ts'
+import { type NetRow, NetTable } from './net.ts'
+import type { PendingChunk } from './pending-chunk.ts'
+import type { Change } from './pgoutput.ts'
+import { readRows } from './read-row.ts'
+import { rewriteNet } from './rewrite.ts'
+import { endSession } from './sessions.ts'
+import { type StreamName, sessionName, streamObjectName } from './side.ts'
+import type { Statement } from './statements.ts'
+import { OpenBuckets, type Run, upsertRows, type Written, writeNet } from './table-writer.ts'
+
+export interface ApplierOptions {
+  readonly extraction: string
+  readonly stream: StreamName
+  readonly toUrl: string
+  readonly token: bigint
+  /** Pool on the side read, for rows that must be looked up there. */
+  readonly from: Queryable
+  /** Whether rows of this table may still be absent because the copy has not reached them. */
+  copying(flow: Flow): boolean
+  onRefused(table: string, rows: number): void
+  onMissing(table: string, rows: number): void
+}
+
+export interface Applied {
+  readonly rows: number
+  readonly refused: number
+  readonly mergedRows: number
+}
+
+/** Two rows contend for a unique value or an exclusion constraint. */
+const CONTENDED = new Set(['23505', '23P01'])
+
+const raw = { getTypeParser: () => (value: string) => value }
+
+/** Writes transactions of a stream to its side, each together with how far that is. */
+export class Applier {
+  readonly #options: ApplierOptions
+  readonly #client: pg.Client
+  readonly #names = new Map<string, string>()
+  #position = 0n
+  #secret = ''
+  #rows = 0
+  #refused = new Map<string, number>()
+  #missing = new Map<string, number>()
+
+  private constructor(options: ApplierOptions, client: pg.Client) {
+    this.#options = options
+    this.#client = client
+  }
+
+  /** Connects, takes the replication origin and reads the stored position. */
+  static async connect(options: ApplierOptions): Promise<Applier> {
+    const client = new pg.Client({
+      connectionString: options.toUrl,
+      application_name: sessionName(options.token, `apply-${options.stream}-${options.extraction}`),
+      connectionTimeoutMillis: 5_000,
+      keepAlive: true,
+      options: PINNED_SETTINGS,
+    })
+    client.on('error', () => {})
+    const applier = new Applier(options, client)
+    try {
+      await client.connect()
+      await applier.#open()
+    } catch (error) {
+      await applier.close()
+      throw error
+    }
+    return applier
+  }
+
+  /** Everything of the side read up to here is committed on the side written. */
+  get position(): bigint {
+    return this.#position
+  }
+
+  async #open(): Promise<void> {
+    const { extraction, stream, token } = this.#options
+    const origin = streamObjectName(extraction, stream)
+    await this.#client.query("SET session_replication_role = 'replica'")
+    await this.#client
+      .query('SELECT pg_replication_origin_session_setup($1)', [origin])
+      .catch(async (error: Error) => {
+        // Our own last session may not have noticed yet that we left; an older engine's has no right to it.
+        const pid = / for PID (\d+)/.exec(error.message)?.[1]
+        if (pid) await endSession(this.#client, Number(pid), token)
+        throw error
+      })
+    const { rows } = await this.#client.query<{ position: string; token: string; secret: string }>(
+      `SELECT p.position, p.token, e.secret FROM banyan.progress p, banyan.engine e
+        WHERE p.extraction = $1 AND p.stream = $2`,
+      [extraction, stream],
+    )
+    const row = rows[0]
+    if (!row)
+      throw new FatalProblem('slot-lost', `no progress is stored for ${stream} of "${extraction}"`)
+    this.#requireToken(row.token)
+    this.#position = parseLsn(row.position)
+    this.#secret = row.secret
+  }
+
+  #requireToken(stored: string): void {
+    if (BigInt(stored) === this.#options.token) return
+    throw new FatalProblem(
+      'stale-token',
+      `this engine holds token ${this.#options.token}, the stream's is ${stored}: another engine has taken over`,
+    )
+  }
+
+  /** Applies complete transactions as one. */
+  async apply(batch: readonly Transaction[]): Promise<Applied> {
+    const last = batch.at(-1)!
+    const writes =
+      batch.some((transaction) => transaction.changes.length > 0) || last.chunk !== null
+    const open = await this.#begin(last.end, writes)
+    const nets = new Map<Flow, NetTable>()
+    for (const transaction of batch) {
+      for (const change of transaction.changes) addTo(nets, change, transaction.xid)
+    }
+    await this.#writeOrRewrite(nets, open, batch)
+    await this.#storeBarriers(batch.flatMap((transaction) => transaction.barriers))
+    const mergedRows = last.chunk ? await this.#merge(last.chunk, open) : 0
+    return this.#commit(last.end!, mergedRows)
+  }
+
+  /** Applies a transaction that is still being received, piece by piece, as one. */
+  async applyLarge(transaction: Transaction, feed: Feed): Promise<Applied> {
+    const open = await this.#begin(null, true)
+    while (transaction.end === null || transaction.changes.length > 0) {
+      const changes = await feed.more(transaction)
+      const nets = new Map<Flow, NetTable>()
+      for (const change of changes) addTo(nets, change, transaction.xid)
+      await this.#writeOrRewrite(nets, open, [{ xid: transaction.xid, changes }])
+      await this.#client.query('RELEASE SAVEPOINT batch; SAVEPOINT batch')
+    }
+    feed.finished(transaction)
+    await this.#storeBarriers(transaction.barriers)
+    const mergedRows = transaction.chunk ? await this.#merge(transaction.chunk, open) : 0
+    await this.#client.query(this.#advance(transaction.end))
+    return this.#commit(transaction.end, mergedRows)
+  }
+
+  /** @param end null: not known yet, the position stays for now, its row locked. */
+  async #begin(end: bigint | null, writes: boolean): Promise<OpenBuckets> {
+    const { extraction } = this.#options
+    this.#rows = 0
+    const text = [
+      'BEGIN',
+      `SELECT set_config('banyan.exempt', ${literal(this.#secret)}, true)`,
+      this.#advance(end ?? this.#position),
+      ...(writes
+        ? [
+            `SELECT bucket FROM banyan.ownership WHERE extraction = ${literal(extraction)} AND state = 'open'`,
+            'SAVEPOINT batch',
+          ]
+        : []),
+    ].join('; ')
+    const results = (await this.#client.query(text)) as unknown as pg.QueryResult<{
+      bucket: number
+    }>[]
+    if (results[2]!.rowCount !== 1) await this.#explainLost()
+    return new OpenBuckets(writes ? results[3]!.rows.map((row) => row.bucket) : [])
+  }
+
+  /** Compare-and-set: whoever is not the one that wrote the last position changes nothing. */
+  #advance(to: bigint): string {
+    const { extraction, stream, token } = this.#options
+    return `UPDATE banyan.progress SET position = '${formatLsn(to)}'
+      WHERE extraction = ${literal(extraction)} AND stream = '${stream}'
+        AND position = '${formatLsn(this.#position)}' AND token = ${token}`
+  }
+
+  async #explainLost(): Promise<never> {
+    const { extraction, stream } = this.#options
+    const { rows } = await this.#client.query<{ position: string; token: string }>(
+      'SELECT position, token FROM banyan.progress WHERE extraction = $1 AND stream = $2',
+      [extraction, stream],
+    )
+    if (!rows[0]) throw new FatalProblem('slot-lost', `the progress of ${stream} is gone`)
+    this.#requireToken(rows[0].token)
+    throw new Interrupted(
+      `the position is ${rows[0].position}, not ${formatLsn(this.#position)} as this link left it`,
+    )
+  }
+
+  async #writeOrRewrite(
+    nets: ReadonlyMap<Flow, NetTable>,
+    open: OpenBuckets,
+    batch: readonly { xid: number; changes: readonly Change[] }[],
+  ): Promise<void> {
+    if (nets.size === 0) return
+    try {
+      for (const net of nets.values())
+        await this.#account(net.flow, await writeNet(this.#run, net, open), open)
+      return
+    } catch (error) {
+      await this.#rollback(error)
+    }
+    try {
+      for (const net of nets.values())
+        await this.#account(net.flow, await rewriteNet(this.#run, net, open), open)
+      return
+    } catch (error) {
+      await this.#rollback(error)
+    }
+    // Last, as the source did it. A piece of a large transaction may have no other order that works.
+    for (const { xid, changes } of batch) {
+      for (const change of changes) {
+        const net = new NetTable(change.flow)
+        net.add(change, xid)
+        await this.#account(change.flow, await writeNet(this.#run, net, open), open)
+      }
+    }
+  }
+
+  async #rollback(error: unknown): Promise<void> {
+    if (!CONTENDED.has(sqlState(error) ?? '')) throw error
+    this.#rows = 0
+    this.#refused.clear()
+    this.#missing.clear()
+    await this.#client.query('ROLLBACK TO SAVEPOINT batch')
+  }
+
+  async #account(flow: Flow, written: Written, open: OpenBuckets): Promise<void> {
+    this.#rows += written.rows
+    count(this.#refused, flow.name, written.refused)
+    const { missing } = written
+    if (missing.length === 0) return
+    const copying = this.#options.copying(flow)
+    // A row the copy has not reached will be read later as a whole. One that moved may have moved
+    // to where the copy has been already, and one after the copy should have been there.
+    const needed = copying ? missing.filter((row) => row.baseKey !== null) : missing
+    if (needed.length === 0) return
+    if (!copying) count(this.#missing, flow.name, needed.length)
+    const found = await readRows(this.#options.from, flow, needed)
+    const rows: NetRow[] = found
+      .filter((values) => !open.holds(flow, values))
+      .map((values) => ({ base: null, baseKey: null, values, xid: 0 }))
+    await upsertRows(this.#run, flow, rows, open, written)
+  }
+
+  #run: Run = async (statement: Statement, values) => {
+    let name = this.#names.get(statement.text)
+    if (name === undefined) {
+      name = `s${this.#names.size}`
+      this.#names.set(statement.text, name)
+    }
+    const result = await this.#client.query({
+      name,
+      text: statement.text,
+      values: values as unknown[],
+      types: raw,
+    })
+    return { rows: result.rows, count: result.rowCount ?? 0 }
+  }
+
+  async #storeBarriers(barriers: readonly string[]): Promise<void> {
+    if (barriers.length === 0) return
+    const { extraction, stream } = this.#options
+    await this.#client.query(
+      `INSERT INTO banyan.barrier (extraction, stream, barrier)
+       SELECT $1, $2, b FROM unnest($3::text[]) b ON CONFLICT DO NOTHING`,
+      [extraction, stream, barriers],
+    )
+  }
+
+  async #merge(chunk: PendingChunk, open: OpenBuckets): Promise<number> {
+    const { rows, refused } = await mergeChunk(this.#client, chunk, open)
+    count(this.#refused, chunk.flow.name, refused)
+    await this.#client.query(
+      `UPDATE banyan.copy SET last_key = $3, rows = rows + $4 WHERE extraction = $1 AND relation = $2`,
+      [this.#options.extraction, chunk.flow.name, chunk.lastKey, rows],
+    )
+    return rows
+  }
+
+  async #commit(end: bigint, mergedRows: number): Promise<Applied> {
+    await this.#client.query('COMMIT')
+    this.#position = end
+    let refused = 0
+    for (const [table, rows] of this.#refused) {
+      refused += rows
+      this.#options.onRefused(table, rows)
+    }
+    for (const [table, rows] of this.#missing) this.#options.onMissing(table, rows)
+    this.#refused.clear()
+    this.#missing.clear()
+    return { rows: this.#rows, refused, mergedRows }
+  }
+
+  /** Ends the session; whatever was not committed is rolled back by the server. */
+  async close(): Promise<void> {
+    await Promise.race([
+      this.#client.end().catch(() => {}),
+      new Promise((resolve) => setTimeout(resolve, 500).unref()),
+    ])
+    ;(
+      this.#client as unknown as { connection: { stream: { destroy(): void } } }
+    ).connection.stream.destroy()
+  }
+}
+
+function addTo(nets: Map<Flow, NetTable>, change: Change, xid: number): void {
+  let net = nets.get(change.flow)
+  if (!net) {
+    net = new NetTable(change.flow)
+    nets.set(change.flow, net)
+  }
+  net.add(change, xid)
+}
+
+function count(counts: Map<string, number>, table: string, rows: number): void {
+  if (rows > 0) counts.set(table, (counts.get(table) ?? 0) + rows)
+}
+
+export function literal(text: string): string {
+  return pg.escapeLiteral(text)
+}

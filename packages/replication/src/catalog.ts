@@ -1,0 +1,180 @@
+import { BanyanError } from '@banyan/contracts'
+import type { Queryable } from '@banyan/postgres'
+import type { Column, TableSide } from './mapping.ts'
+
+/** `"name"`, always quoted: reserved words and capitals need no special case. */
+export function quoteIdent(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
+/** Splits `schema.table`, where either part may be quoted; unquoted parts fold to lower case, as in SQL. */
+export function parseTableName(given: string): { schema: string; name: string } {
+  const part = '(?:"((?:[^"]|"")+)"|([A-Za-z_\\u0080-\\uffff][\\w$\\u0080-\\uffff]*))'
+  const match = new RegExp(`^${part}\\.${part}$`).exec(given.trim())
+  if (!match) {
+    throw new BanyanError('BAD_PLAN', {
+      where: given,
+      reason: 'a table is written schema.table; put a part with capitals in double quotes',
+    })
+  }
+  const unquote = (quoted: string | undefined, plain: string | undefined) =>
+    quoted === undefined ? plain!.toLowerCase() : quoted.replaceAll('""', '"')
+  return { schema: unquote(match[1], match[2]), name: unquote(match[3], match[4]) }
+}
+
+interface TableRow {
+  oid: number
+  relkind: string
+  relreplident: 'd' | 'f' | 'i' | 'n'
+  collation: string
+}
+
+interface ColumnRow {
+  name: string
+  type: string
+  type_oid: number
+  base_type: string
+  typmod: number
+  not_null: boolean
+  generated: boolean
+  identity: '' | 'a' | 'd'
+  has_default: boolean
+  toastable: boolean
+}
+
+interface IndexRow {
+  columns: string[]
+  primary: boolean
+  replident: boolean
+  not_null: boolean
+}
+
+/** Everything the engine needs to know about one table. `where` names the side in messages. */
+export async function describeTable(
+  db: Queryable,
+  given: string,
+  where: string,
+): Promise<TableSide> {
+  const { schema, name } = parseTableName(given)
+  const table = (
+    await db.query<TableRow>(
+      `SELECT c.oid, c.relkind, c.relreplident, d.datcollate AS collation
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+              pg_database d
+        WHERE n.nspname = $1 AND c.relname = $2 AND d.datname = current_database()`,
+      [schema, name],
+    )
+  ).rows[0]
+  if (!table) {
+    throw new BanyanError('BAD_PLAN', {
+      where: `${where} table ${given}`,
+      reason: `there is no such table${await nearTables(db, schema, name)}`,
+    })
+  }
+  if (!['r', 'p'].includes(table.relkind)) {
+    throw new BanyanError('BAD_PLAN', {
+      where: `${where} table ${given}`,
+      reason: 'it is not an ordinary or partitioned table',
+    })
+  }
+  const columns = (await db.query<ColumnRow>(COLUMNS, [table.oid])).rows
+  const indexes = (await db.query<IndexRow>(INDEXES, [table.oid])).rows
+  const identity = table.relreplident
+  const usable = indexes.filter((index) => index.not_null)
+  const key =
+    identity === 'i'
+      ? indexes.find((index) => index.replident)
+      : (usable.find((index) => index.primary) ?? (identity === 'f' ? usable[0] : undefined))
+  return {
+    schema,
+    name,
+    oid: table.oid,
+    quoted: `${quoteIdent(schema)}.${quoteIdent(name)}`,
+    columns: columns.map(toColumn),
+    key: identity === 'n' ? [] : (key?.columns ?? []),
+    replicaIdentity: REPLICA_IDENTITY[identity],
+    uniqueIndexes: usable.map((index) => index.columns),
+    collation: table.collation,
+  }
+}
+
+const REPLICA_IDENTITY = { d: 'default', f: 'full', i: 'index', n: 'nothing' } as const
+
+const COLUMNS = `
+  SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type,
+         a.atttypid AS type_oid, format_type(a.atttypid, -1) AS base_type, a.atttypmod AS typmod, a.attnotnull AS not_null,
+         a.attgenerated <> '' AS generated, a.attidentity AS identity,
+         a.atthasdef AS has_default, a.attstorage <> 'p' AS toastable
+    FROM pg_attribute a
+   WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
+   ORDER BY a.attnum`
+
+/** Unique indexes that can arbitrate: whole, over plain columns, checked at once. */
+const INDEXES = `
+  SELECT array_agg(a.attname::text ORDER BY k.n) AS columns, i.indisprimary AS primary,
+         i.indisreplident AS replident, bool_and(a.attnotnull) AS not_null
+    FROM pg_index i
+         CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, n)
+         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+   WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indimmediate
+     AND i.indpred IS NULL AND i.indexprs IS NULL AND k.n <= i.indnkeyatts
+   GROUP BY i.indexrelid, i.indisprimary, i.indisreplident
+   ORDER BY i.indisprimary DESC, count(*), i.indexrelid`
+
+function toColumn(row: ColumnRow): Column {
+  return {
+    name: row.name,
+    type: row.type,
+    typeOid: row.type_oid,
+    baseType: row.base_type,
+    typmod: row.typmod,
+    notNull: row.not_null,
+    generated: row.generated,
+    identity: row.identity === 'a' ? 'always' : row.identity === 'd' ? 'by default' : null,
+    hasDefault: row.has_default,
+    toastable: row.toastable,
+  }
+}
+
+async function nearTables(db: Queryable, schema: string, name: string): Promise<string> {
+  const { rows } = await db.query<{ near: string }>(
+    `SELECT format('%I.%I', n.nspname, c.relname) AS near
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'banyan')
+        AND n.nspname NOT LIKE 'pg_toast%'`,
+  )
+  const near = nearNames(
+    `${schema}.${name}`,
+    rows.map((row) => row.near),
+  )
+  return near.length > 0 ? `; there is ${near.join(', ')}` : ''
+}
+
+/** Of the names that exist, the few most like the one given. */
+export function nearNames(given: string, existing: readonly string[], most = 5): string[] {
+  const wanted = normal(given)
+  return existing
+    .map((name) => ({ name, away: distance(wanted, normal(name)) }))
+    .sort((a, b) => a.away - b.away || a.name.localeCompare(b.name))
+    .slice(0, most)
+    .map((candidate) => candidate.name)
+}
+
+function normal(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9.]/g, '')
+}
+
+/** Levenshtein. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      next.push(
+        Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)),
+      )
+    }
+    row = next
+  }
+  return row[b.length]!
+}

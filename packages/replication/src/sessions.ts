@@ -1,0 +1,20 @@
+import type { Queryable } from '@banyan/postgres'
+
+/** Ends a session of ours that no younger engine owns, and waits until it is gone. */
+export async function endSession(db: Queryable, pid: number, token: bigint): Promise<void> {
+  await db.query(
+    `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+      WHERE pid = $1 AND application_name ~ '^banyan/[0-9]+/'
+        AND split_part(application_name, '/', 2)::bigint <= $2`,
+    [pid, token.toString()],
+  )
+}
+
+/** Ends whoever reads this slot, unless a younger engine does. */
+export async function endSlotReader(db: Queryable, slot: string, token: bigint): Promise<void> {
+  const { rows } = await db.query<{ active_pid: number | null }>(
+    'SELECT active_pid FROM pg_replication_slots WHERE slot_name = $1',
+    [slot],
+  )
+  if (rows[0]?.active_pid) await endSession(db, rows[0].active_pid, token)
+}

@@ -1,0 +1,32 @@
+import type { Queryable } from '@banyan/postgres'
+import { FatalProblem } from './failures.ts'
+import { formatLsn, parseLsn } from './lsn.ts'
+
+/**
+ * A slot must exist, have all of its log, and not have been moved past what was applied: a slot that
+ * was made anew, or confirmed by somebody else, would skip changes without a word.
+ *
+ * @throws FatalProblem `slot-lost`.
+ */
+export async function checkSlot(from: Queryable, slot: string, position: bigint): Promise<void> {
+  const { rows } = await from.query<{ wal_status: string | null; confirmed: string | null }>(
+    `SELECT wal_status, confirmed_flush_lsn::text AS confirmed FROM pg_replication_slots
+      WHERE slot_name = $1`,
+    [slot],
+  )
+  const row = rows[0]
+  if (!row)
+    throw new FatalProblem('slot-lost', `slot ${slot} is gone: its tables must be copied again`)
+  if (row.wal_status === 'lost' || row.confirmed === null) {
+    throw new FatalProblem(
+      'slot-lost',
+      `slot ${slot} was invalidated, the server kept no more log for it: its tables must be copied again`,
+    )
+  }
+  if (parseLsn(row.confirmed) > position) {
+    throw new FatalProblem(
+      'slot-lost',
+      `slot ${slot} stands at ${row.confirmed}, past ${formatLsn(position)} where the stored progress ends: its tables must be copied again`,
+    )
+  }
+}

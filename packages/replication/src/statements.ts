@@ -1,0 +1,161 @@
+import { quoteIdent } from './catalog.ts'
+import { type Flow, type FlowExpr, keyColumns, type Row, type Value } from './flow.ts'
+
+/** A statement and what it takes: one text[] a column, each element one row. */
+export interface Statement {
+  readonly text: string
+  /** Columns of the flow that are its first parameters. */
+  readonly columns: readonly number[]
+}
+
+const own = (flow: Flow) => `t.${quoteIdent(flow.ownerTo!)}`
+
+/** Leaves rows alone whose bucket is open where we write; the buckets are the last parameter. */
+function notOpen(flow: Flow, guarded: boolean, parameter: number): string {
+  return guarded && flow.ownerTo !== null
+    ? ` AND banyan.bucket(${own(flow)}::text) <> ALL ($${parameter}::int[])`
+    : ''
+}
+
+/** `unnest($1::text[], …) WITH ORDINALITY AS u(c0, …, n)`. */
+function rowsOf(names: readonly string[]): string {
+  const parameters = names.map((_, i) => `$${i + 1}::text[]`)
+  return `unnest(${parameters.join(', ')}) WITH ORDINALITY AS u(${names.join(', ')}, n)`
+}
+
+export function upsert(flow: Flow, guarded: boolean, from?: string): Statement {
+  const columns = flow.columns.map((_, i) => i)
+  const source = from ?? rowsOf(columns.map((i) => `c${i}`))
+  const names = flow.exprs.map((expr) => quoteIdent(expr.column))
+  const sets = flow.exprs
+    .filter((expr) => !expr.key && !expr.insertOnly)
+    .map((expr) => `${quoteIdent(expr.column)} = EXCLUDED.${quoteIdent(expr.column)}`)
+  const open = notOpen(flow, guarded, from ? 1 : columns.length + 1)
+  const action =
+    sets.length === 0 ? 'NOTHING' : `UPDATE SET ${sets.join(', ')}${open && ` WHERE true${open}`}`
+  return {
+    columns,
+    text: `INSERT INTO ${flow.to.quoted} AS t (${names.join(', ')}) OVERRIDING SYSTEM VALUE
+SELECT ${flow.exprs.map((expr) => expr.sql).join(', ')} FROM ${source}
+ON CONFLICT (${keyList(flow)}) DO ${action}`,
+  }
+}
+
+function keyList(flow: Flow): string {
+  return keyColumns(flow)
+    .map((expr) => quoteIdent(expr.column))
+    .join(', ')
+}
+
+/**
+ * Updates rows in place, setting what can be computed from `present`; for rows that move, the old
+ * key's values are further parameters. Returns the ordinal of each row it found.
+ */
+export function update(
+  flow: Flow,
+  present: readonly number[],
+  moved: boolean,
+  guarded: boolean,
+): Statement | null {
+  const set = settable(flow, present, moved)
+  if (set.length === 0) return null
+  const keys = keyColumns(flow)
+  const names = present.map((i) => `c${i}`)
+  if (moved) names.push(...keys.map((_, i) => `o${i}`))
+  const keySql = keys.map((expr, i) => (moved ? expr.sql.replace(/^u\.c\d+/, `u.o${i}`) : expr.sql))
+  const inner = [
+    'u.n',
+    ...keySql.map((sql, i) => `${sql} AS k${i}`),
+    ...set.map((expr, i) => `${expr.sql} AS e${i}`),
+  ]
+  const match = keys.map((expr, i) => `t.${quoteIdent(expr.column)} = s.k${i}`)
+  return {
+    columns: present,
+    text: `UPDATE ${flow.to.quoted} AS t SET ${set.map((expr, i) => `${quoteIdent(expr.column)} = s.e${i}`).join(', ')}
+FROM (SELECT ${inner.join(', ')} FROM ${rowsOf(names)}) AS s
+WHERE ${match.join(' AND ')}${notOpen(flow, guarded, names.length + 1)} RETURNING s.n::int4`,
+  }
+}
+
+export function settable(
+  flow: Flow,
+  present: readonly number[],
+  moved: boolean,
+): readonly FlowExpr[] {
+  return flow.exprs.filter(
+    (expr) =>
+      !expr.insertOnly && (moved || !expr.key) && expr.from.every((i) => present.includes(i)),
+  )
+}
+
+/** Columns of the table written that are returned by a delete that will insert the rows again. */
+export function keptColumns(flow: Flow): string[] {
+  return flow.to.columns.filter((column) => !column.generated).map((column) => column.name)
+}
+
+export function remove(flow: Flow, guarded: boolean, returning: boolean): Statement {
+  const keys = keyColumns(flow)
+  const match = keys.map((expr) => `t.${quoteIdent(expr.column)} = ${expr.sql}`)
+  const back = returning
+    ? ` RETURNING u.n::int4 AS n, ${keptColumns(flow)
+        .map((name, i) => `t.${quoteIdent(name)} AS v${i}`)
+        .join(', ')}`
+    : ''
+  const columns = keys.map((_, i) => i)
+  return {
+    columns,
+    text: `DELETE FROM ${flow.to.quoted} AS t USING ${rowsOf(columns.map((i) => `c${i}`))}
+WHERE ${match.join(' AND ')}${notOpen(flow, guarded, keys.length + 1)}${back}`,
+  }
+}
+
+/** Inserts rows of which some columns are computed from the change and others are as they were. */
+export function reinsert(
+  flow: Flow,
+  present: readonly number[],
+  computed: readonly FlowExpr[],
+  kept: readonly string[],
+): Statement {
+  const names = [...present.map((i) => `c${i}`), ...kept.map((_, i) => `k${i}`)]
+  const into = [...computed.map((expr) => expr.column), ...kept]
+  const values = [
+    ...computed.map((expr) => expr.sql),
+    ...kept.map((name, i) => {
+      const column = flow.to.columns.find((candidate) => candidate.name === name)!
+      return `u.k${i}::${column.baseType}`
+    }),
+  ]
+  return {
+    columns: present,
+    text: `INSERT INTO ${flow.to.quoted} (${into.map(quoteIdent).join(', ')}) OVERRIDING SYSTEM VALUE
+SELECT ${values.join(', ')} FROM ${rowsOf(names)}`,
+  }
+}
+
+/** Which of these keys exist where we write; returns ordinals. */
+export function existing(flow: Flow): Statement {
+  const keys = keyColumns(flow)
+  const columns = keys.map((_, i) => i)
+  const match = keys.map((expr) => `t.${quoteIdent(expr.column)} = ${expr.sql}`)
+  return {
+    columns,
+    text: `SELECT u.n::int4 AS n FROM ${rowsOf(columns.map((i) => `c${i}`))}
+JOIN ${flow.to.quoted} AS t ON ${match.join(' AND ')}`,
+  }
+}
+
+/** One column of many rows as the text form of a text[]. */
+export function arrayOf(rows: readonly Row[], column: number): string {
+  let text = '{'
+  for (let i = 0; i < rows.length; i++) {
+    if (i > 0) text += ','
+    text += element(rows[i]![column])
+  }
+  return `${text}}`
+}
+
+function element(value: Value): string {
+  if (value === null || value === undefined) return 'NULL'
+  if (!/["\\]/.test(value)) return `"${value}"`
+  return `"${value.replace(/["\\]/g, '\\$&')}"`
+}
