@@ -6,7 +6,7 @@ import {
   violated,
 } from './invariants.ts'
 import { successors } from './protocol.ts'
-import { STATE_BYTES, type State } from './state.ts'
+import { BUDGETS_END, HANDOVERS, STATE_BYTES, type State } from './state.ts'
 import { Ints, StateStore } from './store.ts'
 import { initial, type World } from './world.ts'
 
@@ -21,6 +21,8 @@ export interface Violation {
 
 export interface Exploration {
   states: number
+  /** States that differ in more than what was used of the budgets. */
+  distinct: number
   /** Steps along which faults and clients have no part. */
   progressSteps: number
   /** The longest of the shortest ways to a state. */
@@ -90,12 +92,21 @@ export function explore(w: World, options: ExploreOptions = {}): Exploration {
     const wedged = firstWedged(graph, w)
     if (wedged !== -1) broken.set('no wedge', wedged)
   }
-  const result = { states: store.size, progressSteps: graph.from.length, depth }
+  const distinct = countDistinct(store)
+  const result = { states: store.size, distinct, progressSteps: graph.from.length, depth }
   const [first] = broken.values()
   if (first === undefined) return { ...result, violation: undefined }
   const shown = options.expected === undefined ? first : (broken.get(options.expected) ?? first)
   const trace = tell(graph, w, shown)
   return { ...result, violation: { invariants: [...broken.keys()], depth: trace.length, trace } }
+}
+
+function countDistinct(store: StateStore): number {
+  const apart = new StateStore(STATE_BYTES)
+  for (let index = 0; index < store.size; index += 1) {
+    apart.add(store.get(index).fill(0, HANDOVERS, BUDGETS_END))
+  }
+  return apart.size
 }
 
 /**

@@ -108,18 +108,24 @@ export function leaseSteps(s: State, w: World, emit: Emit): void {
       if (get(s, LEASES) >= w.bounds.leases) continue
       next[LEASES] = get(s, LEASES) + 1
       next[at] = w.rules.leaseStops ? LEASE_OVER : LEASE_IGNORED
-      if (w.rules.leaseStops) forgetRoutes(next, w, gateway)
+      if (w.rules.leaseStops && w.rules.registersHolding) forgetRoutes(next, w, gateway)
       const serves = w.rules.leaseStops ? 'it has stopped serving' : 'it serves on'
       emit(next, false, () => `the lease of gateway ${gateway + 1} ends; ${serves}`)
     } else {
       // It learns the token from a database, and holds everything until it is told a table.
       next[at] = LEASED
-      forgetRoutes(next, w, gateway)
-      next[at + GATEWAY_TOKEN] = Math.min(token(s, SOURCE), token(s, TARGET))
-      emit(next, true, () => `gateway ${gateway + 1} registers, holding all`)
+      if (w.rules.registersHolding) forgetRoutes(next, w, gateway)
+      const learnt = Math.min(token(s, SOURCE), token(s, TARGET))
+      next[at + GATEWAY_TOKEN] = w.rules.registersWithToken ? learnt : 0
+      emit(next, true, () => `gateway ${gateway + 1} registers, ${heldWords(next, w, gateway)}`)
     }
   }
 }
+
+const heldWords = (s: State, w: World, gateway: number): string =>
+  groupsOf(w).every((g) => routeHold(get(s, routeAt(gateway, g))) === HOLD_ALL)
+    ? 'holding all'
+    : 'with the table it had'
 
 function forgetRoutes(s: State, w: World, gateway: number): void {
   for (const group of groupsOf(w)) s[routeAt(gateway, group)] = route(SOURCE, HOLD_ALL)

@@ -1,6 +1,5 @@
 import { readsFrom } from './gateways.ts'
 import {
-  BARRIER,
   BATCH,
   BROKEN,
   CLIENT_WRITE,
@@ -100,7 +99,7 @@ function arrives(s: State, side: Side, group: number): boolean {
   let last = -1
   if (get(s, BATCH) !== 0 && batchStream(s) === side && !batchMoved(s)) {
     const held = get(s, BATCH_EVENT)
-    if (kindOf(held) !== BARRIER && groupOf(held) === group) last = payloadOf(held)
+    if (kindOf(held) === CLIENT_WRITE && groupOf(held) === group) last = payloadOf(held)
   }
   const start = walAt(side)
   for (let i = start; i < start + WAL_CAPACITY && get(s, i) !== 0; i += 1) {

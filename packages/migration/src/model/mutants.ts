@@ -197,4 +197,18 @@ export const MUTANTS: readonly Mutant[] = [
     'Found by this model: a barrier evicts its buckets from every pending chunk of its stream',
     { writes: 1, handovers: 2, repairs: 1 },
   ),
+  mutant(
+    'registers with its old table',
+    'registersHolding',
+    'read your writes',
+    'Found by this model: a gateway whose lease ended holds all until it is told a table',
+    { writes: 1, handovers: 1, gateways: 1, leases: 1 },
+  ),
+  mutant(
+    'registers without the token',
+    'registersWithToken',
+    'read your writes',
+    'Found by this model: a gateway learns the token when it registers, from the database',
+    { writes: 1, handovers: 1, gateways: 1, leases: 1, faults: 1 },
+  ),
 ]

@@ -27,6 +27,8 @@ export const RULES = [
   'onlyCounterpartDropped',
   'gatewayToken',
   'leaseStops',
+  'registersHolding',
+  'registersWithToken',
   'oldTransactionsRefused',
 ] as const
 

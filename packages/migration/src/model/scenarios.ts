@@ -23,7 +23,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'two gateways, one stale',
-    bounds: bounds({ writes: 2, handovers: 2, aborts: 1, gateways: 2, faults: 1, leases: 1 }),
+    bounds: bounds({ writes: 1, handovers: 2, aborts: 1, gateways: 2, faults: 2, leases: 1 }),
   },
   {
     name: 'canary of two groups',

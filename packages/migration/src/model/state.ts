@@ -71,13 +71,14 @@ export const CLIENT = field(2)
 /** out, token seen, then for each group side | hold << 1. */
 const GATEWAY_BYTES = 4
 export const GATEWAY = field(2 * GATEWAY_BYTES)
-/** What was used of each budget. */
+/** What was used of each budget: bounds of the search, not part of the protocol. */
 export const HANDOVERS = field(1)
 export const FAULTS = field(1)
 export const ABORTS = field(1)
 export const LEASES = field(1)
 export const BATCHES = field(1)
 export const REPAIRS = field(1)
+export const BUDGETS_END = size
 /** The next id of each side's sequence, and the ids drawn so far. */
 export const SEQUENCE = field(2)
 export const IDS = field(1)
