@@ -20,6 +20,11 @@ export function createApp({ pool, db }: Connection, settings: Settings): Express
   })
 
   app.use('/api', authenticate(settings), express.json({ limit: '1mb' }))
+  app.use('/api', (req, _res, next) => {
+    // No body, or one of another type: the fields it misses are named, as for an empty one.
+    req.body ??= {}
+    next()
+  })
   app.use('/api/mocs', mocRoutes(db))
   app.use('/api/gallery', galleryRoutes(db))
   app.use('/api/wishlist', wishlistRoutes(db))

@@ -58,7 +58,7 @@ export function mocRoutes(db: Database): Router {
     res.json(await listPartsLists(db, (await getMoc(db, moc(req))).id))
   })
   router.post('/:id/parts-lists', upload, async (req, res) => {
-    const form = read(PartsListForm, req.body ?? {})
+    const form = read(PartsListForm, req.body)
     res.status(201).json(await addPartsList(db, userOf(req).id, moc(req), uploaded(req), form))
   })
   router.get('/:id/parts-lists/:listId', async (req, res) => {
@@ -79,7 +79,7 @@ export function mocRoutes(db: Database): Router {
     res.json(await listFiles(db, (await getMoc(db, moc(req))).id))
   })
   router.post('/:id/files', upload, async (req, res) => {
-    const form = read(FileForm, req.body ?? {})
+    const form = read(FileForm, req.body)
     res.status(201).json(await addFile(db, userOf(req).id, moc(req), uploaded(req), form))
   })
   router.get('/:id/files/:fileId', async (req, res) => {

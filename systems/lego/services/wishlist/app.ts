@@ -1,0 +1,77 @@
+import swagger from '@fastify/swagger'
+import fastify, { type FastifyInstance } from 'fastify'
+import {
+  jsonSchemaTransform,
+  serializerCompiler,
+  validatorCompiler,
+} from 'fastify-type-provider-zod'
+import type { Connection } from './database.ts'
+import { answerError, noSuch, WishlistError } from './errors.ts'
+import { wishlistRoutes } from './routes.ts'
+import { NAME, type Settings } from './service.ts'
+
+/** The Wishlist Service's HTTP application. */
+export async function createApp(
+  { pool, db }: Connection,
+  settings: Settings,
+): Promise<FastifyInstance> {
+  const app = fastify({
+    logger: { level: 'warn', name: NAME, redact: ['req.headers'] },
+    disableRequestLogging: true,
+    bodyLimit: 1024 * 1024,
+    routerOptions: { ignoreTrailingSlash: true },
+    // Longer than a proxy keeps its idle connections (often 60 s): it must not send into one just closed.
+    keepAliveTimeout: 75_000,
+    // A request that arrives on a kept connection while we close is answered, not refused.
+    return503OnClosing: false,
+  })
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(serializerCompiler)
+  app.setErrorHandler(answerError)
+  app.setNotFoundHandler(() => {
+    throw noSuch('route')
+  })
+  readBodies(app)
+
+  await app.register(swagger, {
+    openapi: { info: { title: 'Wishlist Service', version: '1.0.0' } },
+    transform: jsonSchemaTransform,
+  })
+  await app.register(wishlistRoutes(db, settings.BANYAN_IDENTITY_KEY), { prefix: '/v1/wishlist' })
+
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
+  app.get('/health', { schema: { hide: true } }, () => ({ status: 'ok' }))
+  app.get('/health/ready', { schema: { hide: true } }, async () => {
+    await pool.query('SELECT 1')
+    return { status: 'ok' }
+  })
+  return app
+}
+
+/** Reads bodies as strictly, and as leniently, as clients of these routes are used to. */
+function readBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'string' },
+    (_request, body: string, done) => {
+      if (body === '') return done(null, undefined)
+      try {
+        // Only an object or an array is a body; "text" and 1 are refused.
+        if (!/^\s*[[{]/.test(body)) throw new SyntaxError('not an object or array')
+        done(null, JSON.parse(body))
+      } catch {
+        done(new WishlistError(400, 'BAD_JSON', 'The body is not valid JSON'))
+      }
+    },
+  )
+  // No body, or one of another type: the fields it misses are named, as for an empty one.
+  app.addHook('preValidation', async (request) => {
+    request.body ??= {}
+  })
+  // A body of another type is not looked at.
+  app.addContentTypeParser('*', (_request, payload, done) => {
+    payload.resume()
+    done(null, undefined)
+  })
+}

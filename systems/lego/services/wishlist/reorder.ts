@@ -1,0 +1,129 @@
+import { asc, eq, sql } from 'drizzle-orm'
+import { type Database, type Transaction, write } from './database.ts'
+import { WishlistError } from './errors.ts'
+import type { Reordered, ReorderStatus } from './messages.ts'
+import { items, pendingReorders } from './schema.ts'
+import { lockOrder } from './wishlist.ts'
+
+/** A drag ends when nothing has come for this long, ms. */
+const DEBOUNCE_MS = 500
+/** Someone who never stops dragging is applied after this long all the same, ms. */
+const LONGEST_WAIT_MS = 5_000
+
+/**
+ * Gives the owner's items the new order, all at once.
+ *
+ * @throws WishlistError 409 when the order does not name each item
+ */
+export async function reorder(db: Database, owner: string, itemIds: string[]): Promise<Reordered> {
+  await write(db, async (tx) => {
+    // The waiting order first, then the lock: the same sequence as the worker's, or the two deadlock.
+    await tx.delete(pendingReorders).where(eq(pendingReorders.ownerId, owner))
+    await lockOrder(tx, owner)
+    await requireWhole(tx, owner, itemIds)
+    await writeOrder(tx, owner, itemIds)
+  })
+  return { items: itemIds.map((id, sortOrder) => ({ id, sortOrder })) }
+}
+
+/**
+ * Stores the order, to be applied once the owner has stopped dragging.
+ *
+ * @throws WishlistError 409 when the order does not name each item
+ */
+export async function reorderLater(
+  db: Database,
+  owner: string,
+  itemIds: string[],
+): Promise<ReorderStatus> {
+  const row = await write(db, async (tx) => {
+    await requireWhole(tx, owner, itemIds)
+    const [stored] = await tx
+      .insert(pendingReorders)
+      .values({ ownerId: owner, itemIds, dueAt: sql`now() + ${interval(DEBOUNCE_MS)}` })
+      .onConflictDoUpdate({
+        target: pendingReorders.ownerId,
+        set: {
+          itemIds,
+          dueAt: sql`least(now() + ${interval(DEBOUNCE_MS)}, ${pendingReorders.requestedAt} + ${interval(LONGEST_WAIT_MS)})`,
+        },
+      })
+      .returning()
+    return stored
+  })
+  return status(row)
+}
+
+export async function reorderStatus(db: Database, owner: string): Promise<ReorderStatus> {
+  const [row] = await db.select().from(pendingReorders).where(eq(pendingReorders.ownerId, owner))
+  return status(row)
+}
+
+/**
+ * Applies a stored order. Items deleted since are passed over; items added since follow the named
+ * ones in the order they had.
+ */
+export async function applyStored(
+  tx: Transaction,
+  owner: string,
+  itemIds: readonly string[],
+): Promise<void> {
+  await lockOrder(tx, owner)
+  const current = await currentOrder(tx, owner)
+  const existing = new Set(current)
+  const named = new Set(itemIds)
+  const kept = itemIds.filter((id) => existing.has(id))
+  await writeOrder(tx, owner, [...kept, ...current.filter((id) => !named.has(id))])
+}
+
+async function currentOrder(tx: Transaction, owner: string): Promise<string[]> {
+  const rows = await tx
+    .select({ id: items.id })
+    .from(items)
+    .where(eq(items.ownerId, owner))
+    .orderBy(asc(items.position))
+  return rows.map((row) => row.id)
+}
+
+async function requireWhole(
+  tx: Transaction,
+  owner: string,
+  itemIds: readonly string[],
+): Promise<void> {
+  const current = await currentOrder(tx, owner)
+  const existing = new Set(current)
+  const named = new Set(itemIds)
+  const missing = current.filter((id) => !named.has(id)).length
+  const unknown = itemIds.filter((id) => !existing.has(id)).length
+  if (missing + unknown === 0) return
+  throw new WishlistError(
+    409,
+    'REORDER_MISMATCH',
+    `The order must name each of your ${current.length} items once: ${missing} missing, ${unknown} unknown`,
+  )
+}
+
+async function writeOrder(
+  tx: Transaction,
+  owner: string,
+  itemIds: readonly string[],
+): Promise<void> {
+  await tx.execute(sql`
+    UPDATE wishlist.items AS item
+       SET position = wanted.place - 1, updated_at = now()
+      FROM unnest(${sql.param(itemIds)}::uuid[]) WITH ORDINALITY AS wanted (id, place)
+     WHERE item.id = wanted.id AND item.owner_id = ${owner} AND item.position <> wanted.place - 1`)
+}
+
+function status(row: typeof pendingReorders.$inferSelect | undefined): ReorderStatus {
+  return {
+    pending: row !== undefined,
+    itemCount: row?.itemIds.length ?? 0,
+    requestedAt: row?.requestedAt.toISOString() ?? null,
+    dueAt: row?.dueAt.toISOString() ?? null,
+  }
+}
+
+function interval(ms: number) {
+  return sql.raw(`interval '${ms} milliseconds'`)
+}

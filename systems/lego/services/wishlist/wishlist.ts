@@ -1,0 +1,140 @@
+import { and, asc, count, eq, sql } from 'drizzle-orm'
+import { type Database, type Transaction, write } from './database.ts'
+import { noSuch } from './errors.ts'
+import type { Item, ItemChange, ItemPage, ListQuery, NewItem } from './messages.ts'
+import { items } from './schema.ts'
+import { THEMES, themeCode } from './themes.ts'
+
+/**
+ * One change at a time to the order of one owner's items: without it two creations at once would
+ * both take the position after the last.
+ */
+export async function lockOrder(tx: Transaction, owner: string): Promise<void> {
+  await tx.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended('wishlist ' || ${owner}, 0))`)
+}
+
+export async function listItems(
+  db: Database,
+  owner: string,
+  { page, limit, category }: ListQuery,
+): Promise<ItemPage> {
+  const where = and(
+    eq(items.ownerId, owner),
+    category === undefined ? undefined : eq(items.theme, themeCode(category)),
+  )
+  const [rows, [counted]] = await Promise.all([
+    db
+      .select()
+      .from(items)
+      .where(where)
+      .orderBy(asc(items.position))
+      .limit(limit)
+      .offset((page - 1) * limit),
+    db.select({ total: count() }).from(items).where(where),
+  ])
+  const total = counted?.total ?? 0
+  return {
+    items: rows.map(view),
+    pagination: { page, limit, total, totalPages: Math.ceil(total / limit) },
+  }
+}
+
+/** @throws WishlistError 404 when the owner has no such item */
+export async function getItem(db: Database, owner: string, id: string): Promise<Item> {
+  const [row] = await db.select().from(items).where(own(owner, id))
+  if (!row) throw noSuch('wishlist item')
+  return view(row)
+}
+
+/** Adds an item after the owner's last. */
+export async function createItem(db: Database, owner: string, item: NewItem): Promise<Item> {
+  const row = await write(db, async (tx) => {
+    await lockOrder(tx, owner)
+    const [created] = await tx
+      .insert(items)
+      .values({
+        ownerId: owner,
+        title: item.title,
+        notes: item.description,
+        productUrl: item.productLink,
+        imageUrl: item.imageUrl,
+        theme: item.category && themeCode(item.category),
+        position: sql`(SELECT coalesce(max(position) + 1, 0) FROM wishlist.items WHERE owner_id = ${owner})`,
+        quantity: item.quantity,
+        priceCents: cents(item.price),
+        acquired: item.isAcquired,
+      })
+      .returning()
+    return created!
+  })
+  return view(row)
+}
+
+/** @throws WishlistError 404 when the owner has no such item */
+export async function changeItem(
+  db: Database,
+  owner: string,
+  id: string,
+  change: ItemChange,
+): Promise<Item> {
+  const { title, description, productLink, imageUrl, category, quantity, price, isAcquired } =
+    change
+  const row = await write(db, async (tx) => {
+    const [changed] = await tx
+      .update(items)
+      // Drizzle leaves out what is undefined: what the change does not name.
+      .set({
+        title,
+        notes: description,
+        productUrl: productLink,
+        imageUrl,
+        theme: category && themeCode(category),
+        quantity,
+        priceCents: price === undefined ? undefined : cents(price),
+        acquired: isAcquired,
+        updatedAt: sql`now()`,
+      })
+      .where(own(owner, id))
+      .returning()
+    return changed
+  })
+  if (!row) throw noSuch('wishlist item')
+  return view(row)
+}
+
+/** @throws WishlistError 404 when the owner has no such item */
+export async function deleteItem(db: Database, owner: string, id: string): Promise<void> {
+  await write(db, async (tx) => {
+    await lockOrder(tx, owner)
+    const gone = await tx.delete(items).where(own(owner, id)).returning({ id: items.id })
+    if (gone.length === 0) throw noSuch('wishlist item')
+  })
+}
+
+type Row = typeof items.$inferSelect
+
+function view(row: Row): Item {
+  return {
+    id: row.id,
+    title: row.title,
+    description: row.notes,
+    productLink: row.productUrl,
+    imageUrl: row.imageUrl,
+    category: row.theme && THEMES[row.theme],
+    sortOrder: row.position,
+    quantity: row.quantity,
+    price: row.priceCents === null ? null : row.priceCents / 100,
+    isAcquired: row.acquired,
+    createdAt: row.createdAt.toISOString(),
+    updatedAt: row.updatedAt.toISOString(),
+  }
+}
+
+/** Rounded, since 19.99 * 100 is 1998.9999999999998. */
+function cents(price: number | null): number | null {
+  return price === null ? null : Math.round(price * 100)
+}
+
+function own(owner: string, id: string) {
+  return and(eq(items.ownerId, owner), eq(items.id, id))
+}
