@@ -5,7 +5,7 @@ import { MUTANTS, type Mutant } from './mutants.ts'
 import { ALL_RULES, without } from './rules.ts'
 import { QUICK_SCENARIOS, SCENARIOS } from './scenarios.ts'
 
-export interface ScenarioResult {
+interface ScenarioResult {
   scenario: string
   states: number
   distinct: number

@@ -67,7 +67,7 @@ export const BrokenBit = {
 const unbroken = (s: State, bit: number): boolean => (get(s, BROKEN) & bit) === 0
 
 /** Whether an invariant holds in a state; `no wedge` is judged over the whole graph instead. */
-export type StateInvariant = (s: State, w: World) => boolean
+type StateInvariant = (s: State, w: World) => boolean
 export type StateInvariants = Readonly<Record<Exclude<InvariantName, 'no wedge'>, StateInvariant>>
 
 export const STATE_INVARIANTS: StateInvariants = {

@@ -1,6 +1,6 @@
 /**
  * One state of the model, as bytes in a fixed layout. Bytes, not objects, since a run keeps a
- * million of them: 77 bytes a state, where an object graph takes about a kilobyte.
+ * million of them: 81 bytes a state, where an object graph takes about a kilobyte.
  */
 export type State = Uint8Array
 
@@ -40,7 +40,6 @@ export const Pc = {
 
 /** More than the bounds can put there; `append` throws rather than forget an event. */
 export const WAL_CAPACITY = 8
-export const MAX_GROUPS = 2
 
 let size = 0
 const field = (bytes: number): number => {
@@ -55,11 +54,11 @@ export const ACKED = field(2)
 export const TOKEN = field(2)
 export const LAST_TOKEN = field(1)
 export const SLOTS = field(1)
-export const SEEN = field(4)
-export const WAL = field(2 * WAL_CAPACITY)
+const SEEN = field(4)
+const WAL = field(2 * WAL_CAPACITY)
 /** pc, token, group | A << 1, sides still to raise or read, then what it knows of the rows. */
 const ENGINE_BYTES = 8
-export const ENGINE = field(2 * ENGINE_BYTES)
+const ENGINE = field(2 * ENGINE_BYTES)
 /** A statement whose connection died: token (0: none), side | group << 1 | barrier << 2, from, to. */
 export const ORPHAN = field(4)
 /** A batch read and not yet written: token (0: none), event, stream | moved << 1. */
@@ -70,7 +69,7 @@ export const COPIED = field(1)
 export const CLIENT = field(2)
 /** out, token seen, then for each group side | hold << 1. */
 const GATEWAY_BYTES = 4
-export const GATEWAY = field(2 * GATEWAY_BYTES)
+const GATEWAY = field(2 * GATEWAY_BYTES)
 /** What was used of each budget: bounds of the search, not part of the protocol. */
 export const HANDOVERS = field(1)
 export const FAULTS = field(1)
@@ -118,7 +117,7 @@ export const workOf = (s: State, engine: number): { group: number; from: Side } 
 
 export const gatewayAt = (gateway: number): number => GATEWAY + gateway * GATEWAY_BYTES
 export const GATEWAY_TOKEN = 1
-export const GATEWAY_ROUTES = 2
+const GATEWAY_ROUTES = 2
 /** What a gateway does with a group: the side it routes to, and what it holds. */
 export const HOLD_NOTHING = 0
 export const HOLD_WRITES = 1
