@@ -7,7 +7,7 @@ import { type CompiledTable, type Side, targetPath } from './route-table.ts'
 import type { Placement } from './routing.ts'
 
 /** Marks reads that nobody waits for, so that a side may count or rate them apart. */
-export const SHADOW_HEADER = 'x-banyan-shadow'
+const SHADOW_HEADER = 'x-banyan-shadow'
 
 /** What depends on the client's earlier answers or connection, not on the rows. */
 const LEFT_OUT = /^(accept-encoding|if-[a-z-]+|range)$/i

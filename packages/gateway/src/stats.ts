@@ -8,7 +8,7 @@ import {
 const RECENT = 1_000
 
 /** One side's counters. */
-export class SideCounters {
+class SideCounters {
   requests = 0
   errors = 0
   /** Not cumulative: the count of answers per interval; added up when asked for. */

@@ -15,7 +15,7 @@ export function cleanUp(stop: () => Promise<unknown> | unknown): void {
   started.push(stop)
 }
 
-export const ADMIN_TOKEN = 'admin-token-of-the-tests'
+const ADMIN_TOKEN = 'admin-token-of-the-tests'
 export const IDENTITY_KEY = 'identity-key-of-the-tests'
 
 export interface Seen {
