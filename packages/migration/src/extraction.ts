@@ -29,6 +29,7 @@ export interface ExtractionDependencies {
 /** How often the engine looks at an extraction when nothing wakes it, ms. */
 const TICK_MS = 100
 const STATUS_MS = 500
+const BACKGROUND_RETRY_MS = 1_000
 /** A clean verify is repeated after this long, ms: a rogue write must not stay unseen. */
 const VERIFY_AGAIN_MS = 30_000
 
@@ -49,6 +50,7 @@ export class Extraction {
   /** The sides could not be opened for a reason that trying again does not mend. */
   #unusable = false
   #background: { readonly name: string; readonly done: Promise<void> } | null = null
+  #backgroundAfter = 0
   #verify: { runs: number; report: VerifyReport | null; at: number } = {
     runs: 0,
     report: null,
@@ -315,9 +317,12 @@ export class Extraction {
 
   /** Starts a task that outlasts a tick, one at a time. @returns false when one is running already. */
   #inBackground(name: string, task: () => Promise<void>): boolean {
-    if (this.#background) return false
+    if (this.#background || Date.now() < this.#backgroundAfter) return false
     const done = task()
-      .catch((error: Error) => this.#d.log.warn({ err: error }, `${name} will be tried again`))
+      .catch((error: Error) => {
+        this.#d.log.warn({ err: error }, `${name} will be tried again`)
+        this.#backgroundAfter = Date.now() + BACKGROUND_RETRY_MS
+      })
       .finally(() => {
         this.#background = null
       })

@@ -46,7 +46,13 @@ export const FORUM_TABLES: TableSpec[] = [
     source: 'public."Posts"',
     target: 'content.post',
     owner: 'authorId',
-    forward: { id: 'Id', author_id: 'authorId', title: 'Title', text: 'body', created_at: 'createdAt' },
+    forward: {
+      id: 'Id',
+      author_id: 'authorId',
+      title: 'Title',
+      text: 'body',
+      created_at: 'createdAt',
+    },
   },
   {
     source: 'public."PostTags"',
@@ -119,7 +125,10 @@ function postRoutes(pool: Pool, { post, tag, columns: c, tagColumns: t }: Dialec
       return { status: 201, body: rows[0] }
     }
     if (method === 'GET' && path === '/posts') {
-      const { rows } = await pool.query(`SELECT ${shape} FROM ${post} WHERE ${c.author} = $1 ORDER BY ${c.id}`, [author])
+      const { rows } = await pool.query(
+        `SELECT ${shape} FROM ${post} AS p WHERE ${c.author} = $1 ORDER BY p.${c.id}`,
+        [author],
+      )
       return { status: 200, body: rows }
     }
     if (method === 'PUT' && id && /\/tags\/\d+$/.test(path)) {
@@ -137,7 +146,10 @@ function postRoutes(pool: Pool, { post, tag, columns: c, tagColumns: t }: Dialec
       return rows[0] ? { status: 200, body: rows[0] } : { status: 404 }
     }
     if (method === 'DELETE' && id) {
-      const { rowCount } = await pool.query(`DELETE FROM ${post} WHERE ${c.id} = $1 AND ${c.author} = $2`, [id, author])
+      const { rowCount } = await pool.query(
+        `DELETE FROM ${post} WHERE ${c.id} = $1 AND ${c.author} = $2`,
+        [id, author],
+      )
       return { status: rowCount === 1 ? 204 : 404 }
     }
     return { status: 404 }
