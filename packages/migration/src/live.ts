@@ -178,7 +178,6 @@ export class Live {
 
   verify(): Promise<VerifyReport> {
     return verify({
-      extraction: this.handoverContext.plan.name,
       tables: this.tables,
       source: this.source.pool,
       target: this.target.pool,
