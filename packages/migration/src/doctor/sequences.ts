@@ -42,7 +42,7 @@ const SEQUENCES = `
     JOIN pg_sequence s ON s.seqrelid = f.sequence
     JOIN pg_attribute a ON a.attrelid = f.relation AND a.attnum = f.attnum
    WHERE f.relation = ANY ($1::oid[])
-   ORDER BY 1`
+   ORDER BY sequence, "column"`
 
 /** Two sides use the numbers up twice as fast, and whoever is past this share has little time. */
 const NEARLY_FULL = 0.5

@@ -1,0 +1,135 @@
+import type { Action, ControlClient, ExtractionStatus } from '@banyan/migration'
+import { Command } from 'commander'
+import { EXIT, type ExitCode } from '../exit.ts'
+import { badCommand } from '../failure.ts'
+import { namesAt } from '../names.ts'
+import type { Bind } from '../program.ts'
+import type { Session } from '../settings.ts'
+import { runVerify } from './verify.ts'
+
+interface ActionHelp {
+  readonly action: Exclude<Action, 'promote' | 'verify'>
+  readonly help: string
+  /** What to be sure of before it is done; only for what moves users or cannot be undone. */
+  readonly sure?: (status: ExtractionStatus) => string
+}
+
+const SIMPLE: readonly ActionHelp[] = [
+  { action: 'start', help: 'begin: install, copy, verify, and on through the steps of the plan' },
+  { action: 'pause', help: 'stand still; both sides keep what they own, the streams run' },
+  { action: 'resume', help: 'go on after a pause' },
+  {
+    action: 'rollback',
+    help: 'give everything back to the monolith; nothing is lost',
+    sure: (status) => `${status.percent} % of the users go back to the monolith.`,
+  },
+  {
+    action: 'complete',
+    help: 'end with the service as the only owner; there is no way back',
+    sure: () =>
+      'The streams and guards are dropped, and from then on the service alone has the rows: there is no way back.',
+  },
+  {
+    action: 'cancel',
+    help: 'end with the monolith as the only owner, and take everything of ours away',
+    sure: () => 'Everything that was installed is dropped; another start copies all rows again.',
+  },
+]
+
+export function actionCommands(bind: Bind): Command[] {
+  const simple = SIMPLE.map((one) =>
+    new Command(one.action)
+      .description(one.help)
+      .argument('[extraction]', 'may be left out when there is one')
+      .action(
+        bind((session: Session, given: string | undefined) =>
+          act(session, one.action, given, {}, one.sure),
+        ),
+      ),
+  )
+  const promote = new Command('promote')
+    .description('move on to the next share of the plan, or to the one given')
+    .argument('[extraction-or-percent]', 'may be left out when there is one')
+    .argument('[percent]', 'share of the users that the service shall own, above 0 to 100')
+    .action(bind(promoteTo))
+  const verify = new Command('verify')
+    .description('compare all rows now and wait for the answer. Exit code 1 when rows differ')
+    .argument('[extraction]', 'may be left out when there is one')
+    .option('--no-wait', 'do not wait for the answer')
+    .action(
+      bind(async (session: Session, given: string | undefined, options: { wait: boolean }) => {
+        const control = await session.control()
+        const extraction = await session.extraction(given, () => namesAt(control))
+        return runVerify(session, control, extraction, options.wait)
+      }),
+    )
+  return [...simple.slice(0, 3), promote, simple[3]!, verify, ...simple.slice(4)]
+}
+
+async function promoteTo(
+  session: Session,
+  first: string | undefined,
+  second: string | undefined,
+): Promise<ExitCode> {
+  // An extraction's name begins with a letter, so a number can stand alone.
+  const alone = first !== undefined && second === undefined && /^[\d.+-]/.test(first)
+  const [name, percent] = alone ? [undefined, first] : [first, second]
+  if (percent === undefined) return act(session, 'promote', name, {})
+  const value = Number(percent.replace(/\s*%$/, ''))
+  if (!(value > 0 && value <= 100)) {
+    throw badCommand(
+      `the percent is "${percent}"; allowed is a number above 0 up to 100`,
+      value === 0 ? 'To give everything back: banyan rollback.' : 'For example: banyan promote 50.',
+    )
+  }
+  return act(session, 'promote', name, { percent: value })
+}
+
+async function act(
+  session: Session,
+  action: Action,
+  given: string | undefined,
+  request: { percent?: number },
+  sure?: ActionHelp['sure'],
+): Promise<ExitCode> {
+  const control = await session.control()
+  const extraction = await session.extraction(given, () => namesAt(control))
+  if (sure) await confirm(session, control, action, extraction, sure)
+  const { why } = session.options
+  const status = await control.act(extraction, action, {
+    ...request,
+    by: session.by(),
+    ...(why === undefined ? {} : { why }),
+  })
+  if (session.json) session.printJson(status)
+  else {
+    const { phase, percent, goal, paused } = status
+    const share = percent === goal ? `${percent} %` : `${percent} % -> ${goal} %`
+    session.print(
+      `${extraction}: ${action} decided; ${phase}${paused ? ', paused' : ''}, ${share} at the service`,
+    )
+    session.print(`Follow it with: banyan status ${extraction} --watch`)
+  }
+  return EXIT.ok
+}
+
+async function confirm(
+  session: Session,
+  control: ControlClient,
+  action: Action,
+  extraction: string,
+  sure: NonNullable<ActionHelp['sure']>,
+): Promise<void> {
+  if (session.options.yes) return
+  const { ask } = session.terminal
+  if (!ask || session.json) {
+    throw badCommand(
+      `${action} asks before it acts, and there is no terminal to ask on`,
+      `If you are sure: banyan ${action} ${extraction} --yes`,
+    )
+  }
+  const status = await control.extraction(extraction)
+  const answer = await ask(`${sure(status)}\n${action} ${extraction}? [y/N] `)
+  if (/^y(es)?$/i.test(answer.trim())) return
+  throw badCommand(`${action} was not confirmed; nothing was done`, 'Answer y, or give --yes.')
+}

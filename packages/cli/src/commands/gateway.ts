@@ -1,0 +1,85 @@
+import { hostname } from 'node:os'
+import { BanyanError } from '@banyan/contracts'
+import { createGateway, type Gateway, type GatewayOptions } from '@banyan/gateway'
+import { Command } from 'commander'
+import { EXIT, type ExitCode } from '../exit.ts'
+import { CommandError } from '../failure.ts'
+import { type LogLevel, logLevelOption, portOf } from '../listening.ts'
+import type { Bind } from '../program.ts'
+import type { Session } from '../settings.ts'
+
+interface Options {
+  readonly port?: string
+  readonly adminPort?: string
+  readonly id?: string
+  readonly publicUrl?: string
+  readonly adminUrl?: string
+  readonly logLevel: LogLevel
+}
+
+export function gatewayCommand(bind: Bind): Command {
+  return new Command('gateway')
+    .description(
+      'run a gateway until it is asked to end; --control may be repeated, one for each engine',
+    )
+    .option('--port <port>', 'where clients connect, over the plan’s; 0 takes a free one')
+    .option('--admin-port <port>', 'where the control plane connects; a free one by default')
+    .option('--id <name>', 'unique among the gateways; host and port by default')
+    .option('--public-url <url>', 'how clients reach it, when that differs from where it listens')
+    .option('--admin-url <url>', 'how the control plane reaches it, when that differs')
+    .addOption(logLevelOption())
+    .action(bind(gateway))
+}
+
+async function gateway(session: Session, options: Options): Promise<ExitCode> {
+  const settings = await settingsFrom(session, options)
+  const running = await open(settings)
+  session.printJson({
+    event: 'listening',
+    port: running.publicPort,
+    adminPort: running.adminPort,
+  })
+  await session.ended()
+  await running.close()
+  return EXIT.ok
+}
+
+async function settingsFrom(session: Session, options: Options): Promise<GatewayOptions> {
+  const plan = await session.plan()
+  const port = portOf('--port', options.port) ?? plan.gateway.port
+  const { host } = plan.gateway
+  return {
+    id: options.id ?? `${hostname()}-${port === 0 ? process.pid : port}`,
+    listen: { port, ...(host === undefined ? {} : { host }) },
+    admin: { port: portOf('--admin-port', options.adminPort) ?? 0, token: plan.control.token },
+    monolith: plan.monolith.url,
+    identityKey: plan.gateway.identityKey,
+    auth: plan.gateway.auth,
+    control: { urls: await session.controlUrls(), token: plan.control.token },
+    logLevel: options.logLevel,
+    ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
+    ...(options.adminUrl === undefined ? {} : { adminUrl: options.adminUrl }),
+  }
+}
+
+async function open(settings: GatewayOptions): Promise<Gateway> {
+  let created: Gateway
+  try {
+    created = createGateway(settings)
+  } catch (error) {
+    throw new BanyanError('BAD_PLAN', { where: 'gateway', reason: (error as Error).message })
+  }
+  try {
+    await created.listen()
+    return created
+  } catch (error) {
+    await created.close().catch(() => {})
+    const { code, port } = error as { code?: string; port?: number }
+    if (code !== 'EADDRINUSE') throw error
+    throw new CommandError(
+      'BAD_COMMAND',
+      { reason: `port ${port} is taken` },
+      'Stop what listens there, or give another: banyan gateway --port PORT.',
+    )
+  }
+}

@@ -1,0 +1,82 @@
+import { BanyanError, type ErrorCode, type Problem } from '@banyan/contracts'
+import { ControlError } from '@banyan/migration'
+import { CommanderError } from 'commander'
+import { EXIT, type ExitCode } from './exit.ts'
+import { nearest } from './nearest.ts'
+
+/** A problem, what to do about it, and the code to exit with. */
+export interface Failure {
+  readonly problem: Problem & { readonly next: string }
+  readonly exit: ExitCode
+}
+
+/** An error of the catalogue that knows better than its code what to do next. */
+export class CommandError extends BanyanError {
+  readonly next: string
+
+  constructor(code: ErrorCode, values: Record<string, unknown>, next: string) {
+    super(code, values)
+    this.next = next
+  }
+}
+
+/** The command line cannot be run as given. */
+export function badCommand(reason: string, next: string): CommandError {
+  return new CommandError('BAD_COMMAND', { reason }, next)
+}
+
+export function failureOf(error: unknown): Failure {
+  const problem = problemOf(error)
+  const next = error instanceof CommandError ? error.next : nextFor(problem)
+  return { problem: { ...problem, next }, exit: exitFor(problem) }
+}
+
+function problemOf(error: unknown): Problem {
+  if (error instanceof ControlError) return error.problem
+  if (error instanceof BanyanError) return error.toProblem()
+  if (error instanceof CommanderError) {
+    const reason = error.message.replace(/^error: /, '').replace(/\n/g, ' ')
+    return new BanyanError('BAD_COMMAND', { reason }).toProblem()
+  }
+  return new BanyanError('INTERNAL', {
+    reason: (error as Error).message ?? String(error),
+  }).toProblem()
+}
+
+function exitFor({ code, status }: Problem): ExitCode {
+  if (code === 'CONTROL_UNREACHABLE') return EXIT.unreachable
+  if (status === 409) return EXIT.refused
+  return status < 500 ? EXIT.usage : EXIT.internal
+}
+
+function nextFor(problem: Problem): string {
+  switch (problem.code) {
+    case 'CONTROL_UNREACHABLE':
+      return 'Start the control plane with "banyan serve", or give its URL with --control.'
+    case 'UNAUTHORISED':
+      return 'Give the token the engine was started with: control.token of the plan (--config), or BANYAN_CONTROL_TOKEN.'
+    case 'NO_SUCH_EXTRACTION':
+      return unknownName(String(problem.given), String(problem.known ?? ''))
+    case 'WRONG_PHASE':
+      return `See where it stands with "banyan status ${problem.extraction}", and what it waits for with "banyan why ${problem.extraction}".`
+    case 'BAD_PLAN':
+      return 'Correct the plan at the place named; "banyan doctor" then checks it against both databases.'
+    case 'BAD_REQUEST':
+    case 'BAD_COMMAND':
+      return 'See "banyan help", or "banyan help COMMAND".'
+    case 'CONTROL_FAILED':
+      return 'Look at the log of "banyan serve"; mostly its database cannot be reached.'
+    case 'STALE_TOKEN':
+      return 'Nothing: another engine has taken over. Ask again.'
+    default:
+      return 'Run it again; if it stays, report it with this message.'
+  }
+}
+
+function unknownName(given: string, known: string): string {
+  const close = nearest(given, known.split(', '))
+  if (close) return `Did you mean "${close}"?`
+  return known
+    ? `Give one of: ${known}.`
+    : 'The plan names the extractions; "banyan status" lists them.'
+}

@@ -1,0 +1,74 @@
+import { Command, Option } from 'commander'
+import { actionCommands } from './commands/actions.ts'
+import { doctorCommand } from './commands/doctor.ts'
+import { gatewayCommand } from './commands/gateway.ts'
+import { ledgerCommand } from './commands/ledger.ts'
+import { planCommand } from './commands/plan.ts'
+import { serveCommand } from './commands/serve.ts'
+import { statusCommand } from './commands/status.ts'
+import { whyCommand } from './commands/why.ts'
+import type { ExitCode } from './exit.ts'
+import { type GlobalOptions, Session } from './settings.ts'
+import type { Terminal } from './terminal.ts'
+
+/** What a command does; it answers the exit code. */
+export type Handler<Args extends unknown[] = unknown[]> = (
+  session: Session,
+  ...args: Args
+) => Promise<ExitCode>
+
+/** Hands a command's arguments to its handler, with the options of all levels. */
+export type Bind = <Args extends unknown[]>(handler: Handler<Args>) => (...given: unknown[]) => void
+
+const EPILOGUE = `
+Exit codes: 0 ok · 1 the answer is no (a finding, a difference) · 2 usage or plan · 3 no control plane
+answers · 4 refused in this state · 5 internal. More in docs/cli.md.`
+
+export function buildProgram(terminal: Terminal, onExit: (code: ExitCode) => void): Command {
+  const program = new Command('banyan')
+    .description(
+      'Moves a running HTTP + PostgreSQL monolith to services, one capability at a time.',
+    )
+    .version('0.1.0')
+    .option('--config <path>', 'the plan; ./banyan.config.ts by default')
+    .addOption(
+      new Option(
+        '--control <url>',
+        'base URL of the control plane, over the plan’s; may be repeated',
+      )
+        .default([], 'the plan’s')
+        .argParser((url, before: string[]) => [...before, url]),
+    )
+    .option('--json', 'answers and errors as JSON')
+    .option('--yes', 'do not ask before what cannot be undone or moves users')
+    .option('--why <text>', 'reason, for the ledger')
+    .option('--by <name>', 'who asks, for the ledger; the OS user by default')
+    .addHelpText('after', EPILOGUE)
+    .exitOverride()
+    .configureOutput({
+      writeOut: terminal.out,
+      // What commander would print is in the error it throws; `run` prints that once.
+      writeErr: () => {},
+      outputError: () => {},
+    })
+  const bind: Bind = (handler) =>
+    async function action(this: unknown, ...given: unknown[]) {
+      const command = given.at(-1) as Command
+      const session = new Session(command.optsWithGlobals<GlobalOptions>(), terminal)
+      // Before the command itself, commander hands over its own options.
+      onExit(await handler(session, ...(given.slice(0, -1) as never)))
+    }
+  for (const command of [
+    doctorCommand(bind),
+    planCommand(bind),
+    statusCommand(bind),
+    whyCommand(bind),
+    ...actionCommands(bind),
+    ledgerCommand(bind),
+    serveCommand(bind),
+    gatewayCommand(bind),
+  ]) {
+    program.addCommand(command.copyInheritedSettings(program))
+  }
+  return program
+}

@@ -1,0 +1,297 @@
+import { BanyanError } from '@banyan/contracts'
+import { freePort } from '@banyan/postgres'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { extractionStatus, FakeControl, ledgerEntry } from './testing/fake-control.ts'
+import { FakeTerminal } from './testing/fake-terminal.ts'
+
+let control: FakeControl
+let terminal: FakeTerminal
+
+beforeEach(async () => {
+  control = await FakeControl.start()
+  terminal = new FakeTerminal()
+})
+afterEach(() => control.close())
+
+const at = (...args: string[]) => [...args, '--control', control.url]
+
+describe('status', () => {
+  it('shows where an extraction stands, what it waits for, and every figure that matters', async () => {
+    expect(await terminal.run(...at('status'))).toBe(0)
+    for (const text of [
+      'notes  canary  10 % -> 50 % at the service',
+      '12 s of watching; 3 of 50 requests at the service',
+      '25,000 of 100,000 rows (25 %), 5,000 rows/s, 15 s left',
+      'to the service 12 ms (2 kB); back idle; p99 40 ms',
+      '0 of 100,000 rows differ (run 2, 10:00:00)',
+      '1 of 300 answers differ, 2 not compared',
+      '4 at the monolith, 0 at the service (BN001)',
+      '1 done, 1 aborted; held p50 43 ms, p99 43 ms',
+      '10:00:05  monolith -> service  102 buckets  held 43 ms',
+      'aborted: a request in flight',
+      'engine engine-1 (token 3); gateways gateway-1 v12',
+    ]) {
+      expect(terminal.out).toContain(text)
+    }
+    expect(terminal.out).not.toContain('\u001b')
+  })
+
+  it('answers the whole state as JSON, or one extraction of it', async () => {
+    await terminal.run(...at('status', '--json'))
+    expect(terminal.json).toEqual(control.status())
+    const one = new FakeTerminal()
+    await one.run(...at('status', 'notes', '--json'))
+    expect(one.json).toEqual(extractionStatus())
+  })
+
+  it('says why it paused', async () => {
+    control.extractions = [
+      extractionStatus({ paused: true, pausedWhy: '3 rows differ', waitsFor: [] }),
+    ]
+    await terminal.run(...at('status'))
+    expect(terminal.out).toContain('canary, paused')
+    expect(terminal.out).toContain('(paused: 3 rows differ)')
+  })
+})
+
+describe('status --watch', () => {
+  it('goes on after the control plane was away, with the state at that moment', async () => {
+    const watching = terminal.run(...at('status', '--watch', '--json'))
+    await terminal.until(({ out }) => out.includes('"status"'))
+    control.send({ event: 'ledger', data: ledgerEntry({ what: 'first' }) })
+    await terminal.until(({ out }) => out.includes('first'))
+    await control.close()
+    await terminal.until(({ err }) => err.includes('"lost"'))
+    control.extractions = [extractionStatus({ percent: 50 })]
+    await control.listen()
+    await control.followed()
+    control.send({ event: 'ledger', data: ledgerEntry({ what: 'second' }) })
+    await terminal.until(({ out }) => out.includes('second'))
+    terminal.end()
+    expect(await watching).toBe(0)
+    const events = terminal.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(events.map((one) => one.event)).toEqual(['status', 'ledger', 'status', 'ledger'])
+    expect(events[2].data.extractions[0].percent).toBe(50)
+  })
+
+  it('redraws on a terminal, with the newest decisions below', async () => {
+    const screen = new FakeTerminal({ tty: true })
+    const watching = screen.run(...at('status', 'notes', '--watch'))
+    await screen.until(({ out }) => out.includes('waits for'))
+    control.send({ event: 'ledger', data: ledgerEntry({ extraction: 'other', what: 'elsewhere' }) })
+    control.send({
+      event: 'ledger',
+      data: ledgerEntry({ seq: 7, what: 'rollback', detail: { by: 'ada', why: 'slow' } }),
+    })
+    await screen.until(({ out }) => out.includes('rollback'))
+    screen.end()
+    expect(await watching).toBe(0)
+    expect(screen.out).toContain('\u001b[H')
+    expect(screen.out).toContain('decision  rollback  by=ada why=slow')
+    expect(screen.out).not.toContain('elsewhere')
+  })
+
+  it('ends with 3 when nobody answers at the beginning', async () => {
+    await control.close()
+    expect(await terminal.run(...at('status', '--watch'))).toBe(3)
+    await control.listen()
+  })
+})
+
+describe('an action', () => {
+  it.each([
+    ['start', 'start', {}],
+    ['pause', 'pause', {}],
+    ['resume', 'resume', {}],
+    ['promote', 'promote', {}],
+    ['promote 50', 'promote', { percent: 50 }],
+    ['promote notes', 'promote', {}],
+    ['promote notes 12.5%', 'promote', { percent: 12.5 }],
+    ['rollback notes --yes', 'rollback', {}],
+    ['complete --yes', 'complete', {}],
+    ['cancel --yes', 'cancel', {}],
+    ['verify --no-wait', 'verify', {}],
+  ])('"%s" asks for it, and says who and why', async (line, action, request) => {
+    expect(await terminal.run(...at(...line.split(' '), '--by', 'ada', '--why', 'because'))).toBe(0)
+    expect(control.asked).toEqual([{ action, body: { ...request, by: 'ada', why: 'because' } }])
+  })
+
+  it('is signed with the user of the operating system', async () => {
+    await terminal.run(...at('pause'))
+    expect(control.asked[0]!.body).toEqual({ by: expect.stringMatching(/./) })
+  })
+
+  it('answers the state as JSON', async () => {
+    await terminal.run(...at('pause', '--json'))
+    expect(terminal.json).toEqual(extractionStatus())
+  })
+
+  it.each(['0', '101', 'notes fifty'])('refuses a share of "%s"', async (given) => {
+    expect(await terminal.run(...at('promote', ...given.split(' ')))).toBe(2)
+    expect(terminal.err).toContain('above 0 up to 100')
+    expect(control.asked).toEqual([])
+  })
+
+  it('must be named when there are several extractions', async () => {
+    control.extractions = [extractionStatus(), extractionStatus({ extraction: 'photos' })]
+    expect(await terminal.run(...at('pause'))).toBe(2)
+    expect(terminal.err).toContain('there are notes, photos')
+  })
+})
+
+describe('an action that moves users or cannot be undone', () => {
+  it.each(['rollback', 'complete', 'cancel'])(
+    '%s asks first, and does it on yes',
+    async (action) => {
+      const person = new FakeTerminal({ answer: 'y' })
+      expect(await person.run(...at(action))).toBe(0)
+      expect(person.questions[0]).toContain(`${action} notes? [y/N]`)
+      expect(control.asked).toHaveLength(1)
+    },
+  )
+
+  it('is not done on anything else', async () => {
+    const person = new FakeTerminal({ answer: '' })
+    expect(await person.run(...at('complete'))).toBe(2)
+    expect(person.questions[0]).toContain('there is no way back')
+    expect(control.asked).toEqual([])
+  })
+
+  it('is refused without a terminal and without --yes', async () => {
+    expect(await terminal.run(...at('complete', '--json'))).toBe(2)
+    expect(terminal.problem).toMatchObject({
+      code: 'BAD_COMMAND',
+      next: 'If you are sure: banyan complete notes --yes',
+    })
+    expect(control.asked).toEqual([])
+  })
+})
+
+describe('verify', () => {
+  it('waits for a run that began after asking, and ends with 1 when rows differ', async () => {
+    control.onAction = () => {
+      const verify = {
+        ...extractionStatus().verify,
+        runs: 3,
+        divergent: 2,
+        at: '2024-05-01T11:00:00.000Z',
+        examples: ['public.notes (7): changed body'],
+      }
+      control.extractions = [extractionStatus({ verify })]
+    }
+    expect(await terminal.run(...at('verify'))).toBe(1)
+    expect(terminal.out).toContain('100,000 rows compared, 2 differ')
+    expect(terminal.out).toContain('public.notes (7): changed body')
+  })
+
+  it('does not take an earlier run for the answer', async () => {
+    const verifying = terminal.run(...at('verify', '--json'))
+    await control.followed()
+    const verify = { ...extractionStatus().verify, runs: 3, rows: 77 }
+    control.extractions = [extractionStatus({ verify })]
+    control.send({ event: 'status', data: control.status() })
+    expect(await verifying).toBe(0)
+    expect(terminal.json).toMatchObject({ extraction: 'notes', rows: 77, divergent: 0 })
+  })
+})
+
+describe('why and ledger', () => {
+  it('why lists what the next step waits for', async () => {
+    expect(await terminal.run(...at('why'))).toBe(0)
+    expect(terminal.out).toBe(
+      'notes is canary, and waits for\n  · 12 s of watching\n  · 3 of 50 requests at the service\n',
+    )
+  })
+
+  it('ledger prints entries after a number', async () => {
+    control.entries = [
+      ledgerEntry(),
+      ledgerEntry({ seq: 2, kind: 'fact', what: 'copying', detail: { rows: 3 } }),
+    ]
+    expect(await terminal.run(...at('ledger', '--after', '1'))).toBe(0)
+    expect(terminal.out).toContain('    2  2024-05-01T10:00:00.000Z  fact      copying  rows=3')
+    expect(terminal.out).toContain('1 entries; the chain of hashes holds.')
+  })
+
+  it('ledger ends with 1 when its chain is broken', async () => {
+    control.verified = false
+    expect(await terminal.run(...at('ledger'))).toBe(1)
+    expect(terminal.out).toContain('BROKEN')
+  })
+
+  it('ledger refuses a number that is none', async () => {
+    expect(await terminal.run(...at('ledger', '--after', 'x'))).toBe(2)
+  })
+})
+
+describe('an error', () => {
+  it('is 3 when no control plane answers, and says how to start one', async () => {
+    const port = await freePort()
+    expect(await terminal.run('status', '--json', '--control', `http://127.0.0.1:${port}`)).toBe(3)
+    expect(terminal.out).toBe('')
+    expect(terminal.problem).toMatchObject({ code: 'CONTROL_UNREACHABLE', status: 503 })
+    expect(terminal.problem.next).toContain('banyan serve')
+  })
+
+  it('is not one as long as some engine answers', async () => {
+    const port = await freePort()
+    expect(await terminal.run(...at('pause', '--control', `http://127.0.0.1:${port}`))).toBe(0)
+    expect(control.asked).toHaveLength(1)
+  })
+
+  it('is 4 when the phase does not allow it, and says where to look', async () => {
+    control.refuse = new BanyanError('WRONG_PHASE', {
+      action: 'promote',
+      extraction: 'notes',
+      phase: 'planned',
+      allowed: 'canary',
+    })
+    expect(await terminal.run(...at('promote', '--json'))).toBe(4)
+    expect(terminal.problem).toMatchObject({ code: 'WRONG_PHASE', phase: 'planned' })
+    expect(terminal.problem.next).toContain('banyan why notes')
+  })
+
+  it('is 5 when the control plane fails', async () => {
+    control.refuse = new BanyanError('CONTROL_FAILED', { reason: 'no database' })
+    expect(await terminal.run(...at('start'))).toBe(5)
+    expect(terminal.err).toContain('no database')
+  })
+
+  it.each([
+    [['statsu'], 'Did you mean status?'],
+    [['status', '--wach'], 'Did you mean --watch?'],
+    [['why', 'nots'], 'Did you mean "notes"?'],
+    [['status', 'nots'], 'Did you mean "notes"?'],
+    [['pause', 'a', 'b'], 'too many arguments'],
+    [['serve', '--log-level', 'loud'], 'Allowed choices'],
+  ])('is 2 for %j, with the word that was meant', async (args, meant) => {
+    expect(await terminal.run(...at(...args))).toBe(2)
+    expect(terminal.err).toContain(meant)
+  })
+
+  it('is 2 for a control URL that is none', async () => {
+    expect(await terminal.run('status', '--control', 'localhost:9090')).toBe(2)
+    expect(terminal.err).toContain('http://127.0.0.1:9090')
+  })
+})
+
+describe('help', () => {
+  it('names every command and the exit codes', async () => {
+    expect(await terminal.run('--help')).toBe(0)
+    for (const command of 'doctor plan status why start pause resume promote rollback verify complete cancel ledger serve gateway'.split(
+      ' ',
+    )) {
+      expect(terminal.out).toMatch(new RegExp(`^  ${command} `, 'm'))
+    }
+    expect(terminal.out).toContain('3 no control plane')
+  })
+
+  it('is what the command alone answers, and explains each command', async () => {
+    expect(await terminal.run()).toBe(0)
+    expect(await terminal.run('help', 'ledger')).toBe(0)
+    expect(terminal.out).toContain('--after <seq>')
+  })
+})

@@ -1,0 +1,111 @@
+import type { ControlStatus, ExtractionStatus } from '@banyan/migration'
+import type { Terminal } from './terminal.ts'
+import { bytes, clock, duration, number, paint } from './text.ts'
+
+/** How many handovers are shown. */
+const NEWEST = 3
+
+/** The state as a compact table for each extraction. */
+export function statusView(
+  status: ControlStatus,
+  terminal: Terminal,
+  only: string | undefined,
+): string {
+  const shown = status.extractions.filter((one) => only === undefined || one.extraction === only)
+  return [...shown.map((one) => extractionView(one, terminal)), engineLine(status, terminal)].join(
+    '\n\n',
+  )
+}
+
+function extractionView(one: ExtractionStatus, terminal: Terminal): string {
+  const share = one.percent === one.goal ? `${one.percent} %` : `${one.percent} % -> ${one.goal} %`
+  const phase = one.paused ? paint(terminal, 'yellow', `${one.phase}, paused`) : one.phase
+  const rows: [string, string][] = [
+    ['waits for', waiting(one)],
+    ['copy', copy(one)],
+    ['lag', lag(one)],
+    ['verify', verified(one, terminal)],
+    ['shadow', shadow(one)],
+    ['traffic', `monolith ${traffic(one.traffic.source)}; service ${traffic(one.traffic.target)}`],
+    [
+      'refused',
+      `${number(one.refusals.source)} at the monolith, ${number(one.refusals.target)} at the service (BN001)`,
+    ],
+    ['handovers', handovers(one)],
+  ]
+  const newest = one.handovers.slice(-NEWEST).map((record) => {
+    const sides = { source: 'monolith', target: 'service' }
+    const outcome = record.outcome === 'done' ? '' : `  aborted: ${record.why ?? 'no reason given'}`
+    return `              ${clock(record.at)}  ${sides[record.from]} -> ${sides[record.to]}  ${number(record.buckets)} buckets  held ${number(record.holdMs)} ms${outcome}`
+  })
+  return [
+    `${paint(terminal, 'bold', one.extraction)}  ${phase}  ${share} at the service`,
+    ...rows.map(([label, text]) => `  ${label.padEnd(10)}  ${text}`),
+    ...newest,
+  ].join('\n')
+}
+
+function waiting({ waitsFor, paused, pausedWhy }: ExtractionStatus): string {
+  const all = waitsFor.length > 0 ? waitsFor.join('; ') : 'nothing'
+  return paused && pausedWhy && !all.includes(pausedWhy) ? `${all} (paused: ${pausedWhy})` : all
+}
+
+function copy({
+  copy: { rows, total, rowsPerSecond, etaSeconds, done },
+}: ExtractionStatus): string {
+  if (done) return `${number(rows)} rows, done`
+  if (total === 0) return 'not begun'
+  const share = Math.min(100, (rows / total) * 100)
+  const left = etaSeconds === null ? '' : `, ${duration(etaSeconds)} left`
+  return `${number(rows)} of ${number(total)} rows (${number(share)} %), ${number(rowsPerSecond)} rows/s${left}`
+}
+
+function lag({ streams, lagMs }: ExtractionStatus): string {
+  const way = (name: 'forward' | 'reverse') => {
+    const stream = streams[name]
+    if (stream.lagMs === null) return stream.state
+    return `${number(stream.lagMs)} ms (${bytes(stream.lagBytes)})`
+  }
+  return `to the service ${way('forward')}; back ${way('reverse')}; p99 ${number(lagMs.p99)} ms`
+}
+
+function verified({ verify }: ExtractionStatus, terminal: Terminal): string {
+  if (verify.at === null) return 'not yet'
+  const text = `${number(verify.divergent)} of ${number(verify.rows)} rows differ (run ${verify.runs}, ${clock(verify.at)})`
+  return verify.divergent > 0
+    ? `${paint(terminal, 'red', text)}: ${verify.examples.slice(0, 2).join('; ')}`
+    : text
+}
+
+function shadow({
+  shadow: { compared, differing, dropped, differences },
+}: ExtractionStatus): string {
+  if (compared === 0 && dropped === 0) return 'nothing compared'
+  const where = differences
+    .slice(0, 2)
+    .map((one) => `${one.path} ${number(one.count)}`)
+    .join(', ')
+  return `${number(differing)} of ${number(compared)} answers differ${where ? ` (${where})` : ''}, ${number(dropped)} not compared`
+}
+
+function traffic(side: ExtractionStatus['traffic']['source']): string {
+  const p95 = side.p95Ms === null ? '' : `, p95 ${number(side.p95Ms)} ms`
+  return `${number(side.requests)} requests, ${number(side.errors)} errors${p95}`
+}
+
+function handovers({ handovers: all, holdMs }: ExtractionStatus): string {
+  if (all.length === 0) return 'none yet'
+  const done = all.filter((one) => one.outcome === 'done').length
+  return `${done} done, ${all.length - done} aborted; held p50 ${number(holdMs.p50)} ms, p99 ${number(holdMs.p99)} ms`
+}
+
+function engineLine({ engine, gateways }: ControlStatus, terminal: Terminal): string {
+  const active =
+    engine.active === null
+      ? paint(terminal, 'yellow', 'none acts')
+      : `${engine.active} (token ${engine.token})`
+  const list = gateways
+    .map((one) => `${one.id} v${one.version}${one.leaseMs < 0 ? ' (lease over)' : ''}`)
+    .join(', ')
+  return `engine ${active}; gateways ${list || 'none registered'}`
+}
