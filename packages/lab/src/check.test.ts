@@ -106,6 +106,17 @@ describe('checkHistory', () => {
         stale: 1,
       })
     })
+    it('the state before a deferred write, once that was seen to be done', async () => {
+      const deferred = op('acknowledged', [{ entity: 'order', set: 'ba', eventually: true }])
+      const done = op('acknowledged', [], [{ entity: 'order', settled: true }])
+      const operations = [wrote('order', 'ab'), deferred, saw('order', 'ab'), saw('order', 'ba')]
+      const final = [row('order', 'ba')]
+      expect(await check(operations, final)).toMatchObject(CLEAN)
+      expect(await check([...operations, done, saw('order', 'ab')], final)).toMatchObject({
+        ...CLEAN,
+        stale: 1,
+      })
+    })
     it('a list that misses a row', async () => {
       expect(await check([...begin, listed()], end)).toMatchObject({ ...CLEAN, stale: 1 })
     })

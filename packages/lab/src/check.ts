@@ -79,6 +79,7 @@ class Checker {
     }
     if (outcome !== 'acknowledged') return
     if (operation.writes?.length) this.#acknowledged++
+    for (const read of operation.reads ?? []) if ('settled' in read) this.#settle(user, read.entity)
     // One finding an operation: a list that misses ten rows is one stale read.
     const wrong = (operation.reads ?? []).flatMap((read) => this.#misses(user, read))
     if (wrong.length === 0) return
@@ -147,7 +148,15 @@ class Checker {
     this.#find('lost', row.user, `${row.entity} should be ${wanted(register)}, it is ${row.value}`)
   }
 
+  #settle(user: string, entity: string): void {
+    const register = this.#register(user, entity)
+    if (!register.awaited) return
+    register.value = register.awaited.value
+    register.awaited = null
+  }
+
   #misses(user: string, read: Observation): string[] {
+    if ('settled' in read) return []
     if ('entity' in read) {
       const register = this.#users.get(user)?.get(read.entity)
       if (!register || mayRead(register, read.value)) return []

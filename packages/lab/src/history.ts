@@ -42,6 +42,8 @@ export type Write =
 /** What a read showed. */
 export type Observation =
   | { readonly entity: string; readonly value: string | null }
+  /** What was acknowledged for later is done: from here on its value must be seen. */
+  | { readonly entity: string; readonly settled: true }
   /** All entities of the user whose name begins with `within`: whatever is not listed was not there. */
   | { readonly within: string; readonly values: readonly (readonly [string, string])[] }
 

@@ -1,0 +1,36 @@
+import { Supervisor } from '@banyan/lab'
+import { Demo } from './demo-run.ts'
+import { type Flag, helpText, main, readFlags, UsageError, wholeNumber } from './options.ts'
+
+const FLAGS: readonly Flag[] = [
+  { name: 'once', text: 'end after the verdict; the exit code is 1 if anything went wrong' },
+  { name: 'json', value: 'FILE', text: 'write the report there, as JSON' },
+  { name: 'rows', value: 'N', text: 'wishlist items in the monolith (100000)' },
+  { name: 'rate', value: 'N', text: 'requests a second of all clients (250)' },
+  { name: 'clients', value: 'N', text: 'users who work at the same time (200)' },
+  { name: 'seed', value: 'N', text: 'decides the data and what the users do (1)' },
+]
+const WHAT =
+  'Moves Wishlist out of the LEGO monolith while users read and write: copy, verify, shadow,\n' +
+  '1, 10, 50, 100 %, back to 0 %, 100 % again, complete. Then a checker says what was lost.'
+
+await main('npm start', async () => {
+  const given = readFlags(process.argv.slice(2), FLAGS)
+  if (given.help) {
+    console.log(helpText('npm start', WHAT, FLAGS))
+    return 0
+  }
+  const options = {
+    rows: wholeNumber(given, 'rows', 100_000, 1_000),
+    rate: wholeNumber(given, 'rate', 250, 1),
+    people: wholeNumber(given, 'clients', 200, 1),
+    seed: wholeNumber(given, 'seed', 1, 0),
+  }
+  if (given.json === '') throw new UsageError('--json needs the name of a file')
+  const supervisor = await Supervisor.create({ name: 'banyan-demo' })
+  try {
+    return await new Demo(supervisor, options).run(given.once === true, given.json as string)
+  } finally {
+    await supervisor.stopAll()
+  }
+})

@@ -1,0 +1,44 @@
+import { readFile } from 'node:fs/promises'
+import { HistoryFile, Load, type LoadCounts } from '@banyan/lab'
+import { type Person, Wisher } from './wisher.ts'
+
+/** What the load process is given, as a file of JSON. */
+export interface LoadSetting {
+  /** Base URL of the gateway. */
+  readonly url: string
+  /** Requests a second. */
+  readonly rate: number
+  readonly seed: number
+  readonly people: readonly Person[]
+  /** Where the history is written. */
+  readonly history: string
+}
+
+/** What it prints, one line of JSON each. */
+export type LoadEvent = { readonly event: 'listening' | 'progress' | 'finished' } & LoadCounts
+
+const PROGRESS_MS = 500
+
+// A process of its own: clients that share an event loop with what they measure, or with each
+// other's checker, would be late for reasons that are not the gateway's. SIGTERM ends it: it waits for
+// the answers that are due, writes the history out and says what it counted.
+const setting = JSON.parse(await readFile(process.argv[2]!, 'utf8')) as LoadSetting
+const history = new HistoryFile(setting.history)
+const load = new Load({
+  url: setting.url,
+  rate: setting.rate,
+  seed: setting.seed,
+  history,
+  clients: setting.people.map((person) => new Wisher(person)),
+})
+const say = (event: LoadEvent['event']) => console.log(JSON.stringify({ event, ...load.counts }))
+
+load.start()
+say('listening')
+const progress = setInterval(say, PROGRESS_MS, 'progress')
+process.once('SIGTERM', async () => {
+  clearInterval(progress)
+  await load.stop()
+  await history.close()
+  say('finished')
+})

@@ -1,0 +1,161 @@
+import { connect } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import type { ManagedProcess, ProcessEvent, Supervisor } from '@banyan/lab'
+import { ControlClient } from '@banyan/migration'
+import { type EmbeddedPostgres, freePort } from '@banyan/postgres'
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+const BANYAN = here('../../packages/cli/src/main.ts')
+const CONFIG = here('banyan.config.ts')
+
+export interface LegoOptions {
+  /** Wishlist items the generator makes. */
+  readonly rows: number
+  readonly seed: number
+  /** Engines; one of them acts, the others stand by. */
+  readonly engines: number
+  /** Listen where docs/ports.md says, as far as that is free; else on free ports. */
+  readonly documentedPorts: boolean
+  /** Settings of banyan.config.ts: `BANYAN_STEP_SECONDS` and its like. */
+  readonly env: Readonly<Record<string, string>>
+  /** Settings of both PostgreSQL servers. */
+  readonly postgres?: Readonly<Record<string, string | number>>
+  onStep(what: string): void
+}
+
+/** All that runs when Wishlist is moved out of the LEGO monolith, each a process of its own. */
+export interface Lego {
+  readonly source: EmbeddedPostgres
+  readonly target: EmbeddedPostgres
+  readonly urls: {
+    readonly monolith: string
+    readonly auth: string
+    readonly wishlist: string
+    readonly banyan: string
+  }
+  readonly auth: ManagedProcess
+  readonly monolith: ManagedProcess
+  readonly service: ManagedProcess
+  readonly gateway: ManagedProcess
+  readonly engines: readonly ManagedProcess[]
+  readonly control: ControlClient
+  /** What banyan.config.ts reads: give it to a `banyan` command of one's own. */
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** Starts everything and fills the monolith; resolves when the gateway takes requests. */
+export async function startLego(supervisor: Supervisor, options: LegoOptions): Promise<Lego> {
+  const { onStep } = options
+  const settings = options.postgres ? { settings: options.postgres } : {}
+  onStep('two PostgreSQL servers')
+  const [source, target] = await Promise.all([
+    supervisor.postgres(settings),
+    supervisor.postgres(settings),
+  ])
+  const urls = {
+    monolith: await source.createDatabase('lego'),
+    auth: await source.createDatabase('auth'),
+    wishlist: await target.createDatabase('wishlist'),
+    banyan: await target.createDatabase('banyan'),
+  }
+  const port = (usual: number) => (options.documentedPorts ? portNear(usual) : freePort())
+  const ports = {
+    gateway: await port(9000),
+    monolith: await port(9001),
+    service: await port(9400),
+    auth: await port(9900),
+    engines: [] as number[],
+  }
+  for (let i = 0; i < options.engines; i++) ports.engines.push(await port(9090 + i))
+  const local = (at: number) => `http://127.0.0.1:${at}`
+  const env: Record<string, string> = {
+    ...options.env,
+    BANYAN_DATABASE_URL: urls.banyan,
+    BANYAN_CONTROL_PORT: String(ports.engines[0]),
+    BANYAN_CONTROL_TOKEN: 'lego-control-token',
+    BANYAN_IDENTITY_KEY: 'lego-identity-key-of-this-machine',
+    MONOLITH_URL: local(ports.monolith),
+    MONOLITH_DATABASE_URL: urls.monolith,
+    WISHLIST_URL: local(ports.service),
+    WISHLIST_DATABASE_URL: urls.wishlist,
+    GATEWAY_PORT: String(ports.gateway),
+    JWKS_URL: `${local(ports.auth)}/.well-known/jwks.json`,
+  }
+  const start = (name: string, file: string, more: Record<string, string>) =>
+    supervisor.process(name, { file: here(file), env: { ...env, ...more } })
+
+  onStep('the Auth Service and the monolith')
+  const [auth, monolith] = await Promise.all([
+    start('auth', 'auth/main.ts', { DATABASE_URL: urls.auth, PORT: String(ports.auth) }),
+    start('monolith', 'monolith/main.ts', {
+      DATABASE_URL: urls.monolith,
+      PORT: String(ports.monolith),
+    }),
+  ])
+  onStep(`${options.rows.toLocaleString('en')} wishlist items`)
+  await fill(supervisor, urls, options)
+
+  onStep('the Wishlist Service, the engine and the gateway')
+  const [service, ...engines] = await Promise.all([
+    start('wishlist', 'services/wishlist/main.ts', {
+      DATABASE_URL: urls.wishlist,
+      PORT: String(ports.service),
+    }),
+    ...ports.engines.map((at, i) =>
+      supervisor.process(`engine-${i + 1}`, {
+        file: BANYAN,
+        args: ['serve', '--config', CONFIG, '--port', String(at), '--id', `engine-${i + 1}`],
+        env,
+      }),
+    ),
+  ])
+  const controlUrls = ports.engines.map(local)
+  const gateway = await supervisor.process('gateway', {
+    file: BANYAN,
+    args: ['gateway', '--config', CONFIG, '--id', 'gateway-1'].concat(
+      ...controlUrls.map((url) => ['--control', url]),
+    ),
+    env,
+  })
+  const control = new ControlClient({ urls: controlUrls, token: env.BANYAN_CONTROL_TOKEN! })
+  return { source, target, urls, auth, monolith, service: service!, gateway, engines, control, env }
+}
+
+async function fill(
+  supervisor: Supervisor,
+  urls: { monolith: string; auth: string },
+  options: LegoOptions,
+): Promise<void> {
+  const generator = await supervisor.process('generate', {
+    file: here('generate.ts'),
+    args: ['--items', String(options.rows), '--seed', String(options.seed)],
+    env: { DATABASE_URL: urls.monolith, AUTH_DATABASE_URL: urls.auth },
+    ready: 'spawned',
+  })
+  const code = await generator.ended()
+  if (code !== 0) {
+    throw new Error(`the generator ended with code ${code}:\n${generator.lastLines(15).join('\n')}`)
+  }
+}
+
+/** Starts the load process; `onEvent` is told its counts. */
+export function startLoad(
+  supervisor: Supervisor,
+  settingFile: string,
+  onEvent: (event: ProcessEvent) => void,
+): Promise<ManagedProcess> {
+  return supervisor.process('load', { file: here('load.ts'), args: [settingFile], onEvent })
+}
+
+/** The usual port when nobody listens there, else a free one. */
+async function portNear(usual: number): Promise<number> {
+  const taken = await new Promise<boolean>((resolve) => {
+    const socket = connect(usual, '127.0.0.1')
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+  return taken ? freePort() : usual
+}

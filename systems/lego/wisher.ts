@@ -1,0 +1,306 @@
+import { createHash } from 'node:crypto'
+import type {
+  Answer,
+  Client,
+  Conclusion,
+  Observation,
+  Outcome,
+  Random,
+  Step,
+  Write,
+} from '@banyan/lab'
+
+/** A user as the load begins: what is in the database, read by the orchestrator. */
+export interface Person {
+  readonly id: string
+  readonly token: string
+  /** In their order. */
+  readonly items: readonly {
+    readonly id: string
+    readonly title: string
+    readonly quantity: number
+  }[]
+  readonly displayName: string | null
+}
+
+interface Item {
+  readonly id: string
+  /** Names it in the history: the token in the title of those the load made, else its id. */
+  readonly entity: string
+  version: number
+}
+
+/** A list answers 100 items at most: beyond this many, one is deleted instead of another added. */
+const MOST_ITEMS = 80
+
+const WEIGHTS = {
+  create: 14,
+  patch: 34,
+  delete: 8,
+  get: 12,
+  list: 14,
+  reorder: 4,
+  debounced: 3,
+  status: 3,
+  // Routes that do not move: they must go on as if nothing happened.
+  mocs: 3,
+  profile: 2,
+  rename: 3,
+} as const
+
+/**
+ * What a title and a quantity say of an item, in the words of the history. Titles that the load
+ * writes are `made TOKEN vN`; whatever else stands there is the item as it was found.
+ */
+export function entityOf(row: { id: string; title: string; quantity: number }): {
+  entity: string
+  value: string
+} {
+  const token = /^made (\S+) v\d+$/.exec(row.title)?.[1] ?? row.id
+  return { entity: `item/${token}`, value: `${row.title}, ${row.quantity}` }
+}
+
+/** The order of items as one value. */
+export function orderOf(entities: readonly string[]): string {
+  return `${entities.length}:${createHash('sha1').update(entities.join('\n')).digest('hex').slice(0, 16)}`
+}
+
+/** One user of the wishlist: does one thing after the other, and knows what it was acknowledged. */
+export class Wisher implements Client {
+  readonly user: string
+  readonly headers: Readonly<Record<string, string>>
+  /** In their order, as far as that is known. */
+  #items: Item[]
+  #deleted: Item[] = []
+  #waitingOrder: Item[] | null = null
+  #orderKnown = true
+  #made = 0
+  #renames = 0
+
+  constructor(person: Person) {
+    this.user = person.id
+    this.headers = { authorization: `Bearer ${person.token}` }
+    this.#items = person.items.map((item) => ({
+      id: item.id,
+      entity: entityOf(item).entity,
+      version: 0,
+    }))
+  }
+
+  next(random: Random): Step {
+    switch (this.#choose(random)) {
+      case 'create':
+        return this.#create(random)
+      case 'patch':
+        return this.#patch(random.pick(this.#items))
+      case 'delete':
+        return this.#delete(random.pick(this.#items))
+      case 'get':
+        return this.#get(random.pick([...this.#items, ...this.#deleted]))
+      case 'list':
+        return this.#list()
+      case 'reorder':
+        return this.#reorder(random.shuffled(this.#items))
+      case 'debounced':
+        return this.#reorderLater(random.shuffled(this.#items))
+      case 'status':
+        return this.#status()
+      case 'mocs':
+        return read('mocs', '/api/mocs?limit=5')
+      case 'profile':
+        return this.#profile()
+      case 'rename':
+        return this.#rename()
+    }
+  }
+
+  #choose(random: Random): keyof typeof WEIGHTS {
+    const op = random.weighted(WEIGHTS)
+    if (op === 'create') return this.#items.length < MOST_ITEMS ? op : 'delete'
+    // Two waiting orders at once: whether the first was done or replaced, nobody could say.
+    if (op === 'debounced' && this.#waitingOrder) return 'status'
+    if (op === 'reorder' || op === 'debounced') {
+      return this.#orderKnown && this.#items.length > 1 ? op : 'list'
+    }
+    if (op === 'patch' || op === 'delete' || op === 'get')
+      return this.#items.length > 0 ? op : 'create'
+    return op
+  }
+
+  #create(random: Random): Step {
+    const token = `${this.user.slice(0, 8)}-${++this.#made}`
+    const title = `made ${token} v1`
+    const quantity = 1 + random.below(9)
+    const entity = `item/${token}`
+    const price = Math.round(random.next() * 10_000) / 100
+    return this.#write('create', 'POST', '/api/wishlist', {
+      body: { title, description: `Begun by ${token} – ${'☂'.repeat(3)}`, quantity, price },
+      writes: (answer) => {
+        const made = { entity, set: `${title}, ${quantity}` }
+        if (!answer) return [made, ...this.#loseOrder()]
+        const item = { id: (answer.body as { id: string }).id, entity, version: 1 }
+        this.#items.push(item)
+        this.#waitingOrder?.push(item)
+        return [made, ...this.#order()]
+      },
+    })
+  }
+
+  #patch(item: Item): Step {
+    const version = ++item.version
+    const token = item.entity.slice('item/'.length)
+    const title = `made ${token} v${version + 1}`
+    const quantity = 1 + (version % 999)
+    return this.#write('patch', 'PATCH', `/api/wishlist/${item.id}`, {
+      body: { title, quantity, isAcquired: version % 2 === 0, price: version / 4 },
+      writes: (answer) => {
+        if (!answer) this.#leaveAlone(item)
+        return [{ entity: item.entity, set: `${title}, ${quantity}` }]
+      },
+    })
+  }
+
+  #delete(item: Item): Step {
+    return this.#write('delete', 'DELETE', `/api/wishlist/${item.id}`, {
+      writes: (answer) => {
+        const gone = { entity: item.entity, set: null }
+        this.#leaveAlone(item)
+        if (!answer) return [gone, ...this.#loseOrder()]
+        this.#waitingOrder = this.#waitingOrder?.filter((one) => one !== item) ?? null
+        this.#deleted = [item, ...this.#deleted].slice(0, 3)
+        return [gone, ...this.#order()]
+      },
+    })
+  }
+
+  #reorder(items: Item[]): Step {
+    return this.#write('reorder', 'POST', '/api/wishlist/reorder', {
+      body: { itemIds: items.map((item) => item.id) },
+      writes: (answer) => {
+        if (!answer) return this.#loseOrder()
+        this.#items = items
+        this.#waitingOrder = null
+        return this.#order()
+      },
+    })
+  }
+
+  #reorderLater(items: Item[]): Step {
+    return this.#write('debounced', 'POST', '/api/wishlist/reorder/debounced', {
+      body: { itemIds: items.map((item) => item.id) },
+      writes: (answer) => {
+        if (!answer) return this.#loseOrder()
+        this.#waitingOrder = items
+        return this.#order()
+      },
+    })
+  }
+
+  #status(): Step {
+    return {
+      ...read('status', '/api/wishlist/reorder/status'),
+      conclude: (outcome, answer) => {
+        const pending = (answer?.body as { pending?: boolean } | undefined)?.pending
+        if (outcome !== 'acknowledged' || pending !== false || !this.#waitingOrder) return {}
+        this.#items = this.#waitingOrder
+        this.#waitingOrder = null
+        return { reads: [{ entity: 'order', settled: true }] }
+      },
+    }
+  }
+
+  #get(item: Item): Step {
+    return {
+      ...read('get', `/api/wishlist/${item.id}`),
+      // Found or not is for the checker to judge.
+      accepts: (status) => status === 200 || status === 404,
+      conclude: (outcome, answer) => {
+        if (outcome !== 'acknowledged') return {}
+        const value = answer?.status === 200 ? entityOf(answer.body as Shown).value : null
+        return { reads: [{ entity: item.entity, value }] }
+      },
+    }
+  }
+
+  #list(): Step {
+    return {
+      ...read('list', '/api/wishlist?limit=100'),
+      conclude: (outcome, answer) => {
+        if (outcome !== 'acknowledged') return {}
+        const { items } = answer!.body as { items: Shown[] }
+        const shown = items.map(entityOf)
+        const reads: Observation[] = [
+          { within: 'item/', values: shown.map(({ entity, value }) => [entity, value] as const) },
+        ]
+        if (this.#orderKnown) {
+          reads.push({ entity: 'order', value: orderOf(shown.map(({ entity }) => entity)) })
+        }
+        return { reads }
+      },
+    }
+  }
+
+  #profile(): Step {
+    return {
+      ...read('profile', '/api/users/me'),
+      accepts: (status) => status === 200 || status === 404,
+      conclude: (outcome, answer) => {
+        if (outcome !== 'acknowledged') return {}
+        const found = answer?.status === 200
+        const value = found ? (answer.body as { displayName: string }).displayName : null
+        return { reads: [{ entity: 'profile', value }] }
+      },
+    }
+  }
+
+  #rename(): Step {
+    const displayName = `Builder ${this.user.slice(0, 8)} the ${++this.#renames}.`
+    return this.#write('rename', 'PUT', '/api/users/me', {
+      body: { displayName },
+      writes: () => [{ entity: 'profile', set: displayName }],
+    })
+  }
+
+  #write(
+    op: string,
+    method: Step['method'],
+    path: string,
+    { body, writes }: { body?: unknown; writes(answer: Answer | null): readonly Write[] },
+  ): Step {
+    return {
+      op,
+      method,
+      path,
+      writes: true,
+      ...(body === undefined ? {} : { body }),
+      // Null stands for an unknown outcome: whoever cannot know stops counting on it.
+      conclude: (outcome: Outcome, answer: Answer | null): Conclusion =>
+        outcome === 'refused' ? {} : { writes: writes(outcome === 'unknown' ? null : answer) },
+    }
+  }
+
+  /** The order as it stands, and the one that is waiting to be applied. */
+  #order(): Write[] {
+    if (!this.#orderKnown) return []
+    const value = (items: Item[]) => orderOf(items.map((item) => item.entity))
+    const now: Write = { entity: 'order', set: value(this.#items) }
+    if (!this.#waitingOrder) return [now]
+    return [now, { entity: 'order', set: value(this.#waitingOrder), eventually: true }]
+  }
+
+  #loseOrder(): Write[] {
+    this.#orderKnown = false
+    this.#waitingOrder = null
+    return [{ entity: 'order', unsure: true }]
+  }
+
+  #leaveAlone(item: Item): void {
+    this.#items = this.#items.filter((one) => one !== item)
+  }
+}
+
+type Shown = { id: string; title: string; quantity: number }
+
+function read(op: string, path: string): Step {
+  return { op, method: 'GET', path, writes: false, conclude: () => ({}) }
+}
