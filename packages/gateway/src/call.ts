@@ -79,14 +79,22 @@ export class Call {
       return
     }
     const { correlationId } = this.head
-    refuse(this.request, this.response, error, status, correlationId, this.bodyTaken)
+    refuse(
+      this.request,
+      this.response,
+      error,
+      status,
+      correlationId,
+      this.bodyTaken || this.expectsContinue,
+    )
   }
 }
 
 /**
  * Answers a problem of the catalogue.
  *
- * @param bodyTaken the rest of the body cannot be read and dropped, so the connection must end.
+ * @param lost the rest of the body cannot be read and dropped: it went elsewhere, or its client may not send
+ *   it at all. The connection must end, or the next request would be read in its place.
  */
 export function refuse(
   request: IncomingMessage,
@@ -94,14 +102,14 @@ export function refuse(
   error: BanyanError,
   status: number,
   correlationId?: string,
-  bodyTaken = false,
+  lost = false,
 ): void {
   const body = Buffer.from(JSON.stringify({ ...error.toProblem(), status }))
   const headers = ['content-type', PROBLEM_TYPE, 'content-length', String(body.length)]
   if (correlationId !== undefined) headers.push(CORRELATION_HEADER, correlationId)
   if (status === 503) headers.push('retry-after', '1')
   const small = Number(request.headers['content-length'] ?? 0) <= DROPPED_BYTES
-  if (!request.complete && (bodyTaken || !small)) headers.push('connection', 'close')
+  if (!request.complete && (lost || !small)) headers.push('connection', 'close')
   response.writeHead(status, headers)
   response.end(request.method === 'HEAD' ? undefined : body)
 }

@@ -125,7 +125,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.#outcome.again()
       return
     }
-    if (this.#status === 0 && !this.#call.gone) {
+    if (!this.#call.gone && !this.#call.response.headersSent) {
       this.#outcome.failed(error)
       return
     }

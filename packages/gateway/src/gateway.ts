@@ -1,9 +1,10 @@
 import { createServer, type Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import type { RouteTable } from '@banyan/contracts'
+import { BanyanError, type RouteTable } from '@banyan/contracts'
 import { pino } from 'pino'
 import { createAdminServer } from './admin.ts'
 import { createAuthenticator } from './authentication.ts'
+import { refuse } from './call.ts'
 import { Forwarder } from './forwarder.ts'
 import { HoldQueue } from './hold-queue.ts'
 import { Lease } from './lease.ts'
@@ -50,7 +51,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         marginMs: settings.leaseMarginMs,
         now,
         log,
-        newest: () => tables.current?.table ?? null,
+        newest: () => tables.version,
         onTable: takeControlTable,
       })
     : null
@@ -177,6 +178,12 @@ function createPublicServer(forwarder: Forwarder): Server {
     response.on('finish', () => socket.destroySoon())
     socket.on('error', () => socket.destroy())
     if (head.length > 0) socket.unshift(head)
+    if (request.headers['transfer-encoding'] ?? Number(request.headers['content-length'] ?? 0)) {
+      const reason = 'A request to upgrade the connection may not have a body.'
+      refuse(request, response, new BanyanError('BAD_REQUEST', { reason }), 400)
+      return
+    }
+    // Others (h2c) are answered as if they had not asked, as RFC 9110 section 7.8 allows.
     const webSocket = request.headers.upgrade?.toLowerCase() === 'websocket'
     forwarder.take(request, response, webSocket ? socket : null, false)
   })

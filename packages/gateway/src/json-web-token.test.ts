@@ -151,14 +151,18 @@ describe('refuses', () => {
 it('fetches once for an unknown kid, then not again until the cool-down is over', async () => {
   const { state, verifier } = await keySet([await jwk(first, 'one')])
   expect(await stateOf(verifier, token())).toBe('valid')
-  state.keys = [await jwk(first, 'one'), await jwk(second, 'two')]
+  const keys = [await jwk(first, 'one'), await jwk(second, 'two')]
   const rotated = await token({ key: second.privateKey, header: { kid: 'two' } })
+  const all = await Promise.all(Array.from({ length: 9 }, () => stateOf(verifier, rotated)))
+  expect(new Set(all)).toEqual(new Set(['invalid']))
+  expect(state.fetches).toBe(2)
+  state.keys = keys
   expect(await stateOf(verifier, rotated)).toBe('invalid')
-  expect(state.fetches).toBe(1)
+  expect(state.fetches).toBe(2)
   state.now = 11_000
   const both = await Promise.all([stateOf(verifier, rotated), stateOf(verifier, rotated)])
   expect(both).toEqual(['valid', 'valid'])
-  expect(state.fetches).toBe(2)
+  expect(state.fetches).toBe(3)
 })
 
 it('forgets verified tokens when the keys change', async () => {

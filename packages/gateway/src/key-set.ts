@@ -29,6 +29,8 @@ export class KeySet {
   #text = ''
   #fetchedAt = Number.NEGATIVE_INFINITY
   #askedAt = Number.NEGATIVE_INFINITY
+  /** When an unknown kid was last fetched for. */
+  #soughtAt = Number.NEGATIVE_INFINITY
   #fetching: Promise<void> | null = null
 
   constructor(url: string, options: KeySetOptions, onChange: () => void) {
@@ -52,7 +54,10 @@ export class KeySet {
     const known = this.#keys!.get(kid)
     if (known) return known
     if (this.#fetching) await this.#fetching
-    else if (this.#options.now() - this.#askedAt > this.#coolDownMs) await this.#fetch()
+    else if (this.#options.now() - this.#soughtAt > this.#coolDownMs) {
+      this.#soughtAt = this.#options.now()
+      await this.#fetch()
+    }
     return this.#keys!.get(kid) ?? null
   }
 

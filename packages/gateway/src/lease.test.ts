@@ -146,6 +146,7 @@ it('takes newer tables from renewals, tells its version, and no lease from who i
   plane.state.table = table(monolith.url, service.url, 2, { targetBuckets: ALL })
   await until(async () => (await get('/api/things')).side === 'service')
   await until(() => plane.state.asked.some(({ body }) => (body as RouteTable).version === 2))
+  expect(plane.state.asked.at(-1)!.body).toEqual({ token: 1, version: 2 })
   const newer = { ...table(monolith.url, service.url, 3, { targetBuckets: ALL }), token: 2 }
   await admin('PUT', '/table', newer)
   // This control plane still hands out the table of token 1: an engine that was deposed.

@@ -15,7 +15,7 @@ export interface LeaseOptions {
   /** ms on a monotonic clock. */
   readonly now: () => number
   /** The newest table's token and version, for the control plane to show. */
-  readonly newest: () => { token: number; version: number } | null
+  readonly newest: () => { readonly token: number; readonly version: number }
   /** Takes the control plane's table over; null when there is none. @throws when it is older than ours. */
   readonly onTable: (table: RouteTable | null) => void
   readonly log: Logger
@@ -77,7 +77,7 @@ export class Lease {
     let next = RETRY_MS
     try {
       const answer = this.#registered
-        ? await this.#send('POST', `${this.#ownPath()}/renew`, newest() ?? { token: 0, version: 0 })
+        ? await this.#send('POST', `${this.#ownPath()}/renew`, newest())
         : await this.#send('POST', '/v1/gateways', this.#registration)
       if (answer === null) {
         // It has forgotten us: register again, at once.

@@ -88,3 +88,8 @@ describe('a header that must stand once and stands twice is refused', () => {
     expect(() => read(raw)).toThrow('more than one')
   })
 })
+
+it('refuses a transfer coding that would be lost on the way', () => {
+  expect(() => read(['Transfer-Encoding', 'gzip, chunked'])).toThrow('chunked')
+  expect(read(['Transfer-Encoding', 'Chunked']).bodyLength).toBeNull()
+})

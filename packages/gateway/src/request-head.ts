@@ -89,6 +89,8 @@ export function readHead(
         length = Number(value)
         break
       case 'transfer-encoding':
+        // The coding's name is dropped with the header: a compressed body would arrive as another one.
+        if (value.trim().toLowerCase() !== 'chunked') throw unknownCoding(value)
         chunked = true
         continue
       case 'connection':
@@ -175,6 +177,12 @@ function without(headers: string[], names: ReadonlySet<string>): string[] {
     if (!names.has(name) || KEPT.has(name)) kept.push(headers[i]!, headers[i + 1]!)
   }
   return kept
+}
+
+function unknownCoding(value: string): BanyanError {
+  return new BanyanError('BAD_REQUEST', {
+    reason: `Transfer-Encoding may be "chunked", given "${value}".`,
+  })
 }
 
 function twice(name: string): BanyanError {

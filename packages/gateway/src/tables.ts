@@ -10,6 +10,9 @@ export class ExtractionState {
   readonly inFlight = new InFlight()
 }
 
+/** Below every table there can be. */
+const NONE = { token: -1, version: -1, extractions: [] }
+
 /** The newest route table, and what must happen when it changes. */
 export class Tables {
   readonly states = new Map<string, ExtractionState>()
@@ -27,6 +30,12 @@ export class Tables {
 
   get current(): CompiledTable | null {
     return this.#current
+  }
+
+  /** Of the newest table; zeros while there is none. */
+  get version(): { readonly token: number; readonly version: number } {
+    const { token, version } = this.#current?.table ?? NONE
+    return { token: Math.max(token, 0), version: Math.max(version, 0) }
   }
 
   state(extraction: string): ExtractionState {
@@ -70,10 +79,7 @@ export class Tables {
 
   /** Everything to one place, until a table comes. */
   begin(monolith: string): void {
-    this.#current ??= compileTable(
-      { token: -1, version: -1, monolith, extractions: [] },
-      this.#upstreams,
-    )
+    this.#current ??= compileTable({ ...NONE, monolith }, this.#upstreams)
   }
 
   /** Waits up to `drainMs` until what the current table's holds are about has left its sides. */
