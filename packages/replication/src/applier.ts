@@ -9,6 +9,7 @@ import { type NetRow, NetTable } from './net.ts'
 import type { PendingChunk } from './pending-chunk.ts'
 import type { Change } from './pgoutput.ts'
 import { readRows } from './read-row.ts'
+import type { Repaired } from './repair.ts'
 import { rewriteNet } from './rewrite.ts'
 import { endSession } from './sessions.ts'
 import { type StreamName, sessionName, streamObjectName } from './side.ts'
@@ -145,6 +146,20 @@ export class Applier {
     const mergedRows = transaction.chunk ? await this.#merge(transaction.chunk, open) : 0
     await this.#client.query(this.#advance(transaction.end))
     return this.#commit(transaction.end, mergedRows)
+  }
+
+  /** Makes one row what it is on the side read now, or takes it away; in a transaction of its own. */
+  async repair(flow: Flow, key: readonly string[]): Promise<Repaired> {
+    const open = await this.#begin(null, true)
+    const wanted: NetRow = { base: null, baseKey: null, values: [...key], xid: 0 }
+    const [values] = await readRows(this.#options.from, flow, [wanted])
+    const net = new NetTable(flow)
+    if (values) net.rows.set('', { ...wanted, values })
+    else net.gone.set('', [...key])
+    const written = await writeNet(this.#run, net, open)
+    await this.#commit(this.#position, 0)
+    if (written.refused > 0) return 'refused'
+    return values ? 'written' : 'deleted'
   }
 
   /** @param end null: not known yet, the position stays for now, its row locked. */

@@ -26,7 +26,6 @@ interface TableRow {
   oid: number
   relkind: string
   relreplident: 'd' | 'f' | 'i' | 'n'
-  collation: string
 }
 
 interface ColumnRow {
@@ -40,6 +39,7 @@ interface ColumnRow {
   identity: '' | 'a' | 'd'
   has_default: boolean
   toastable: boolean
+  collation: string | null
 }
 
 interface IndexRow {
@@ -58,10 +58,9 @@ export async function describeTable(
   const { schema, name } = parseTableName(given)
   const table = (
     await db.query<TableRow>(
-      `SELECT c.oid, c.relkind, c.relreplident, d.datcollate AS collation
-         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
-              pg_database d
-        WHERE n.nspname = $1 AND c.relname = $2 AND d.datname = current_database()`,
+      `SELECT c.oid, c.relkind, c.relreplident
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = $1 AND c.relname = $2`,
       [schema, name],
     )
   ).rows[0]
@@ -94,7 +93,6 @@ export async function describeTable(
     key: identity === 'n' ? [] : (key?.columns ?? []),
     replicaIdentity: REPLICA_IDENTITY[identity],
     uniqueIndexes: usable.map((index) => index.columns),
-    collation: table.collation,
   }
 }
 
@@ -104,8 +102,11 @@ const COLUMNS = `
   SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type,
          a.atttypid AS type_oid, format_type(a.atttypid, -1) AS base_type, a.atttypmod AS typmod, a.attnotnull AS not_null,
          a.attgenerated <> '' AS generated, a.attidentity AS identity,
-         a.atthasdef AS has_default, a.attstorage <> 'p' AS toastable
+         a.atthasdef AS has_default, a.attstorage <> 'p' AS toastable,
+         CASE WHEN o.oid IS NULL THEN NULL WHEN o.collname = 'default' THEN d.datcollate ELSE o.collname END AS collation
     FROM pg_attribute a
+         JOIN pg_database d ON d.datname = current_database()
+         LEFT JOIN pg_collation o ON o.oid = a.attcollation
    WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
    ORDER BY a.attnum`
 
@@ -133,6 +134,7 @@ function toColumn(row: ColumnRow): Column {
     identity: row.identity === 'a' ? 'always' : row.identity === 'd' ? 'by default' : null,
     hasDefault: row.has_default,
     toastable: row.toastable,
+    collation: row.collation,
   }
 }
 

@@ -8,6 +8,7 @@ export {
   type TableSide,
   type TableSpec,
 } from './mapping.ts'
+export { type Repaired, type RepairOptions, repairRow } from './repair.ts'
 export {
   enginePool,
   installSide,
@@ -27,12 +28,14 @@ export type {
   LinkStatus,
 } from './types.ts'
 export {
-  type BucketCheck,
   type Divergence,
-  repairRow,
   type VerifyOptions,
   type VerifyProgress,
   type VerifyReport,
   verify,
-  verifyBuckets,
 } from './verify.ts'
+export {
+  type BucketCheck,
+  type BucketCheckOptions,
+  verifyBuckets,
+} from './verify-buckets.ts'

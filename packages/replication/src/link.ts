@@ -10,6 +10,7 @@ import { type Flow, flowOf } from './flow.ts'
 import { Heart } from './heart.ts'
 import { Meter } from './meter.ts'
 import { createObjects, dropObjects, type StreamObjects } from './objects.ts'
+import type { Repaired } from './repair.ts'
 import { endSlotReader } from './sessions.ts'
 import { enginePool, sessionName, streamObjectName } from './side.ts'
 import { checkSlot } from './slot.ts'
@@ -46,6 +47,8 @@ export class Link {
   #applier: Applier | null = null
   #failures = 0
   #stateChanged: (() => void)[] = []
+  /** Done between two batches; a heartbeat makes one every so often. */
+  #repairs: Repair[] = []
 
   constructor(options: LinkOptions) {
     this.options = options
@@ -126,6 +129,26 @@ export class Link {
       throw new Error(`no change of ${this.#name()} arrived within ${timeoutMs} ms`)
     }
     return performance.now() - began
+  }
+
+  /**
+   * Makes one row of `to` what it is on `from` now; see `repairRow`, which knows the owner.
+   *
+   * @param key values of the source's key, as text.
+   */
+  repair(table: string, key: readonly string[]): Promise<Repaired> {
+    const flow = this.#flows.find((candidate) => candidate.name === table)
+    if (!flow || this.#meter.state !== 'streaming') {
+      const state = flow ? `is ${this.#meter.state}` : `has no table ${table}`
+      return Promise.reject(new Error(`${this.#name()} ${state}`))
+    }
+    // The plan's key order is the source's; the other way the stream's key may be ordered otherwise.
+    const names =
+      this.options.stream === 'forward' ? flow.from.key : renamedKey(this.options, table)
+    const ordered = flow.from.key.map((name) => key[names.indexOf(name)]!)
+    return new Promise((resolve, reject) => {
+      this.#repairs.push({ flow, key: ordered, resolve, reject })
+    })
   }
 
   status(): LinkStatus {
@@ -257,6 +280,7 @@ export class Link {
       this.#feed = null
       this.#applier = null
       this.#watch.interrupt()
+      for (const repair of this.#repairs.splice(0)) repair.reject(new Error('the stream broke off'))
       await applier.close()
     }
   }
@@ -287,6 +311,12 @@ export class Link {
       this.#meter.rows += applied.rows
       this.#meter.refusedRows += applied.refused
       for (const transaction of batch) this.#announce(transaction, applied.mergedRows)
+      for (const repair of this.#repairs.splice(0)) {
+        await applier.repair(repair.flow, repair.key).then(repair.resolve, (error: Error) => {
+          repair.reject(error)
+          throw error
+        })
+      }
       feed.release(batch.reduce((bytes, transaction) => bytes + transaction.bytes, 0))
     }
   }
@@ -358,4 +388,19 @@ export class Link {
       })
     }
   }
+}
+
+interface Repair {
+  readonly flow: Flow
+  readonly key: readonly string[]
+  resolve(repaired: Repaired): void
+  reject(error: Error): void
+}
+
+/** The source's key columns by their names on the target, in the source's order. */
+function renamedKey(options: LinkOptions, name: string): string[] {
+  const table = options.tables.find((candidate) => candidate.spec.source === name)!
+  return table.source.key.map(
+    (column) => table.forward.find((expr) => expr.sql === null && expr.from[0] === column)!.column,
+  )
 }

@@ -31,6 +31,8 @@ export interface Column {
   readonly hasDefault: boolean
   /** Its values may be stored out of line, and so be absent from an update that did not change them. */
   readonly toastable: boolean
+  /** How its text sorts; null for what is not text. */
+  readonly collation: string | null
 }
 
 export interface TableSide {
@@ -44,8 +46,6 @@ export interface TableSide {
   readonly key: readonly string[]
   readonly replicaIdentity: 'default' | 'full' | 'index' | 'nothing'
   readonly uniqueIndexes: readonly (readonly string[])[]
-  /** Text keys sort the same on both sides only under the same collation. */
-  readonly collation: string
 }
 
 /** A column of the side written, and what fills it from the side read. */

@@ -1,14 +1,19 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { BucketSet } from '@banyan/contracts'
 import type { Pool } from '@banyan/postgres'
 import type { Link } from './link.ts'
+import { mapTable } from './mapped-rows.ts'
 import type { ResolvedTable } from './mapping.ts'
+import { scanTable } from './scan.ts'
+import { settle } from './settle.ts'
 
 export interface VerifyOptions {
   readonly tables: readonly ResolvedTable[]
-  readonly extraction: string
   readonly source: Pool
   readonly target: Pool
+  /** Runs; what it carries is waited for before a row is called divergent. */
   readonly forward: Link
+  /** Runs where the target owns buckets. */
   readonly reverse: Link
   /** Only rows of these buckets; all when left out. */
   readonly buckets?: BucketSet
@@ -22,6 +27,7 @@ export interface VerifyOptions {
 
 export interface VerifyProgress {
   readonly table: string
+  /** Of this table. */
   readonly rows: number
   readonly totalRows: number
   readonly divergent: number
@@ -30,7 +36,7 @@ export interface VerifyProgress {
 /** A row that truly differs, though replication has caught up with it. */
 export interface Divergence {
   readonly table: string
-  /** Values of the key, as text. */
+  /** Values of the key as text, in the order of the source's key. */
   readonly key: readonly string[]
   /** Seen from the owner's side: the other side lacks it, has it in excess, or holds other values. */
   readonly kind: 'missing' | 'extra' | 'changed'
@@ -48,39 +54,74 @@ export interface VerifyReport {
   readonly settled: number
 }
 
-/** Compares the rows of both sides while they change. */
-export async function verify(_options: VerifyOptions): Promise<VerifyReport> {
-  throw new Error('not yet')
+const CHUNK_ROWS = 10_000
+const KEPT_DIVERGENCES = 100
+/** Suspects are looked at in full, in memory. */
+const SETTLE_AT_ONCE = 500
+
+/**
+ * Compares the rows of both sides while they change, before, through and after a handover, and
+ * whichever side owns them.
+ *
+ * @throws the signal's reason; an Error when a stream that is needed does not run.
+ */
+export async function verify(options: VerifyOptions): Promise<VerifyReport> {
+  const began = performance.now()
+  const report = { rows: 0, divergent: 0, settled: 0 }
+  const divergences: Divergence[] = []
+  for (const table of options.tables) {
+    const [onSource, onTarget] = await Promise.all([
+      mapTable(options.source, table, 'source'),
+      mapTable(options.target, table, 'target'),
+    ])
+    const scan = scanTable({
+      table,
+      source: options.source,
+      target: options.target,
+      onSource,
+      onTarget,
+      buckets: options.buckets,
+      chunkRows: options.chunkRows ?? CHUNK_ROWS,
+    })
+    let rows = 0
+    for await (const { rows: scanned, suspects } of scan) {
+      options.signal?.throwIfAborted()
+      rows += scanned
+      report.rows += scanned
+      for (let i = 0; i < suspects.length; i += SETTLE_AT_ONCE) {
+        const some = suspects.slice(i, i + SETTLE_AT_ONCE)
+        const found = await settle(
+          {
+            extraction: options.forward.options.extraction,
+            source: options.source,
+            target: options.target,
+            forward: options.forward,
+            reverse: options.reverse,
+            onSource,
+            onTarget,
+            signal: options.signal,
+          },
+          some,
+        )
+        report.divergent += found.length
+        report.settled += some.length - found.length
+        divergences.push(...found.slice(0, KEPT_DIVERGENCES - divergences.length))
+      }
+      options.onProgress?.({
+        table: table.spec.source,
+        rows,
+        totalRows: report.rows,
+        divergent: report.divergent,
+      })
+      await throttle(options, report.rows, began)
+    }
+  }
+  const seconds = (performance.now() - began) / 1000
+  return { ...report, divergences, rowsPerSecond: report.rows / Math.max(seconds, 0.001) }
 }
 
-export interface BucketCheck {
-  readonly outcome: 'equal' | 'different' | 'timeout'
-  readonly rows: number
-  /** Source names of the tables that differ. */
-  readonly tables: readonly string[]
-  readonly ms: number
-}
-
-/** Compares the rows of buckets that stand still, exactly, within `deadlineMs`. */
-export async function verifyBuckets(_options: {
-  readonly tables: readonly ResolvedTable[]
-  readonly source: Pool
-  readonly target: Pool
-  readonly buckets: BucketSet
-  readonly deadlineMs: number
-}): Promise<BucketCheck> {
-  throw new Error('not yet')
-}
-
-/** Copies one row from its owner's side over the other side's, whatever that holds. */
-export async function repairRow(_options: {
-  readonly extraction: string
-  readonly table: ResolvedTable
-  /** Values of the key, as text, in the order of `table.source.key`. */
-  readonly key: readonly string[]
-  readonly source: Pool
-  readonly target: Pool
-  readonly token: bigint
-}): Promise<'written' | 'deleted' | 'equal'> {
-  throw new Error('not yet')
+async function throttle(options: VerifyOptions, rows: number, began: number): Promise<void> {
+  if (options.rowsPerSecond === undefined) return
+  const wait = began + (rows / options.rowsPerSecond) * 1000 - performance.now()
+  if (wait > 0) await delay(wait, undefined, options.signal ? { signal: options.signal } : {})
 }

@@ -1,0 +1,205 @@
+import { createPool, EmbeddedPostgres, type Pool } from '@banyan/postgres'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { raiseToken } from './index.ts'
+import { contents, createPair, type Pair, randomFrom, seed, until } from './testing/pair.ts'
+
+let server: EmbeddedPostgres
+beforeAll(async () => {
+  server = await EmbeddedPostgres.start({ settings: { max_prepared_transactions: 4 } })
+})
+afterAll(() => server.stop())
+
+const PARCEL = `
+  CREATE TABLE public.parcel (id int PRIMARY KEY, owner text, code int UNIQUE, n int NOT NULL DEFAULT 0, body text);
+  ALTER TABLE public.parcel ALTER body SET STORAGE EXTERNAL`
+const tables = [{ source: 'public.parcel', target: 'public.parcel', owner: 'owner' }]
+const HASHED =
+  "t.id || ' ' || t.owner || ' ' || t.code || ' ' || t.n || ' ' || coalesce(md5(t.body), '-')"
+
+async function filled(rows: number, on = server): Promise<Pair> {
+  const pair = await createPair(on, { source: PARCEL, tables })
+  await pair.source.query(
+    `INSERT INTO public.parcel SELECT n, 'u' || n % 20, n, 0,
+       CASE WHEN n % 5 = 0 THEN repeat('body' || n, 1000) ELSE 'short' END FROM generate_series(1, ${rows}) n`,
+  )
+  return pair
+}
+
+async function expectEqual(pair: Pair): Promise<void> {
+  const there = await contents(pair.target, 'public.parcel', HASHED)
+  expect(there).toEqual(await contents(pair.source, 'public.parcel', HASHED))
+}
+
+/** Writes at random, in transactions of a few statements, until `going` says no. */
+async function write(pool: Pool, random: () => number, rows: number, going: () => boolean) {
+  let done = 0
+  let code = -1 - Math.floor(random() * 1e6) * 1000
+  const some = () => 1 + Math.floor(random() * rows * 1.5)
+  while (going()) {
+    const client = await pool.connect()
+    try {
+      await client.query('BEGIN')
+      for (let i = 0; i < 1 + random() * 3; i++) {
+        const id = some()
+        const pick = random()
+        if (pick < 0.2) await client.query('DELETE FROM public.parcel WHERE id = $1', [id])
+        else if (pick < 0.4) {
+          await client.query(
+            `INSERT INTO public.parcel VALUES ($1, 'u' || $1 % 20, $2, 1, repeat('new', $3)) ON CONFLICT DO NOTHING`,
+            [id, code--, Math.floor(random() * 2000)],
+          )
+        } else if (pick < 0.6) {
+          // Moves a row across the boundary of what is copied, with a body that does not travel.
+          await client.query(
+            `UPDATE public.parcel SET id = $2 WHERE id = $1 AND NOT EXISTS (SELECT FROM public.parcel WHERE id = $2)`,
+            [id, some()],
+          )
+        } else if (pick < 0.7) {
+          await client.query('UPDATE public.parcel SET body = $2 WHERE id = $1', [
+            id,
+            'changed'.repeat(Math.floor(random() * 800)),
+          ])
+        } else if (pick < 0.8) {
+          await client.query('UPDATE public.parcel SET code = -code - $2 WHERE id = $1', [
+            id,
+            some(),
+          ])
+        } else await client.query('UPDATE public.parcel SET n = n + 1 WHERE id = $1', [id])
+      }
+      await client.query(random() < 0.9 ? 'COMMIT' : 'ROLLBACK')
+      done++
+    } catch (error) {
+      // Writers contend for a unique value, as they do; a dead connection ends the loop.
+      await client.query('ROLLBACK')
+      if (!['23505', '40P01', '40001'].includes((error as { code: string }).code)) throw error
+    } finally {
+      client.release()
+    }
+  }
+  return done
+}
+
+describe('a copy', () => {
+  it('ends equal to a source that is written at random meanwhile', async () => {
+    const value = seed('copy under load')
+    const pair = await filled(4000)
+    const link = pair.link('forward')
+    await link.prepare()
+    link.start()
+    let going = true
+    const writers = [1, 2, 3].map((n) =>
+      write(pair.source, randomFrom(value + n), 4000, () => going),
+    )
+    const report = await link.copy({ chunkRows: 150 })
+    await until('more was streamed', () => link.status().rows > 500)
+    going = false
+    await Promise.all(writers)
+    await link.probe(10_000)
+    await expectEqual(pair)
+    expect(report.chunks).toBeGreaterThan(5)
+    expect(pair.problems).toEqual([])
+    await pair.close()
+  })
+
+  it('goes on where it was when the server is killed in the middle', async () => {
+    const own = await EmbeddedPostgres.start()
+    const pair = await filled(3000, own)
+    const link = pair.link('forward')
+    await link.prepare()
+    link.start()
+    let chunks = 0
+    let killed: Promise<void> | undefined
+    const report = link.copy({
+      chunkRows: 100,
+      onProgress() {
+        if (++chunks === 8) killed = own.kill().then(() => own.start())
+      },
+    })
+    await report
+    await killed
+    await pair.source.query('UPDATE public.parcel SET n = 5 WHERE id < 50')
+    await link.probe(10_000)
+    await expectEqual(pair)
+    expect((await report).rows).toBeLessThanOrEqual(3000)
+    expect(pair.problems).toEqual([])
+    await pair.close()
+    await own.stop()
+  })
+
+  it('is taken over in the middle by a younger engine, and the older one is stopped', async () => {
+    const pair = await filled(3000)
+    const old = pair.link('forward')
+    await old.prepare()
+    old.start()
+    const young = pair.link('forward', { token: 2n })
+    let chunks = 0
+    const abandoned = old.copy({
+      chunkRows: 100,
+      rowsPerSecond: 5_000,
+      onProgress() {
+        chunks++
+      },
+    })
+    abandoned.catch(() => {})
+    await until('some chunks were merged', () => chunks > 5)
+    await raiseToken(pair.source, 2n)
+    await raiseToken(pair.target, 2n)
+    young.start()
+    const report = await young.copy({ chunkRows: 100 })
+    await expect(abandoned).rejects.toThrow()
+    await until('the old link gave up', () => old.status().state === 'broken')
+    expect(pair.problems.map((problem) => problem.kind)).toEqual(['stale-token'])
+    expect(report.rows).toBeLessThan(3000)
+    await pair.source.query('DELETE FROM public.parcel WHERE id % 3 = 0')
+    await young.probe(5000)
+    await expectEqual(pair)
+    await pair.close()
+  })
+
+  it('takes a chunk again when a change was decoded before it was visible', async () => {
+    const pair = await filled(1000)
+    const link = pair.link('forward')
+    await link.prepare()
+    link.start()
+    // A commit that waits for a standby that never comes stands in the log, but nobody sees it.
+    await pair.source.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+    await pair.source.query('SELECT pg_reload_conf()')
+    const waiter = createPool(pair.sourceUrl, { name: 'application' })
+    await until('the setting holds', async () => {
+      const { rows } = await waiter.query('SHOW synchronous_standby_names')
+      return rows[0].synchronous_standby_names === 'nobody'
+    })
+    const before = link.status().rows
+    const update = waiter.query(
+      "SET synchronous_commit = on; UPDATE public.parcel SET n = 77 WHERE id <= 10; INSERT INTO public.parcel VALUES (-1, 'u', -1, 0, 'x')",
+    )
+    await until(
+      'it was decoded',
+      () => link.status().rows > before || link.status().transactions > 3,
+    )
+    await until('it waits', async () => {
+      const { rows } = await pair.source.query(
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name = 'application'",
+      )
+      return rows.length > 0
+    })
+    await link.stop()
+    // A link of its own for the copy: it never decodes what the first one applied.
+    const second = pair.link('forward')
+    second.start()
+    let chunks = 0
+    const copied = second.copy({ chunkRows: 100, onProgress: () => chunks++ })
+    const released = (async () => {
+      await until('heartbeats go on', () => second.status().recentLagMs.length > 3)
+      expect(chunks).toBe(0)
+      await pair.target.query('SELECT 1')
+      await pair.source.query("ALTER SYSTEM SET synchronous_standby_names = ''")
+      await pair.source.query('SELECT pg_reload_conf()')
+    })()
+    await Promise.all([copied, released, update])
+    await second.probe(10_000)
+    await expectEqual(pair)
+    await waiter.end()
+    await pair.close()
+  })
+})

@@ -1,0 +1,168 @@
+import type { Queryable } from '@banyan/postgres'
+import { quoteIdent } from './catalog.ts'
+import { columnOf } from './flow.ts'
+import type { ColumnExpr, ResolvedTable } from './mapping.ts'
+import type { SideName } from './side.ts'
+import { arrayOf } from './statements.ts'
+
+/** Values as text, as the server prints them. */
+export const raw = { getTypeParser: () => (value: string) => value }
+
+/**
+ * A table's rows on either side in the target's terms: on the source each target column is
+ * computed as replication fills it, so that both sides print the same text for the same row.
+ */
+export interface MappedTable {
+  readonly name: string
+  readonly quoted: string
+  /** Target columns that replication fills. */
+  readonly columns: readonly string[]
+  /** For each of `columns`, SQL over `t`. */
+  readonly sql: readonly string[]
+  /** Indexes into `columns`: the key, in the order of the source's. */
+  readonly key: readonly number[]
+  /** Key columns of this side, and their types. */
+  readonly ownKey: readonly { readonly column: string; readonly type: string }[]
+  /** SQL of the owner key as the guard sees it; null when the table moves as one bucket. */
+  readonly owner: string | null
+  /** Index into `columns` of the owner key; null likewise. */
+  readonly ownerIndex: number | null
+  /** A 64-bit hash of the row. */
+  readonly hash: string
+}
+
+export async function mapTable(
+  db: Queryable,
+  table: ResolvedTable,
+  side: SideName,
+): Promise<MappedTable> {
+  const { forward, source, target, spec } = table
+  const sql =
+    side === 'target'
+      ? forward.map((expr) => `t.${quoteIdent(expr.column)}`)
+      : await sourceSql(db, table)
+  const own = side === 'source' ? source : target
+  const renamed = source.key.map((name) => targetOf(forward, name))
+  const keyNames = side === 'source' ? source.key : renamed
+  const owner = side === 'source' ? spec.owner : table.ownerTarget
+  const columns = forward.map((expr) => expr.column)
+  return {
+    name: spec.source,
+    quoted: own.quoted,
+    columns,
+    sql,
+    key: renamed.map((name) => columns.indexOf(name)),
+    ownKey: keyNames.map((name) => ({ column: name, type: columnOf(own, name).baseType })),
+    owner: owner === null ? null : `t.${quoteIdent(owner)}::text`,
+    ownerIndex: table.ownerTarget === null ? null : columns.indexOf(table.ownerTarget),
+    hash: `hashtextextended(ROW(${sql.join(', ')})::text, 0)`,
+  }
+}
+
+function targetOf(forward: readonly ColumnExpr[], name: string): string {
+  return forward.find((expr) => expr.sql === null && expr.from[0] === name)!.column
+}
+
+async function sourceSql(db: Queryable, table: ResolvedTable): Promise<string[]> {
+  const types = table.forward.map((expr) => columnOf(table.target, expr.column).type)
+  const { rows } = await db.query<{ known: boolean[] }>(
+    'SELECT array_agg(to_regtype(t) IS NOT NULL ORDER BY n) AS known FROM unnest($1::text[]) WITH ORDINALITY AS u(t, n)',
+    [types.map((type) => type.replace(/\(.*?\)/, ''))],
+  )
+  return table.forward.map((expr, i) => {
+    const known = rows[0]!.known[i]!
+    if (expr.sql !== null) {
+      const inputs = expr.from.map((name) => `t.${quoteIdent(name)} AS ${quoteIdent(name)}`)
+      const value = `(SELECT (${expr.sql}) FROM (SELECT ${inputs.join(', ') || '1'}) AS input)`
+      return known ? `${value}::${types[i]}` : value
+    }
+    const column = `t.${quoteIdent(expr.from[0]!)}`
+    if (columnOf(table.source, expr.from[0]!).type === types[i] || !known) return column
+    // As replication does it: what the source's type prints is what the target's type reads.
+    return `(CASE WHEN ${column} IS NULL THEN NULL ELSE concat(${column}) END)::${types[i]}`
+  })
+}
+
+/** Rows in full, by key; values in the order of `columns`. */
+export async function rowsByKey(
+  db: Queryable,
+  mapped: MappedTable,
+  keys: readonly (readonly string[])[],
+  lock = '',
+): Promise<Map<string, (string | null)[]>> {
+  const { text, values } = byKeys(mapped, keys)
+  const { rows } = await db.query<Record<string, string | null>>({
+    text: `SELECT ${mapped.sql.map((sql, i) => `${sql} AS c${i}`).join(', ')} ${text} ${lock}`,
+    values,
+    types: raw,
+  })
+  const found = new Map<string, (string | null)[]>()
+  for (const row of rows) {
+    const values = mapped.columns.map((_, i) => row[`c${i}`] ?? null)
+    found.set(keyOf(mapped.key.map((i) => values[i]!)), values)
+  }
+  return found
+}
+
+/** Hashes by key, of those of these keys that exist. */
+export async function hashesByKey(
+  db: Queryable,
+  mapped: MappedTable,
+  keys: readonly (readonly string[])[],
+): Promise<Map<string, HashedRow>> {
+  if (keys.length === 0) return new Map()
+  const { text, values } = byKeys(mapped, keys)
+  return readHashes(db, mapped, text, values)
+}
+
+function byKeys(mapped: MappedTable, keys: readonly (readonly string[])[]) {
+  const names = mapped.ownKey.map((_, i) => `k${i}`)
+  const match = mapped.ownKey.map(
+    ({ column, type }, i) => `t.${quoteIdent(column)} = k.k${i}::${type}`,
+  )
+  return {
+    text: `FROM unnest(${names.map((_, i) => `$${i + 1}::text[]`).join(', ')}) AS k(${names.join(', ')})
+      JOIN ${mapped.quoted} AS t ON ${match.join(' AND ')}`,
+    values: names.map((_, i) => arrayOf(keys as string[][], i)),
+  }
+}
+
+export interface HashedRow {
+  readonly key: readonly string[]
+  /** The key as this side writes it, to go on from. */
+  readonly ownKey: readonly string[]
+  readonly hash: string
+}
+
+/** Runs `SELECT key, hash <from>`. */
+export async function readHashes(
+  db: Queryable,
+  mapped: MappedTable,
+  from: string,
+  values: readonly unknown[],
+): Promise<Map<string, HashedRow>> {
+  const keys = mapped.key.map((i) => mapped.sql[i]!)
+  const own = mapped.ownKey.map(({ column }) => `t.${quoteIdent(column)}`)
+  const same = keys.every((sql, i) => sql === own[i])
+  const result = await db.query<string[]>({
+    text: `SELECT ${mapped.hash}, ${[...keys, ...(same ? [] : own)].join(', ')} ${from}`,
+    values: values as unknown[],
+    types: raw,
+    rowMode: 'array',
+  })
+  const width = keys.length
+  const hashes = new Map<string, HashedRow>()
+  for (const row of result.rows) {
+    const key = row.slice(1, 1 + width)
+    hashes.set(keyOf(key), {
+      key,
+      ownKey: same ? key : row.slice(1 + width),
+      hash: row[0]!,
+    })
+  }
+  return hashes
+}
+
+export function keyOf(key: readonly string[]): string {
+  return key.join('\0')
+}
