@@ -155,7 +155,13 @@ function copy(plan: ResolvedExtraction, source: Seen | null): StepPreview {
 function mapping(table: ResolvedExtraction['tables'][number]): string {
   const renamed = Object.entries(table.forward ?? {}).filter(([to, from]) => to !== from)
   if (renamed.length === 0) return ''
-  return `; ${renamed.map(([to, from]) => `${to} <- ${typeof from === 'string' ? from : from.sql}`).join(', ')}`
+  return `; ${renamed.map(([to, from]) => `${to} <- ${typeof from === 'string' ? from : excerpt(from.sql)}`).join(', ')}`
+}
+
+/** A long expression (a CASE over a catalogue) is in the plan; here it only has to be recognised. */
+function excerpt(sql: string): string {
+  const LONGEST = 60
+  return sql.length <= LONGEST ? sql : `${sql.slice(0, LONGEST)}…`
 }
 
 function verifying(plan: ResolvedExtraction): StepPreview {
@@ -223,6 +229,7 @@ function complete(plan: ResolvedExtraction, source: Seen | null): StepPreview {
       ...removal(plan),
       `${names} of the service draw from all numbers again`,
       `the routes stay with the service; ${plan.tables.map((one) => one.source).join(', ')} at the monolith stand still and are not dropped`,
+      'with the guards goes the refusal: whatever still writes those tables at the monolith writes into the void',
       'way back: none; from here on the service alone has the rows',
     ],
   }

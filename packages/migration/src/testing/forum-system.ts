@@ -1,0 +1,191 @@
+import { createGateway, type Gateway } from '@banyan/gateway'
+import { createPool, EmbeddedPostgres, freePort, type Pool } from '@banyan/postgres'
+import { pino } from 'pino'
+import { request } from 'undici'
+import { type RunningEngine, startEngine } from '../engine.ts'
+import type { ExtractionPlan, Plan } from '../plan.ts'
+import type { ActionRequest, ExtractionStatus, Phase } from '../status.ts'
+import {
+  FORUM_SCHEMA,
+  FORUM_TABLES,
+  SERVICE_SCHEMA,
+  startContentService,
+  startForum,
+} from './forum.ts'
+import type { ForumUser } from './forum-load.ts'
+import type { RunningApp } from './http-app.ts'
+
+const TOKEN = 'a-control-token-for-tests'
+const IDENTITY_KEY = 'an-identity-key-for-tests'
+const USERS = 24
+/** Posts there before the move begins; ids above are written by the load. */
+export const OLD_POSTS = 3000
+
+/** The forum, its service, a gateway and an engine, on one embedded PostgreSQL, in this process. */
+export class ForumSystem {
+  readonly server: EmbeddedPostgres
+  readonly source: Pool
+  readonly target: Pool
+  readonly plan: Plan
+  readonly users: readonly ForumUser[]
+  readonly #apps: readonly RunningApp[]
+  readonly #engines: RunningEngine[] = []
+  readonly #gateways: Gateway[] = []
+
+  private constructor(parts: {
+    server: EmbeddedPostgres
+    source: Pool
+    target: Pool
+    plan: Plan
+    users: ForumUser[]
+    apps: RunningApp[]
+  }) {
+    this.server = parts.server
+    this.source = parts.source
+    this.target = parts.target
+    this.plan = parts.plan
+    this.users = parts.users
+    this.#apps = parts.apps
+  }
+
+  static async start(change: Partial<ExtractionPlan> = {}): Promise<ForumSystem> {
+    const server = await EmbeddedPostgres.start()
+    const [forumUrl, contentUrl, controlUrl] = await Promise.all(
+      ['forum', 'content', 'control'].map((name) => server.createDatabase(name)),
+    )
+    const source = createPool(forumUrl!, { name: 'forum', max: 20 })
+    const target = createPool(contentUrl!, { name: 'content', max: 20 })
+    await source.query(FORUM_SCHEMA)
+    await target.query(SERVICE_SCHEMA)
+    const users = await createUsers(source)
+    const apps = await Promise.all([startForum(source), startContentService(target, IDENTITY_KEY)])
+    const [forum, content] = apps
+    const plan: Plan = {
+      // A fixed port: an engine that is started again is found where the former was.
+      control: { databaseUrl: controlUrl!, token: TOKEN, port: await freePort() },
+      monolith: { url: forum.url, databaseUrl: forumUrl! },
+      gateway: {
+        port: 0,
+        identityKey: IDENTITY_KEY,
+        auth: {
+          kind: 'session',
+          header: 'x-session',
+          databaseUrl: forumUrl!,
+          query: 'SELECT "accountId" FROM public."Sessions" WHERE token = $1',
+        },
+      },
+      extractions: [
+        {
+          name: 'posts',
+          service: { url: content.url, databaseUrl: contentUrl! },
+          routes: ['/api/posts', '/api/posts/*'].map((path) => ({
+            methods: [],
+            path,
+            rewrite: { from: '/api', to: '/v1' },
+          })),
+          tables: FORUM_TABLES,
+          steps: [
+            { percent: 10, seconds: 0.5 },
+            { percent: 100, seconds: 0.5 },
+          ],
+          // One process serves all of it: latencies say nothing here.
+          gates: { minimumRequests: 10, latencyRatio: 1000 },
+          shadow: { minimumCompared: 20 },
+          soakSeconds: 0.5,
+          ...change,
+        },
+      ],
+    }
+    return new ForumSystem({ server, source, target, plan, users, apps })
+  }
+
+  async startEngine(): Promise<RunningEngine> {
+    const engine = await startEngine(this.plan, {
+      log: pino({ level: process.env.LOG_LEVEL ?? 'silent' }),
+    })
+    this.#engines.push(engine)
+    return engine
+  }
+
+  async stopEngine(engine: RunningEngine): Promise<void> {
+    this.#engines.splice(this.#engines.indexOf(engine), 1)
+    await engine.close()
+  }
+
+  async startGateway(id: string, control: readonly string[]): Promise<Gateway> {
+    const gateway = createGateway({
+      id,
+      listen: { port: 0 },
+      admin: { port: 0, token: TOKEN },
+      monolith: this.plan.monolith.url,
+      identityKey: IDENTITY_KEY,
+      auth: this.plan.gateway.auth,
+      control: { urls: control, token: TOKEN },
+      logLevel: 'silent',
+    })
+    await gateway.listen()
+    this.#gateways.push(gateway)
+    return gateway
+  }
+
+  async control(method: 'GET' | 'POST', path: string, body?: object) {
+    const answer = await request(new URL(path, this.#engines[0]!.url), {
+      method,
+      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    })
+    return { status: answer.statusCode, body: (await answer.body.json()) as unknown }
+  }
+
+  act(action: string, body: ActionRequest = {}) {
+    return this.control('POST', `/v1/extractions/posts/${action}`, body)
+  }
+
+  async status(): Promise<ExtractionStatus> {
+    return (await this.control('GET', '/v1/extractions/posts')).body as ExtractionStatus
+  }
+
+  /** Looks until the extraction is as wanted; throws when it pauses instead. */
+  async await(wanted: (status: ExtractionStatus) => boolean): Promise<ExtractionStatus> {
+    for (;;) {
+      const status = await this.status()
+      if (wanted(status)) return status
+      if (status.paused) {
+        const { phase, pausedWhy, shadow } = status
+        throw new Error(`paused in ${phase}: ${pausedWhy}; shadow: ${JSON.stringify(shadow)}`)
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+
+  /** Looks until a condition holds; the test's own time limit ends it. */
+  async waitFor(condition: () => Promise<boolean>): Promise<void> {
+    while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+
+  awaitPhase(phase: Phase): Promise<ExtractionStatus> {
+    return this.await((status) => status.phase === phase)
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#gateways.map((gateway) => gateway.close()))
+    await Promise.all(this.#engines.map((engine) => engine.close()))
+    await Promise.all(this.#apps.map((app) => app.close()))
+    await Promise.all([this.source.end(), this.target.end()])
+    await this.server.stop()
+  }
+}
+
+async function createUsers(source: Pool): Promise<ForumUser[]> {
+  await source.query(`
+    INSERT INTO public."Accounts" (name) SELECT 'account ' || i FROM generate_series(1, ${USERS}) i;
+    INSERT INTO public."Sessions" SELECT 'session-' || id, id FROM public."Accounts";
+    INSERT INTO public."Posts" ("authorId", "Title", body)
+      SELECT 1 + i % ${USERS}, 'old post ' || i, repeat('text ', i % 50) FROM generate_series(1, ${OLD_POSTS}) i;
+    INSERT INTO public."PostTags" SELECT "Id", 1 + "Id" % 20, "authorId" FROM public."Posts";
+  `)
+  return Array.from({ length: USERS }, (_, i) => ({
+    token: `session-${i + 1}`,
+    account: String(i + 1),
+  }))
+}
