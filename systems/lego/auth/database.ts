@@ -21,7 +21,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS signing_keys_one_current ON signing_keys ((tru
 `
 
 /** Any number, the same in every process of this service: only one of them makes tables and keys at a time. */
-export const SETUP_LOCK = 7_220_001
+const SETUP_LOCK = 7_220_001
 
 /** Opens the pool and makes the tables that are missing. */
 export async function openDatabase(url: string): Promise<pg.Pool> {

@@ -8,7 +8,7 @@ import type { ItemChange, ListQuery, NewItem } from './schemas.ts'
 type Row = typeof wishlistItems.$inferSelect
 
 /** An item as clients see it. */
-export function view(row: Row) {
+function view(row: Row) {
   return {
     id: row.id,
     title: row.title,

@@ -6,19 +6,22 @@ import { applyStored } from './reorder.ts'
 
 /** How often due orders are looked for, ms. */
 const INTERVAL_MS = 100
-/** An order that failed is left alone this long at first, doubled with each failure up to the limit, ms. */
-const FIRST_RETRY_MS = 250
-const LONGEST_RETRY_MS = 2_000
-/** More failing orders than this and the worker pauses as a whole instead of remembering each. */
-const MOST_FAILING = 1_000
+/**
+ * One user's failure must not hold up the others: a user whose order could not be applied is left
+ * alone until an order is overdue by this, ms, doubled with each failure up to the limit.
+ */
+const FIRST_WAIT_MS = 500
+const LONGEST_WAIT_MS = 4_000
+/** More failing users than this and the worker pauses as a whole instead of remembering each. */
+const MOST_FAILING = 10_000
+/** A user without a failure for this long is remembered no longer, ms. */
+const REMEMBER_MS = 60_000
 /** The same trouble is not written to the log more often than this, ms. */
 const LOG_EVERY_MS = 60_000
 
 interface Failure {
-  readonly user: string
-  readonly due: string
-  readonly retryAt: number
   readonly waitMs: number
+  readonly at: number
 }
 
 /** Applies debounced orders when they are due. Several instances may run on one database. */
@@ -53,55 +56,49 @@ export class ReorderWorker {
     try {
       while (!this.#stopped && this.#failing.size < MOST_FAILING && (await this.#applyOne())) {}
     } catch (error) {
-      this.#log(error)
+      this.#report(error)
     }
-    this.#forget()
+    const over = performance.now() - REMEMBER_MS
+    for (const [user, { at }] of this.#failing) if (at < over) this.#failing.delete(user)
   }
 
   /** Applies one due order; answers false when there is none. */
   async #applyOne(): Promise<boolean> {
-    const now = Date.now()
-    const waiting = [...this.#failing.values()].filter((failure) => failure.retryAt > now)
-    let claimed: { user: string; due: string } | undefined
+    const users = [...this.#failing.keys()]
+    const waits = users.map((user) => this.#waitOf(user))
+    let user: string | undefined
     try {
       await this.#db.transaction(async (tx) => {
-        const { rows } = await tx.execute<{ user: string; due: string; item_ids: string[] }>(sql`
-          SELECT user_id AS user, due_at::text AS due, item_ids FROM wishlist_reorders
-           WHERE due_at <= now() AND (user_id, due_at::text) NOT IN (
-             SELECT * FROM unnest(${sql.param(waiting.map((failure) => failure.user))}::text[],
-                                  ${sql.param(waiting.map((failure) => failure.due))}::text[]))
-           ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED`)
-        const row = rows[0]
-        if (!row) return
-        claimed = row
-        await applyStored(tx, row.user, row.item_ids)
-        await tx.delete(wishlistReorders).where(eq(wishlistReorders.userId, row.user))
+        const { rows } = await tx.execute<{ user_id: string; item_ids: string[] }>(sql`
+          SELECT user_id, item_ids FROM wishlist_reorders AS pending
+           WHERE due_at <= now() AND NOT EXISTS (
+             SELECT FROM unnest(${sql.param(users)}::text[], ${sql.param(waits)}::int[]) AS failing (id, wait)
+              WHERE failing.id = pending.user_id
+                AND pending.due_at > now() - failing.wait * interval '1 millisecond')
+           ORDER BY due_at LIMIT 1 FOR UPDATE OF pending SKIP LOCKED`)
+        user = rows[0]?.user_id
+        if (user === undefined) return
+        await applyStored(tx, user, rows[0]!.item_ids)
+        await tx.delete(wishlistReorders).where(eq(wishlistReorders.userId, user))
       })
+      if (user !== undefined) this.#failing.delete(user)
     } catch (error) {
-      if (!claimed) throw error
-      this.#log(error)
-      this.#remember(claimed)
+      if (user === undefined) throw error
+      this.#report(error)
+      const waitMs = (this.#failing.get(user)?.waitMs ?? FIRST_WAIT_MS / 2) * 2
+      const at = performance.now()
+      this.#failing.set(user, { waitMs: Math.min(waitMs, LONGEST_WAIT_MS), at })
     }
-    return claimed !== undefined
+    return user !== undefined
   }
 
-  /** One user's failure must not hold up the others: the order is passed over for a while. */
-  #remember({ user, due }: { user: string; due: string }): void {
-    const key = `${user} ${due}`
-    const before = this.#failing.get(key)?.waitMs
-    const waitMs = before ? Math.min(before * 2, LONGEST_RETRY_MS) : FIRST_RETRY_MS
-    this.#failing.set(key, { user, due, waitMs, retryAt: Date.now() + waitMs })
+  /** How far an order of this user must be overdue to be tried, ms; one that has just failed is not. */
+  #waitOf(user: string): number {
+    const { waitMs, at } = this.#failing.get(user)!
+    return performance.now() - at < waitMs ? 2_147_483_647 : waitMs
   }
 
-  /** Failures not met again are over: their order was applied or replaced elsewhere. */
-  #forget(): void {
-    const over = Date.now() - 2 * LONGEST_RETRY_MS
-    for (const [key, failure] of this.#failing) {
-      if (failure.retryAt < over) this.#failing.delete(key)
-    }
-  }
-
-  #log(error: unknown): void {
+  #report(error: unknown): void {
     if (performance.now() - this.#loggedAt < LOG_EVERY_MS) return
     this.#loggedAt = performance.now()
     const cause = rootCause(error)

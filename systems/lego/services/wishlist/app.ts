@@ -16,8 +16,8 @@ export async function createApp(
   settings: Settings,
 ): Promise<FastifyInstance> {
   const app = fastify({
-    logger: { level: 'warn', name: NAME, redact: ['req.headers'] },
-    disableRequestLogging: true,
+    // To stderr: stdout carries the listening line alone.
+    logger: { level: 'warn', name: NAME, stream: process.stderr },
     bodyLimit: 1024 * 1024,
     routerOptions: { ignoreTrailingSlash: true },
     // Longer than a proxy keeps its idle connections (often 60 s): it must not send into one just closed.
