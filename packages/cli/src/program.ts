@@ -12,7 +12,7 @@ import { type GlobalOptions, Session } from './settings.ts'
 import type { Terminal } from './terminal.ts'
 
 /** What a command does; it answers the exit code. */
-export type Handler<Args extends unknown[] = unknown[]> = (
+type Handler<Args extends unknown[] = unknown[]> = (
   session: Session,
   ...args: Args
 ) => Promise<ExitCode>

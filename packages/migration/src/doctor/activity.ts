@@ -6,6 +6,8 @@ export const activityChecks = [longTransactions, preparedTransactions]
 
 /** A handover waits for writers about this long before it gives the attempt up, s. */
 const LONG_S = 5
+/** Between two statements every transaction is idle for a moment, s. */
+const IDLE_S = 1
 
 async function longTransactions(side: SideView): Promise<Finding[]> {
   const rows = await side.rows<{
@@ -20,9 +22,10 @@ async function longTransactions(side: SideView): Promise<Finding[]> {
        FROM pg_stat_activity
       WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
         AND application_name NOT LIKE 'banyan/%'
-        AND (state LIKE 'idle in transaction%' OR xact_start < clock_timestamp() - make_interval(secs => $1))
+        AND (state LIKE 'idle in transaction%' AND state_change < clock_timestamp() - make_interval(secs => $2)
+             OR xact_start < clock_timestamp() - make_interval(secs => $1))
       ORDER BY xact_start LIMIT 20`,
-    [LONG_S],
+    [LONG_S, IDLE_S],
   )
   return rows.map((row) =>
     finding(

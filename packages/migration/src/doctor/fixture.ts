@@ -25,12 +25,13 @@ const FINGERPRINT = `
     (SELECT string_agg(slot_name, ',' ORDER BY slot_name) FROM pg_replication_slots),
     (SELECT string_agg(roname, ',' ORDER BY roname) FROM pg_replication_origin),
     (SELECT string_agg(name || setting, ',' ORDER BY name) FROM pg_settings WHERE context <> 'internal' AND source NOT IN ('client', 'session')),
-    (SELECT string_agg(concat(schemaname, relname, n_tup_ins, n_tup_upd, n_tup_del), ',' ORDER BY relid) FROM pg_stat_user_tables)
+    (SELECT string_agg(query_to_xml(format('SELECT md5(string_agg(concat(t, t.xmin, t.xmax), '''' ORDER BY t.ctid)) AS rows FROM ONLY %s AS t', c.oid::regclass), true, true, '')::text, '' ORDER BY c.oid)
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema'))
   )) AS print`
 
 /** A hash over all that could have been changed in a database. */
 export async function fingerprint(pool: Pool): Promise<string> {
-  await pool.query('SELECT pg_stat_clear_snapshot()')
   const { rows } = await pool.query<{ print: string }>(FINGERPRINT)
   return rows[0]!.print
 }
@@ -109,18 +110,19 @@ export class Clinic {
     sourceServer = this.server,
   ): Promise<Finding[]> {
     const one = await this.patient(given, sourceServer)
+    let done: () => Promise<unknown> = async () => {}
     try {
-      const done = await during(one)
+      done = await during(one)
       const before = [await fingerprint(one.source), await fingerprint(one.target)]
       const findings = await diagnose(one.plan, 'notes')
       expect([await fingerprint(one.source), await fingerprint(one.target)]).toEqual(before)
-      await done()
       for (const found of findings) {
         expect(found.finding).not.toBe('')
         expect(found.mend).not.toBe('')
       }
       return findings
     } finally {
+      await done()
       await one.end()
     }
   }

@@ -1,4 +1,4 @@
-import { EmbeddedPostgres, freePort } from '@banyan/postgres'
+import { EmbeddedPostgres, freePort, type Pool } from '@banyan/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   answering,
@@ -29,6 +29,35 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await Promise.all([clinic?.close(), replica?.stop()])
+})
+
+/** Waits until some session has been idle in its transaction for so many seconds. */
+async function untilIdleFor(pool: Pool, seconds: number): Promise<void> {
+  for (;;) {
+    const { rowCount } = await pool.query(
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'
+          AND state_change < clock_timestamp() - make_interval(secs => $1)`,
+      [seconds],
+    )
+    if (rowCount !== 0) return
+  }
+}
+
+describe('the fingerprint', () => {
+  it.each([
+    ['a row', "INSERT INTO public.notes (user_id) VALUES ('a')"],
+    ['a setting of a role', "ALTER ROLE postgres SET work_mem = '5MB'"],
+    ['a publication', 'CREATE PUBLICATION p FOR TABLE public.notes'],
+    ['a number drawn', "SELECT nextval('public.notes_id_seq')"],
+    ['a replica identity', 'ALTER TABLE public.notes REPLICA IDENTITY FULL'],
+  ])('tells %s', async (_, sql) => {
+    const one = await clinic.patient({ source: NOTES, tables: [NOTES_SPEC] })
+    const before = await fingerprint(one.source)
+    expect(await fingerprint(one.source)).toBe(before)
+    await one.source.query(sql)
+    expect(await fingerprint(one.source)).not.toBe(before)
+    await one.end()
+  })
 })
 
 describe('the doctor, on a healthy pair', () => {
@@ -107,6 +136,7 @@ describe('the doctor, on the servers', () => {
         await prepared.query('BEGIN')
         await prepared.query("INSERT INTO public.notes (user_id, body) VALUES ('c', 'd')")
         await prepared.query("PREPARE TRANSACTION 'forgotten'")
+        await untilIdleFor(source, 1.1)
         return async () => {
           await prepared.query("ROLLBACK PREPARED 'forgotten'")
           await idle.query('ROLLBACK')

@@ -1,4 +1,7 @@
+import type { Pool } from '@banyan/postgres'
+import { resolveTables, streamObjectName } from '@banyan/replication'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { installExtraction } from '../install.ts'
 import { type Clinic, lines, NOTES, NOTES_SPEC, only, openClinic } from './fixture.ts'
 
 let clinic: Clinic
@@ -119,5 +122,31 @@ describe('the doctor, on other replication and earlier attempts', () => {
       'error left-behind source publication banyan_notes_forward',
       'error target-not-empty target "public"."notes"',
     ])
+  })
+
+  it('takes nothing of a running extraction for trouble', async () => {
+    const findings = await clinic.examine(
+      { source: NOTES, tables: [NOTES_SPEC] },
+      async ({ source, target }) => {
+        const tables = await resolveTables(source, target, [NOTES_SPEC])
+        await installExtraction(target, 'target', 'notes', tables)
+        await installExtraction(source, 'source', 'notes', tables)
+        const slots: [Pool, string][] = [
+          [source, streamObjectName('notes', 'forward')],
+          [target, streamObjectName('notes', 'reverse')],
+        ]
+        for (const [pool, name] of slots) {
+          await pool.query(`CREATE PUBLICATION ${name} FOR TABLE public.notes`)
+          await pool.query("SELECT pg_create_logical_replication_slot($1, 'pgoutput')", [name])
+        }
+        await source.query("INSERT INTO public.notes (user_id, body) VALUES ('a', 'b')")
+        return async () => {
+          for (const [pool, name] of slots) {
+            await pool.query('SELECT pg_drop_replication_slot($1)', [name])
+          }
+        }
+      },
+    )
+    expect(findings.filter((one) => one.severity !== 'note')).toEqual([])
   })
 })
