@@ -28,6 +28,7 @@ export class CopyWatch {
   #clock = 0
   #begun = 0
   #next = 0
+  #live = false
   readonly #prefix: string
 
   /** @param link makes chunk ids unlike those of any other link. */
@@ -35,7 +36,14 @@ export class CopyWatch {
     this.#prefix = link
   }
 
+  /** The stream runs: watermarks will come by. */
+  resume(): void {
+    this.#live = true
+  }
+
+  /** @throws Interrupted while no stream runs: the chunk's watermark would never come by. */
   open(flow: Flow): Watched {
+    if (!this.#live) throw new Interrupted('no stream runs that would bring the watermark')
     const chunk = new PendingChunk(flow, `${this.#prefix}/${this.#next++}`)
     let settle: Settle
     const merged = new Promise<number>((resolve, reject) => {
@@ -102,6 +110,7 @@ export class CopyWatch {
 
   /** The stream begins again at an older position: what was folded would be folded twice. */
   interrupt(): void {
+    this.#live = false
     for (const { settle } of this.#pending.values()) {
       settle.reject(new Interrupted('the stream was interrupted while a chunk was pending'))
     }

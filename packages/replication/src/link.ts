@@ -124,7 +124,12 @@ export class Link {
     const began = performance.now()
     const arrived = this.#waiters.wait(`probe ${id}`, timeoutMs)
     const body = JSON.stringify({ extraction: this.options.extraction, probe: id })
-    await this.#from.query(`SELECT pg_logical_emit_message(true, '${MESSAGES.probe}', $1)`, [body])
+    // Local: a probe that waited for a synchronous standby would not be in the stream any sooner.
+    await this.#from.query(
+      `SELECT set_config('synchronous_commit', 'local', true),
+              pg_logical_emit_message(true, '${MESSAGES.probe}', $1)`,
+      [body],
+    )
     if (!(await arrived)) {
       throw new Error(`no change of ${this.#name()} arrived within ${timeoutMs} ms`)
     }
@@ -270,6 +275,7 @@ export class Link {
         onEnd: (error) => feed.fail(error),
       })
       await reader.start()
+      this.#watch.resume()
       heart = this.#heart(feed)
       heart.start()
       this.#setState('streaming')

@@ -89,13 +89,16 @@ async function publish(
 export async function dropObjects(objects: StreamObjects): Promise<void> {
   const { extraction, stream, from, to } = objects
   const name = streamObjectName(extraction, stream)
+  const { rows } = await to.query<{ there: boolean }>(
+    "SELECT to_regclass('banyan.engine') IS NOT NULL AS there",
+  )
+  const installed = rows[0]!.there
+  // An engine that was taken over must not take the younger one's stream away.
+  if (installed) await requireToken(to, objects.token)
   await dropSlot(objects)
   await from.query(`DROP PUBLICATION IF EXISTS ${quoteIdent(name)}`)
   await dropOrigin(objects)
-  const { rows } = await to.query<{ there: boolean }>(
-    "SELECT to_regclass('banyan.progress') IS NOT NULL AS there",
-  )
-  if (!rows[0]!.there) return
+  if (!installed) return
   await to.query('DELETE FROM banyan.progress WHERE extraction = $1 AND stream = $2', [
     extraction,
     stream,
