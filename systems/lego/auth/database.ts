@@ -28,6 +28,8 @@ export async function openDatabase(url: string): Promise<pg.Pool> {
   const pool = new pg.Pool({ connectionString: url, max: 10, connectionTimeoutMillis: 5_000 })
   // A server restart ends idle connections; without a listener that would end this process too.
   pool.on('error', () => {})
+  // The same for one that dies while a transaction holds it, between two statements.
+  pool.on('connect', (client) => client.on('error', () => {}))
   try {
     await locked(pool, (client) => client.query(SCHEMA))
   } catch (error) {

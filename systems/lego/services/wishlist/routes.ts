@@ -5,6 +5,7 @@ import { z } from 'zod'
 import type { Database } from './database.ts'
 import { noSuch, WishlistError } from './errors.ts'
 import {
+  failures,
   Item,
   ItemChange,
   ItemId,
@@ -34,37 +35,48 @@ export function wishlistRoutes(db: Database, identityKey: string): FastifyPlugin
       throw noSuch('route')
     })
 
-    app.get('/', { schema: { querystring: ListQuery, response: { 200: ItemPage } } }, (request) =>
-      listItems(db, owner(request), request.query),
+    app.get(
+      '/',
+      { schema: { querystring: ListQuery, response: { 200: ItemPage, ...failures } } },
+      (request) => listItems(db, owner(request), request.query),
     )
-    app.post('/', { schema: { body: NewItem, response: { 201: Item } } }, async (request, reply) =>
-      reply.status(201).send(await createItem(db, owner(request), request.body)),
+    app.post(
+      '/',
+      { schema: { body: NewItem, response: { 201: Item, ...failures } } },
+      async (request, reply) =>
+        reply.status(201).send(await createItem(db, owner(request), request.body)),
     )
 
-    app.post('/reorder', { schema: { body: NewOrder, response: { 200: Reordered } } }, (request) =>
-      reorder(db, owner(request), request.body.itemIds),
+    app.post(
+      '/reorder',
+      { schema: { body: NewOrder, response: { 200: Reordered, ...failures } } },
+      (request) => reorder(db, owner(request), request.body.itemIds),
     )
     app.post(
       '/reorder/debounced',
-      { schema: { body: NewOrder, response: { 202: ReorderStatus } } },
+      { schema: { body: NewOrder, response: { 202: ReorderStatus, ...failures } } },
       async (request, reply) =>
         reply.status(202).send(await reorderLater(db, owner(request), request.body.itemIds)),
     )
-    app.get('/reorder/status', { schema: { response: { 200: ReorderStatus } } }, (request) =>
-      reorderStatus(db, owner(request)),
+    app.get(
+      '/reorder/status',
+      { schema: { response: { 200: ReorderStatus, ...failures } } },
+      (request) => reorderStatus(db, owner(request)),
     )
 
-    app.get('/:id', { schema: { params: ItemId, response: { 200: Item } } }, (request) =>
-      getItem(db, owner(request), request.params.id),
+    app.get(
+      '/:id',
+      { schema: { params: ItemId, response: { 200: Item, ...failures } } },
+      (request) => getItem(db, owner(request), request.params.id),
     )
     app.patch(
       '/:id',
-      { schema: { params: ItemId, body: ItemChange, response: { 200: Item } } },
+      { schema: { params: ItemId, body: ItemChange, response: { 200: Item, ...failures } } },
       (request) => changeItem(db, owner(request), request.params.id, request.body),
     )
     app.delete(
       '/:id',
-      { schema: { params: ItemId, response: { 204: z.null() } } },
+      { schema: { params: ItemId, response: { 204: z.null(), ...failures } } },
       async (request, reply) => {
         await deleteItem(db, owner(request), request.params.id)
         return reply.status(204).send(null)
