@@ -1,5 +1,6 @@
 import { type Plan, type ResolvedExtraction, resolveExtraction } from '../plan.ts'
 import { activityChecks } from './activity.ts'
+import { bulkChecks } from './bulk.ts'
 import { bySeverity, type Finding, finding } from './finding.ts'
 import { keyChecks } from './keys.ts'
 import { ownerChecks } from './owners.ts'
@@ -33,6 +34,7 @@ const SIDE_CHECKS: readonly SideCheck[] = [
   ...sequenceChecks,
   ...publicationChecks,
   ...targetChecks,
+  ...bulkChecks,
   ...activityChecks,
 ]
 

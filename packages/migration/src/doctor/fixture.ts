@@ -139,6 +139,7 @@ export async function openClinic(): Promise<Clinic> {
       wal_sender_timeout: '5s',
       idle_in_transaction_session_timeout: '30s',
       max_prepared_transactions: 5,
+      shared_preload_libraries: 'pg_stat_statements',
     },
   })
   return new Clinic(server, await answering(200))

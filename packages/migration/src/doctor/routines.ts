@@ -76,18 +76,26 @@ export function effectsOf(
   const visit = (routine: Routine) => {
     if (seen.has(routine)) return
     seen.add(routine)
-    for (const match of routine.text.matchAll(STATEMENT)) {
-      const writes = !/^(from|join|using)$/i.test(match[1]!)
-      for (const table of named(match[2]!, tables)) {
-        if (!effects.get(table.oid)?.writes && (writes || !effects.has(table.oid))) {
-          effects.set(table.oid, { table, writes, via: routine })
-        }
+    for (const { table, writes } of mentions(routine.text, tables)) {
+      if (!effects.get(table.oid)?.writes && (writes || !effects.has(table.oid))) {
+        effects.set(table.oid, { table, writes, via: routine })
       }
     }
     for (const other of routines) if (calls(routine, other)) visit(other)
   }
   visit(start)
   return [...effects.values()]
+}
+
+/** Every place where a text of SQL names one of the tables, in order. */
+export function mentions(
+  text: string,
+  tables: readonly NamedTable[],
+): { table: NamedTable; writes: boolean }[] {
+  return [...text.matchAll(STATEMENT)].flatMap((match) => {
+    const writes = !/^(from|join|using)$/i.test(match[1]!)
+    return named(match[2]!, tables).map((table) => ({ table, writes }))
+  })
 }
 
 /** A name without a schema may be any schema's table: the search path at run time is not known. */

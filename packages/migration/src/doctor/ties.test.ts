@@ -87,6 +87,27 @@ describe('the doctor, on what ties moved tables to the rest', () => {
       'note function-reads-moved source public.how_many()',
     ])
   })
+
+  it('tells statements that change rows of many owners, as far as the server has counted them', async () => {
+    const findings = await clinic.examine(
+      {
+        source: `${NOTES} CREATE EXTENSION pg_stat_statements SCHEMA public`,
+        target: NOTES,
+        tables: [NOTES_SPEC],
+      },
+      async ({ source }) => {
+        await source.query(
+          'INSERT INTO public.notes (user_id, body) SELECT n % 5, n FROM generate_series(1, 500) n',
+        )
+        await source.query("UPDATE public.notes SET body = body || '!'")
+        await source.query("UPDATE public.notes SET body = body || '?' WHERE user_id = $1", ['1'])
+        return async () => {}
+      },
+    )
+    const bulk = only(findings, 'bulk-statement')
+    expect(bulk.map((one) => one.severity)).toEqual(['warning'])
+    expect(bulk[0]!.finding).toContain('changes 500 rows a call')
+  })
 })
 
 describe('the doctor, on other replication and earlier attempts', () => {
