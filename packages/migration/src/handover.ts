@@ -36,7 +36,7 @@ class AttemptAborted extends Error {
 }
 
 /** It is not known what the databases did: the engine must raise its token and recover. */
-export class OutcomeUnknown extends Error {
+class OutcomeUnknown extends Error {
   constructor(step: Step, cause: unknown) {
     super(`${step}: ${(cause as Error).message}`, { cause })
     this.name = 'OutcomeUnknown'

@@ -16,9 +16,8 @@ export interface Ownership {
  */
 const FLIP_TIMEOUT_MS = 800
 
-/** SQLSTATEs of our own functions. */
+/** SQLSTATE of a flip under a token that is not the current one. */
 export const STALE_TOKEN = 'BN002'
-export const FLIP_REFUSED = 'BN003'
 
 /** One database of an extraction, as one engine (one token) sees it. */
 export class Side {
