@@ -29,6 +29,21 @@ describe('an embedded PostgreSQL', () => {
     await pool.end()
   })
 
+  it('can die between two statements of a transaction without ending the process', async () => {
+    const pool = createPool(server.url(), { name: 'test' })
+    const cut = transaction(pool, async (client) => {
+      await client.query('SELECT 1')
+      const ended = new Promise((resolve) => client.once('end', resolve))
+      await server.kill()
+      await ended
+      await client.query('SELECT 1')
+    })
+    await expect(cut).rejects.toThrow()
+    await server.start()
+    expect((await pool.query('SELECT 1')).rowCount).toBe(1)
+    await pool.end()
+  })
+
   it('rolls back a transaction whose work throws', async () => {
     const pool = createPool(server.url(), { name: 'test' })
     await pool.query('CREATE TABLE public.undone (id int)')

@@ -34,6 +34,9 @@ export function createPool(url: string, options: PoolOptions): Pool {
       : { statement_timeout: options.statementTimeoutMs }),
   })
   pool.on('error', () => {})
+  // The pool listens to idle clients only: one that dies between two statements of a transaction would
+  // end the process. Its next statement fails, and that is where it is dealt with.
+  pool.on('connect', (client) => client.on('error', () => {}))
   return pool
 }
 
