@@ -17,8 +17,6 @@ export interface Connection {
 /** Opens the service's own database and applies the migrations that are missing. */
 export async function connect(url: string): Promise<Connection> {
   const pool = createPool(url, { name: NAME, max: 20, statementTimeoutMs: 15_000 })
-  // A connection that dies while a transaction holds it, between two statements, must not end the process.
-  pool.on('connect', (client) => client.on('error', () => {}))
   await migrate(pool, NAME, fileURLToPath(new URL('migrations', import.meta.url)))
   return { pool, db: drizzle(pool, { schema }) }
 }
