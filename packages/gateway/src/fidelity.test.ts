@@ -221,17 +221,24 @@ it('serves a base URL with a path', async () => {
   expect(monolith.seen[0]!.url).toBe('/base/a?b')
 })
 
-it('finishes what is in flight before it closes', async () => {
-  let answer = () => {}
-  const monolith = await upstream('monolith', (_, response) => {
-    answer = () => response.end('late')
+it('finishes what is in flight before it closes, and keeps no connection open after it', async () => {
+  const answers: (() => void)[] = []
+  const monolith = await upstream('monolith', (seen, response) => {
+    if (seen.url === '/begun') response.write('begun')
+    answers.push(() => response.end('late'))
   })
-  const { url, gateway } = await startGateway({ monolith: monolith.url })
+  const { url, gateway } = await startGateway({
+    monolith: monolith.url,
+    timeouts: { closeMs: 50_000 },
+  })
   const asked = fetch(url)
-  await until(() => monolith.seen.length === 1)
+  const begun = await fetch(`${url}/begun`)
+  await until(() => monolith.seen.length === 2)
   const closed = gateway.close()
-  answer()
-  expect(await (await asked).text()).toBe('late')
+  for (const answer of answers) answer()
+  const late = await asked
+  expect([await late.text(), late.headers.get('connection')]).toEqual(['late', 'close'])
+  expect(await begun.text()).toBe('begunlate')
   await closed
   await expect(fetch(url)).rejects.toThrow()
 })

@@ -24,6 +24,8 @@ export class Forwarder {
   readonly parts: ForwarderParts
   /** Calls that are not over; what a graceful close waits for. */
   readonly calls = new Set<Call>()
+  /** Called after each call once the gateway closes; until then null. */
+  #onOver: (() => void) | null = null
 
   constructor(parts: ForwarderParts) {
     this.parts = parts
@@ -57,8 +59,19 @@ export class Forwarder {
     }
     call.expectsContinue = expectsContinue
     this.calls.add(call)
+    if (this.#onOver) response.shouldKeepAlive = false
     response.on('close', () => this.#closed(call))
     this.route(call)
+  }
+
+  /** From now on every answer ends its connection; `onOver` is called after each. */
+  close(onOver: () => void): void {
+    this.#onOver = onOver
+    for (const call of this.calls) {
+      call.response.shouldKeepAlive = false
+      // These would not end by themselves; their clients connect again, elsewhere.
+      call.endStream?.()
+    }
   }
 
   /** Goes on with a call by the newest table. */
@@ -204,6 +217,7 @@ export class Forwarder {
 
   #closed(call: Call): void {
     this.calls.delete(call)
+    if (this.#onOver) setImmediate(this.#onOver)
     if (call.response.writableFinished || call.joined) return
     call.gone = true
     if (call.held && this.parts.queue.remove(call.held)) {

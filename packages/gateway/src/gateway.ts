@@ -53,6 +53,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         log,
         newest: () => tables.version,
         onTable: takeControlTable,
+        onLost: () => tables.endStreams(),
       })
     : null
   const shadow = new Shadow({
@@ -111,26 +112,25 @@ export function createGateway(options: GatewayOptions): Gateway {
     const given = parseRouteTable(table)
     const newest = tables.current?.table
     // Its answer was under way while it gave us a newer one: that one stands.
-    if (newest && given.token === newest.token && given.version < newest.version) return
+    if (newest && given.token === newest.token && given.version <= newest.version) return
     tables.adopt(given)
   }
 
   async function shutDown(): Promise<void> {
-    const closed = [server, admin].map((one) => new Promise((resolve) => one.close(resolve)))
-    // They would not end by themselves; their clients connect again, elsewhere.
-    for (const call of forwarder.calls) call.endStream?.()
+    const closed = new Promise((resolve) => server.close(resolve))
+    forwarder.close(() => server.closeIdleConnections())
     const deadline = setTimeout(() => {
       for (const call of forwarder.calls) call.request.socket?.destroy()
       server.closeAllConnections()
-      admin.closeAllConnections()
     }, timeouts.closeMs)
-    server.closeIdleConnections()
-    admin.closeIdleConnections()
-    await Promise.all(closed)
+    await closed
     clearTimeout(deadline)
+    // Only now: while requests are in flight, the control plane must still be able to hand over around them.
     await lease?.close()
+    const adminClosed = new Promise((resolve) => admin.close(resolve))
+    admin.closeAllConnections()
     shadow.close()
-    await Promise.all([upstreams.destroy(), authenticator.close()])
+    await Promise.all([adminClosed, upstreams.destroy(), authenticator.close()])
   }
 
   return {

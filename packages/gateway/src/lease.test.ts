@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { RouteTable } from '@banyan/contracts'
 import { expect, it } from 'vitest'
-import { ALL, hold, listen, startGateway, table, until, upstream } from './testing.ts'
+import { ALL, hold, listen, RawClient, startGateway, table, until, upstream } from './testing.ts'
 
 /** A control plane whose answers a test decides. */
 async function control() {
@@ -177,4 +177,63 @@ it('gives the lease back when it closes', async () => {
   await until(async () => (await get('/other')).status === 200)
   await gateway.close()
   expect(plane.state.asked.at(-1)).toMatchObject({ method: 'DELETE', url: '/v1/gateways/test' })
+})
+
+it('ends streams of moved routes, and only those, when the lease is lost', async () => {
+  const plane = await control()
+  const monolith = await upstream('monolith', (_, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.write('data: 0\n\n')
+  })
+  plane.state.table = table(monolith.url, 'http://127.0.0.1:1', 1)
+  plane.state.leaseMs = 1_000
+  const { url } = await startGateway({
+    monolith: monolith.url,
+    control: { urls: [plane.url], token: 'control' },
+    leaseMarginMs: 10,
+  })
+  const open = async (path: string) => {
+    const client = (await RawClient.connect(url)).send(
+      `GET ${path} HTTP/1.1\r\nHost: a\r\nX-Subject: ann\r\n\r\n`,
+    )
+    await client.until(/data: 0/)
+    return client
+  }
+  const [moved, other] = [await open('/api/things/events'), await open('/events')]
+  plane.state.down = true
+  await moved.until(/0\r\n\r\n$/)
+  expect(other.received).not.toMatch(/0\r\n\r\n$/)
+})
+
+it('keeps its lease when the table comes back with its keys in another order', async () => {
+  const plane = await control()
+  const { get, monolith, service } = await start([plane])
+  const { extractions, ...rest } = table(monolith.url, service.url, 1, { targetBuckets: ALL })
+  plane.state.leaseMs = 300
+  plane.state.table = { extractions, ...rest }
+  await until(async () => (await get('/api/things')).side === 'service')
+  plane.state.table = { ...rest, extractions }
+  const asked = plane.state.asked.length
+  await until(() => plane.state.asked.length > asked + 3)
+  expect(await get('/api/things')).toMatchObject({ side: 'service' })
+})
+
+it('lets requests wait for the first table, moved ones too', async () => {
+  const plane = await control()
+  let open = () => {}
+  plane.state.gate = new Promise((resolve) => {
+    open = resolve
+  })
+  const monolith = await upstream('monolith')
+  const service = await upstream('service')
+  plane.state.table = table(monolith.url, service.url, 1, { targetBuckets: ALL })
+  const { url, admin } = await startGateway({
+    monolith: monolith.url,
+    control: { urls: [plane.url], token: 'control' },
+    timeouts: { firstTableMs: 60_000 },
+  })
+  const answer = fetch(`${url}/api/things`, { headers: { 'x-subject': 'ann' } })
+  await until(async () => ((await admin('GET', '/health')).body as { held: number }).held === 1)
+  open()
+  expect(await (await answer).json()).toMatchObject({ side: 'service' })
 })

@@ -18,6 +18,8 @@ export interface LeaseOptions {
   readonly newest: () => { readonly token: number; readonly version: number }
   /** Takes the control plane's table over; null when there is none. @throws when it is older than ours. */
   readonly onTable: (table: RouteTable | null) => void
+  /** Moved routes may not be served any more, streams that are open included. */
+  readonly onLost: () => void
   readonly log: Logger
 }
 
@@ -36,6 +38,7 @@ export class Lease {
   #endsAt = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | null = null
   #asking: Promise<void> = Promise.resolve()
+  #lossTimer: NodeJS.Timeout | null = null
   #closed = false
   #lost = false
 
@@ -56,6 +59,7 @@ export class Lease {
     if (!this.#lost && this.#endsAt > 0) {
       this.#lost = true
       this.#options.log.error('the lease is lost: moved routes are refused')
+      this.#options.onLost()
     }
     const ago = now - this.#renewedAt
     return new BanyanError('LEASE_LOST', { agoMs: Number.isFinite(ago) ? Math.round(ago) : 'no' })
@@ -66,6 +70,7 @@ export class Lease {
     this.#closed = true
     if (this.#timer) clearTimeout(this.#timer)
     await this.#asking
+    if (this.#lossTimer) clearTimeout(this.#lossTimer)
     if (!this.#registered) return
     this.#endsAt = Number.NEGATIVE_INFINITY
     await this.#send('DELETE', this.#ownPath()).catch(() => {})
@@ -84,14 +89,9 @@ export class Lease {
         this.#registered = false
         next = 0
       } else {
-        // The table first: a lease must never cover routes that are older than it.
-        this.#options.onTable(answer.table)
-        if (!this.#registered || this.#lost) log.info({ leaseMs: answer.leaseMs }, 'lease taken')
-        this.#registered = true
-        this.#lost = false
-        this.#renewedAt = sentAt
-        this.#endsAt = sentAt + answer.leaseMs
+        this.#take(answer, sentAt)
         next = answer.leaseMs / 3
+        this.#watch()
       }
     } catch (error) {
       log.warn({ control: this.#base, reason: (error as Error).message }, 'renewing failed')
@@ -101,6 +101,33 @@ export class Lease {
     this.#timer = setTimeout(() => {
       this.#asking = this.#renew()
     }, next)
+  }
+
+  /**
+   * In one turn, so that no request sees the lease without the table; the lease first, since requests that
+   * waited for the table go on within `onTable`. A table older than ours takes the lease back.
+   */
+  #take({ leaseMs, table }: GatewayLease, sentAt: number): void {
+    const before = this.#endsAt
+    this.#endsAt = sentAt + leaseMs
+    try {
+      this.#options.onTable(table)
+    } catch (error) {
+      this.#endsAt = before
+      throw error
+    }
+    if (!this.#registered || this.#lost) this.#options.log.info({ leaseMs }, 'lease taken')
+    this.#registered = true
+    this.#lost = false
+    this.#renewedAt = sentAt
+  }
+
+  /** Notices the end of the lease although no request may ask for it. */
+  #watch(): void {
+    if (this.#lossTimer) clearTimeout(this.#lossTimer)
+    const left = this.#endsAt - this.#options.marginMs - this.#options.now()
+    // Timers drop fractions of a millisecond: one that fired early would find the lease still there.
+    this.#lossTimer = setTimeout(() => this.problem(), Math.max(0, Math.ceil(left) + 1))
   }
 
   get #base(): string {

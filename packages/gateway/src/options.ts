@@ -32,7 +32,7 @@ export interface GatewayOptions {
   readonly replayBytes?: number
   /** Moved routes stop this long before the lease ends, ms; 1,000 by default. */
   readonly leaseMarginMs?: number
-  /** Connections to one upstream at most; 512 by default. */
+  /** Connections to one upstream at most; 16,384 by default, since every event stream takes one. */
   readonly upstreamConnections?: number
   readonly shadow?: Partial<ShadowLimits>
   /** pino level; `info` by default. Errors and changes of state are logged, requests are not. */
@@ -104,7 +104,7 @@ export function settingsOf(options: GatewayOptions): Settings {
     hold: { requests: 1_000, bytes: 64 * 1024 * 1024, ...options.hold },
     replayBytes: options.replayBytes ?? 1024 * 1024,
     leaseMarginMs: options.leaseMarginMs ?? 1_000,
-    upstreamConnections: options.upstreamConnections ?? 512,
+    upstreamConnections: options.upstreamConnections ?? 16_384,
     shadow: {
       concurrency: 16,
       queued: 256,

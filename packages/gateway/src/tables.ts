@@ -105,6 +105,11 @@ export class Tables {
     }
   }
 
+  /** Ends the streams of every moved route: who owns their rows is not known any more. */
+  endStreams(): void {
+    for (const { inFlight } of this.states.values()) inFlight.endStreams(() => true)
+  }
+
   #endMisplacedStreams(table: CompiledTable): void {
     for (const [name, { inFlight }] of this.states) {
       const extraction = table.extractions.find((one) => one.name === name)
