@@ -19,6 +19,7 @@ const PLAN_ENV = {
 /** How long one phase may take before the demonstration gives up, ms. */
 const PHASE_MS = 20 * 60_000
 const LOOK_MS = 250
+const FIGURES_MS = 700
 
 export interface DemoOptions {
   readonly rows: number
@@ -34,7 +35,7 @@ export class Demo {
   readonly #screen = new Screen()
   readonly #begun = performance.now()
   readonly #lags: number[] = []
-  #lastPhase: Phase | null = null
+  #phase = { name: null as Phase | null, since: 0, said: false }
   #handovers = 0
 
   constructor(supervisor: Supervisor, options: DemoOptions) {
@@ -44,6 +45,18 @@ export class Demo {
 
   /** @returns the exit code. */
   async run(once: boolean, json: string | undefined): Promise<number> {
+    try {
+      return await this.#run(once, json)
+    } catch (error) {
+      if (!(error instanceof DemoError)) throw error
+      this.#screen.clear()
+      console.error([`\nThe move has stopped: ${error.message}`, ...error.details].join('\n  '))
+      this.#keepLogs()
+      return 1
+    }
+  }
+
+  async #run(once: boolean, json: string | undefined): Promise<number> {
     const { rows, seed } = this.#options
     this.#say(`seed ${seed}; logs in ${this.#supervisor.folder}`)
     const lego = await startLego(this.#supervisor, {
@@ -56,16 +69,14 @@ export class Demo {
     })
     const trial = await Trial.begin(this.#supervisor, lego, this.#options)
     this.#say(`${trial.people.length} users at work, ${this.#options.rate} requests/s`)
+    this.#say(`gateway ${lego.gateway.url}, control API ${lego.engines[0]!.url}`)
     const before = await this.#move(lego, trial)
     const { report, findings } = await this.#judge(lego, trial, before)
     this.#screen.clear()
     console.log(summary(report, findings, trial.counts))
     if (json) await writeFile(json, `${JSON.stringify(report, null, 2)}\n`)
     const good = isGood(report)
-    if (!good) {
-      this.#supervisor.keepFolder = true
-      console.log(`Logs and histories are kept in ${this.#supervisor.folder}`)
-    }
+    if (!good) this.#keepLogs()
     if (!once) await this.#stayUp(lego)
     return good ? 0 : 1
   }
@@ -162,18 +173,33 @@ export class Demo {
       if (holds(status)) return status
       const unasked = status.phase === 'rolling back' && wanted !== 'rolled back'
       if (unasked || status.paused || status.phase === 'cancelled') {
-        throw new Error(
-          `the extraction is ${status.paused ? `paused: ${status.pausedWhy}` : status.phase}, ` +
-            `wanted was ${wanted ?? 'more'}; see the ledger and ${this.#supervisor.folder}`,
+        throw new DemoError(
+          `the extraction is ${status.paused ? `paused: ${status.pausedWhy}` : status.phase}`,
+          [
+            ...(await this.#lastDecisions(control)),
+            ...status.shadow.differences.map(
+              ({ path, count, example: { request, owner, other } }) =>
+                `shadow: ${count} × ${path} of ${request}: ${owner} at the owner, ${other} at the other`,
+            ),
+            ...status.verify.examples,
+          ],
         )
       }
       if (Date.now() > deadline) {
-        throw new Error(
+        throw new DemoError(
           `${status.phase} takes too long; it waits for ${status.waitsFor.join('; ')}`,
         )
       }
       await delay(LOOK_MS)
     }
+  }
+
+  async #lastDecisions(control: ControlClient): Promise<string[]> {
+    const { entries } = await control.ledger(NAME)
+    return entries
+      .filter(({ kind, what }) => kind === 'decision' || what === 'paused')
+      .slice(-3)
+      .map(({ at, what, detail }) => `${at} ${what} ${JSON.stringify(detail)}`)
   }
 
   async #pause(control: ControlClient, trial: Trial, ms: number): Promise<void> {
@@ -185,8 +211,14 @@ export class Demo {
     for (const { lagMs } of Object.values(status.streams)) {
       if (lagMs !== null && status.phase !== 'copying') this.#lags.push(lagMs)
     }
-    if (status.phase !== this.#lastPhase) this.#say(headline(status))
-    this.#lastPhase = status.phase
+    if (status.phase !== this.#phase.name) {
+      this.#phase = { name: status.phase, since: Date.now(), said: false }
+    }
+    // The engine writes its figures down every half second; before that they are of the phase before.
+    if (!this.#phase.said && Date.now() - this.#phase.since > FIGURES_MS) {
+      this.#say(headline(status))
+      this.#phase.said = true
+    }
     for (const one of status.handovers.slice(this.#handovers)) {
       const what = `${one.buckets} buckets ${one.from} → ${one.to}`
       this.#say(
@@ -197,6 +229,11 @@ export class Demo {
     }
     this.#handovers = status.handovers.length
     this.#screen.section(liveView(status, trial.counts))
+  }
+
+  #keepLogs(): void {
+    this.#supervisor.keepFolder()
+    console.log(`Logs and histories are kept in ${this.#supervisor.folder}`)
   }
 
   async #stayUp(lego: Lego): Promise<void> {
@@ -222,6 +259,16 @@ export class Demo {
   #say(text: string): void {
     const seconds = ((performance.now() - this.#begun) / 1000).toFixed(1).padStart(6)
     this.#screen.line(`${seconds} s  ${text}`)
+  }
+}
+
+/** The extraction does not go on by itself; `details` say what is known of why. */
+class DemoError extends Error {
+  readonly details: readonly string[]
+
+  constructor(message: string, details: readonly string[] = []) {
+    super(message)
+    this.details = details
   }
 }
 

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -82,6 +83,13 @@ describe('Supervisor', () => {
   it('says the last lines of a process that ends before it listens', async () => {
     const started = supervisor.process('child', { file: CHILD, env: { FAIL: 'no such table' } })
     await expect(started).rejects.toThrow(/child ended before it was ready.*no such table/s)
+  })
+
+  it('leaves the folder of a run that went wrong, when it is told to', async () => {
+    supervisor.keepFolder()
+    await supervisor.stopAll()
+    expect(existsSync(supervisor.folder)).toBe(true)
+    await rm(supervisor.folder, { recursive: true })
   })
 
   it('keeps what processes print in a file each', async () => {

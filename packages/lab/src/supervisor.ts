@@ -22,8 +22,8 @@ export interface SupervisorOptions {
  */
 export class Supervisor {
   readonly folder: string
-  keepFolder: boolean
   readonly #reaper: ChildProcess
+  #folderKept: boolean
   readonly #processes: ManagedProcess[] = []
   readonly #servers: EmbeddedPostgres[] = []
   readonly #handlers: (readonly [string, (error: unknown) => void])[] = []
@@ -31,7 +31,7 @@ export class Supervisor {
 
   private constructor(folder: string, options: SupervisorOptions) {
     this.folder = folder
-    this.keepFolder = options.keepFolder ?? false
+    this.#folderKept = options.keepFolder ?? false
     this.#reaper = spawn(
       process.execPath,
       ['--import', 'tsx', fileURLToPath(new URL('reaper.ts', import.meta.url))],
@@ -39,7 +39,7 @@ export class Supervisor {
     )
     this.#reaper.stdin?.on('error', () => {})
     this.#reaper.unref()
-    if (!this.keepFolder) this.#tell('add', 'folder', folder)
+    if (!this.#folderKept) this.#tell('add', 'folder', folder)
     if (options.handleSignals ?? true) this.#handleSignals()
   }
 
@@ -49,6 +49,12 @@ export class Supervisor {
 
   get processes(): readonly ManagedProcess[] {
     return this.#processes
+  }
+
+  /** From now on the run's folder stays after the end: logs and histories of what went wrong. */
+  keepFolder(): void {
+    this.#folderKept = true
+    this.#tell('remove', 'folder', this.folder)
   }
 
   /** Starts a node process and waits until it is ready. @throws with its last lines when it is not. */
@@ -85,7 +91,7 @@ export class Supervisor {
     // One after the other: what was started first (an upstream, a database) is what later ones lean on.
     for (const managed of [...this.#processes].reverse()) await managed.stop(5_000)
     await Promise.all(this.#servers.map((server) => this.#stopServer(server)))
-    if (!this.keepFolder) await rm(this.folder, { recursive: true, force: true })
+    if (!this.#folderKept) await rm(this.folder, { recursive: true, force: true })
     for (const [event, handler] of this.#handlers) process.off(event, handler)
     const gone = new Promise((resolve) => this.#reaper.once('exit', resolve))
     this.#reaper.ref()
