@@ -267,6 +267,8 @@ describe('an error', () => {
     [['status', 'nots'], 'Did you mean "notes"?'],
     [['pause', 'a', 'b'], 'too many arguments'],
     [['serve', '--log-level', 'loud'], 'Allowed choices'],
+    [['serve', '--port', '99999'], 'from 0 to 65535'],
+    [['gateway', '--admin-port', 'x'], 'from 0 to 65535'],
   ])('is 2 for %j, with the word that was meant', async (args, meant) => {
     expect(await terminal.run(...at(...args))).toBe(2)
     expect(terminal.err).toContain(meant)

@@ -45,13 +45,17 @@ async function gateway(session: Session, options: Options): Promise<ExitCode> {
 }
 
 async function settingsFrom(session: Session, options: Options): Promise<GatewayOptions> {
+  const [given, adminPort] = [
+    portOf('--port', options.port),
+    portOf('--admin-port', options.adminPort),
+  ]
   const plan = await session.plan()
-  const port = portOf('--port', options.port) ?? plan.gateway.port
+  const port = given ?? plan.gateway.port
   const { host } = plan.gateway
   return {
     id: options.id ?? `${hostname()}-${port === 0 ? process.pid : port}`,
     listen: { port, ...(host === undefined ? {} : { host }) },
-    admin: { port: portOf('--admin-port', options.adminPort) ?? 0, token: plan.control.token },
+    admin: { port: adminPort ?? 0, token: plan.control.token },
     monolith: plan.monolith.url,
     identityKey: plan.gateway.identityKey,
     auth: plan.gateway.auth,

@@ -20,8 +20,8 @@ async function serve(
   session: Session,
   options: { port?: string; id?: string; logLevel: string },
 ): Promise<ExitCode> {
-  const plan = await session.plan()
   const port = portOf('--port', options.port)
+  const plan = await session.plan()
   // Standard output carries the one line that says where it listens.
   const log = pino({ name: 'engine', level: options.logLevel }, pino.destination(2))
   const engine = await startEngine(plan, {
