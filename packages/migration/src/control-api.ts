@@ -23,6 +23,8 @@ export interface ControlApiOptions {
 }
 
 const STATUS_INTERVAL_MS = 500
+/** A comment this often tells a reader of a quiet stream that it is still there. */
+const KEEP_ALIVE_MS = 15_000
 
 const actionRequest = z.strictObject({
   percent: z.number().optional(),
@@ -125,10 +127,12 @@ export function createControlApi(options: ControlApiOptions): FastifyInstance {
       last = text
     }
     hub.on('entry', onEntry)
-    const timer = setInterval(sendStatus, STATUS_INTERVAL_MS)
+    const statusTimer = setInterval(sendStatus, STATUS_INTERVAL_MS)
+    const aliveTimer = setInterval(() => raw.write(':\n\n'), KEEP_ALIVE_MS)
     await sendStatus()
     request.raw.on('close', () => {
-      clearInterval(timer)
+      clearInterval(statusTimer)
+      clearInterval(aliveTimer)
       hub.off('entry', onEntry)
     })
   })

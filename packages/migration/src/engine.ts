@@ -9,7 +9,8 @@ import { Gateways } from './gateways.ts'
 import { Hub } from './hub.ts'
 import { Lease, sleep } from './lease.ts'
 import { DeposedError, Ledger } from './ledger.ts'
-import { type Plan, resolvePlan } from './plan.ts'
+import { type Plan, type ResolvedExtraction, resolvePlan } from './plan.ts'
+import { isAnswer } from './sides.ts'
 import { Store } from './store.ts'
 
 export interface EngineOptions {
@@ -37,20 +38,20 @@ const RETRY_MS = 200
  * Starts an engine and its control API. Several may run: one holds the lease and acts, the others
  * answer the API and take over within 10 s.
  *
- * @throws BAD_PLAN; an error that names the address when the control database cannot be reached.
+ * Waits while the control database cannot be reached.
+ *
+ * @throws BAD_PLAN; what the control database answers when it refuses the engine.
  */
 export async function startEngine(plan: Plan, options: EngineOptions): Promise<RunningEngine> {
   const plans = resolvePlan(plan)
   const { log } = options
   const id = options.id ?? `${hostname()}-${process.pid}-${randomUUID().slice(0, 4)}`
   const pool = createPool(plan.control.databaseUrl, { name: `banyan control ${id}`, max: 8 })
-  await migrate(pool, 'banyan_control', SQL_FOLDER)
   const store = new Store(pool)
-  await store.declare(plans.map((one) => one.name))
+  await prepare(pool, store, plans, log)
   const ledger = new Ledger(pool)
   const gateways = new Gateways(pool, plan.control.token)
   const hub = new Hub(plan.control.databaseUrl, ledger)
-  hub.start()
   const api = createControlApi({
     token: plan.control.token,
     store,
@@ -61,7 +62,13 @@ export async function startEngine(plan: Plan, options: EngineOptions): Promise<R
     engine: () => holder(pool, id),
   })
   const host = plan.control.host ?? '127.0.0.1'
-  await api.listen({ host, port: options.port ?? plan.control.port ?? DEFAULT_PORT })
+  try {
+    await api.listen({ host, port: options.port ?? plan.control.port ?? DEFAULT_PORT })
+  } catch (error) {
+    await pool.end()
+    throw error
+  }
+  hub.start()
   const { port } = api.server.address() as { port: number }
 
   const abort = new AbortController()
@@ -119,6 +126,27 @@ export async function startEngine(plan: Plan, options: EngineOptions): Promise<R
       await hub.close()
       await pool.end()
     },
+  }
+}
+
+/** Brings the control schema up to date; an engine that starts while its database does not yet, waits for it. */
+async function prepare(
+  pool: Pool,
+  store: Store,
+  plans: readonly ResolvedExtraction[],
+  log: Logger,
+): Promise<void> {
+  for (;;) {
+    try {
+      await migrate(pool, 'banyan_control', SQL_FOLDER)
+      return await store.declare(plans.map((one) => one.name))
+    } catch (error) {
+      // 57P03: it is starting up. Any other answer (a wrong password, no such database) is final.
+      const { code } = error as { code?: string }
+      if (isAnswer(error) && code !== '57P03') throw error
+      log.warn({ err: error }, 'the control database cannot be reached; trying again')
+      await sleep(POLL_MS)
+    }
   }
 }
 
