@@ -29,6 +29,27 @@ describe('an embedded PostgreSQL', () => {
     await pool.end()
   })
 
+  it('takes a backend that is busy with a statement along when it is killed', async () => {
+    const pool = createPool(server.url(), { name: 'test', max: 2 })
+    await pool.query('CREATE TABLE public.busy (n bigint)')
+    const client = await pool.connect()
+    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+    const busy = client.query(
+      'INSERT INTO public.busy SELECT count(*) FROM generate_series(1, 1e10)',
+    )
+    const cut = expect(busy).rejects.toThrow()
+    for (let state = ''; state !== 'active'; ) {
+      const look = 'SELECT state FROM pg_stat_activity WHERE pid = $1'
+      state = (await pool.query(look, [rows[0]!.pid])).rows[0].state
+    }
+    await server.kill()
+    await cut
+    client.release(true)
+    await server.start()
+    expect((await pool.query('SELECT n FROM public.busy')).rows).toEqual([])
+    await pool.end()
+  })
+
   it('can die between two statements of a transaction without ending the process', async () => {
     const pool = createPool(server.url(), { name: 'test' })
     const cut = transaction(pool, async (client) => {

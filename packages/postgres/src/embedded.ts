@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { chown, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import pg from 'pg'
 import { embeddedBinaries } from './binaries.ts'
 
@@ -146,8 +147,7 @@ export class EmbeddedPostgres {
     const child = this.#process
     if (!child || !this.running) return
     const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-    // The whole group for a crash: backends that outlive their postmaster would go on committing.
-    if (signal === 'SIGKILL' && child.pid) process.kill(-child.pid, signal)
+    if (signal === 'SIGKILL' && child.pid) await killFamily(child.pid)
     else child.kill(signal)
     await exited
     this.#process = null
@@ -168,6 +168,41 @@ export class EmbeddedPostgres {
     }
     return false
   }
+}
+
+/**
+ * Kills a postmaster and all its backends. One that outlives its postmaster goes on until its
+ * statement ends, commits it, and keeps the next server from starting; and each backend leads a
+ * process group of its own, so that killing the postmaster's would spare them.
+ */
+async function killFamily(postmaster: number): Promise<void> {
+  // It must not fork another one between the look and the kill.
+  process.kill(postmaster, 'SIGSTOP')
+  const backends = await childrenOf(postmaster)
+  for (const pid of [postmaster, ...backends]) {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // It ended by itself.
+    }
+  }
+}
+
+async function childrenOf(parent: number): Promise<number[]> {
+  if (process.platform !== 'linux') {
+    const { stdout } = await promisify(execFile)('ps', ['-A', '-o', 'pid=,ppid='])
+    const pairs = stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number))
+    return pairs.filter(([, ppid]) => ppid === parent).map(([pid]) => pid!)
+  }
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const parents = await Promise.all(
+    pids.map(async (pid) => {
+      const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+      // After the name, which is in brackets and may hold anything: state, parent.
+      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
+    }),
+  )
+  return pids.filter((_, i) => parents[i] === parent).map(Number)
 }
 
 async function initialise(dataDir: string): Promise<void> {
