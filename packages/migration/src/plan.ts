@@ -174,7 +174,10 @@ const extraction = z.strictObject({
     })
     .prefault({}),
   soakSeconds: z.number().min(0).default(3600),
-  copyRowsPerSecond: z.number().gt(0).default(Number.POSITIVE_INFINITY),
+  // zod's number() refuses Infinity, which says "no limit".
+  copyRowsPerSecond: z
+    .custom<number>((given) => typeof given === 'number' && given > 0, 'a number above 0')
+    .default(Number.POSITIVE_INFINITY),
 })
 
 const plan = z.object({
