@@ -33,6 +33,8 @@ export interface Applied {
   readonly rows: number
   readonly refused: number
   readonly mergedRows: number
+  /** Whether all up to here survives a crash of the side written; else the next durable one makes it so. */
+  readonly durable: boolean
 }
 
 /** Two rows contend for a unique value or an exclusion constraint. */
@@ -120,15 +122,18 @@ export class Applier {
     const last = batch.at(-1)!
     const writes =
       batch.some((transaction) => transaction.changes.length > 0) || last.chunk !== null
-    const open = await this.#begin(last.end, writes)
+    const barriers = batch.flatMap((transaction) => transaction.barriers)
+    // A chunk's commit need not wait for the disk: if it is lost, so is the progress stored with it.
+    const durable = last.chunk === null || barriers.length > 0
+    const open = await this.#begin(last.end, writes, durable)
     const nets = new Map<Flow, NetTable>()
     for (const transaction of batch) {
       for (const change of transaction.changes) addTo(nets, change, transaction.xid)
     }
     await this.#writeOrRewrite(nets, open, batch)
-    await this.#storeBarriers(batch.flatMap((transaction) => transaction.barriers))
+    await this.#storeBarriers(barriers)
     const mergedRows = last.chunk ? await this.#merge(last.chunk, open) : 0
-    return this.#commit(last.end!, mergedRows)
+    return this.#commit(last.end!, mergedRows, durable)
   }
 
   /** Applies a transaction that is still being received, piece by piece, as one. */
@@ -163,7 +168,7 @@ export class Applier {
   }
 
   /** @param end null: not known yet, the position stays for now, its row locked. */
-  async #begin(end: bigint | null, writes: boolean): Promise<OpenBuckets> {
+  async #begin(end: bigint | null, writes: boolean, durable = true): Promise<OpenBuckets> {
     const { extraction } = this.#options
     this.#rows = 0
     const text = [
@@ -173,6 +178,7 @@ export class Applier {
       ...(writes
         ? [
             `SELECT bucket FROM banyan.ownership WHERE extraction = ${literal(extraction)} AND state = 'open'`,
+            ...(durable ? [] : ['SET LOCAL synchronous_commit = off']),
             'SAVEPOINT batch',
           ]
         : []),
@@ -296,7 +302,7 @@ export class Applier {
     return rows
   }
 
-  async #commit(end: bigint, mergedRows: number): Promise<Applied> {
+  async #commit(end: bigint, mergedRows: number, durable = true): Promise<Applied> {
     await this.#client.query('COMMIT')
     this.#position = end
     let refused = 0
@@ -307,7 +313,7 @@ export class Applier {
     for (const [table, rows] of this.#missing) this.#options.onMissing(table, rows)
     this.#refused.clear()
     this.#missing.clear()
-    return { rows: this.#rows, refused, mergedRows }
+    return { rows: this.#rows, refused, mergedRows, durable }
   }
 
   /** Ends the session; whatever was not committed is rolled back by the server. */

@@ -2,6 +2,7 @@ import { FatalProblem } from './failures.ts'
 import type { Flow } from './flow.ts'
 import type { PendingChunk } from './pending-chunk.ts'
 import { type Change, PgOutput } from './pgoutput.ts'
+import { Queue } from './queue.ts'
 import { type StreamName, streamObjectName } from './side.ts'
 
 /** Prefixes of the logical messages we emit; all but the barrier's are emitted by links. */
@@ -57,6 +58,7 @@ const LARGE_BYTES = 8 * 1024 * 1024
 /** What is applied as one transaction. Enough that a commit's cost is spread, little enough that it takes ms. */
 const BATCH_BYTES = 4 * 1024 * 1024
 const BATCH_CHANGES = 5_000
+const BATCH_TRANSACTIONS = 5_000
 
 /** Puts decoded messages together to transactions, and hands them out in commit order. */
 export class Feed {
@@ -64,9 +66,10 @@ export class Feed {
   readonly #extraction: string
   readonly #counterpart: string
   readonly #listener: FeedListener
-  readonly #queue: Transaction[] = []
+  readonly #queue = new Queue<Transaction>()
   #current: Transaction | null = null
-  #skipTo: bigint
+  readonly #skipTo: bigint
+  #skipping = false
   #queued = 0
   #paused = false
   #failure: Error | null = null
@@ -98,7 +101,9 @@ export class Feed {
     switch (message.tag) {
       case 'begin':
         this.#current = new Transaction(message.xid)
-        this.#queue.push(this.#current)
+        // Applied before the stream began again. (COMMIT's end is the next one's first byte.)
+        this.#skipping = message.final < this.#skipTo
+        if (!this.#skipping) this.#queue.push(this.#current)
         this.#listener.begin(message.xid)
         break
       case 'origin':
@@ -139,7 +144,7 @@ export class Feed {
     for (;;) {
       const batch = this.#complete()
       if (batch.length > 0) return batch
-      const first = this.#queue[0]
+      const first = this.#queue.first
       if (first && first.bytes > LARGE_BYTES && !this.#failure) return [first]
       if (this.#failure) throw this.#failure
       await this.#woken()
@@ -161,7 +166,7 @@ export class Feed {
 
   /** Takes a large transaction out of the queue. */
   finished(transaction: Transaction): void {
-    if (this.#queue[0] === transaction) this.#queue.shift()
+    if (this.#queue.first === transaction) this.#queue.shift()
   }
 
   /** This much has been applied. */
@@ -177,9 +182,9 @@ export class Feed {
     const batch: Transaction[] = []
     let bytes = 0
     let changes = 0
-    while (this.#queue.length > 0 && bytes < BATCH_BYTES && changes < BATCH_CHANGES) {
-      const next = this.#queue[0]!
-      if (next.end === null) break
+    while (bytes < BATCH_BYTES && changes < BATCH_CHANGES && batch.length < BATCH_TRANSACTIONS) {
+      const next = this.#queue.first
+      if (!next || next.end === null) break
       // One that came whole but is large goes alone, in pieces.
       if (next.bytes > LARGE_BYTES && batch.length > 0) break
       batch.push(next)
@@ -195,7 +200,7 @@ export class Feed {
   #change(change: Change, bytes: number): void {
     const current = this.#current!
     this.#listener.change(current.xid, change, current.tagged)
-    if (current.tagged) return
+    if (current.tagged || this.#skipping) return
     current.changes.push(change)
     // What a change weighs in memory: its text, and objects around it.
     const weight = bytes + 200
@@ -211,7 +216,7 @@ export class Feed {
   #message(prefix: string, content: string): void {
     const current = this.#current
     // Messages outside a transaction carry no place in the order of commits: none is ours.
-    if (!current || current.tagged || !prefix.startsWith('banyan.')) return
+    if (!current || current.tagged || this.#skipping || !prefix.startsWith('banyan.')) return
     const body = JSON.parse(content) as Record<string, unknown>
     if (body.extraction !== this.#extraction) return
     if (prefix === MESSAGES.barrier) current.barriers.push(String(body.barrier))
@@ -226,12 +231,7 @@ export class Feed {
   #commit(end: bigint): void {
     const current = this.#current!
     this.#current = null
-    // Applied before the stream began again: the server sends from a commit's start, we know its end.
-    if (end <= this.#skipTo) {
-      this.#queue.splice(this.#queue.indexOf(current), 1)
-      this.release(current.bytes)
-      return
-    }
+    if (this.#skipping) return
     current.end = end
     this.#wakeUp()
   }

@@ -46,6 +46,7 @@ export class Link {
   #feed: Feed | null = null
   #applier: Applier | null = null
   #failures = 0
+  #closed: Promise<unknown> | null = null
   #stateChanged: (() => void)[] = []
   /** Done between two batches; a heartbeat makes one every so often. */
   #repairs: Repair[] = []
@@ -184,7 +185,8 @@ export class Link {
   /** Stops and lets go of every connection; the link is of no use afterwards. */
   async close(): Promise<void> {
     await this.stop()
-    await Promise.all([this.#from.end(), this.#to.end()])
+    this.#closed ??= Promise.all([this.#from.end(), this.#to.end()])
+    await this.#closed
   }
 
   #name(): string {
@@ -311,7 +313,7 @@ export class Link {
       const applied =
         first.end === null ? await applier.applyLarge(first, feed) : await applier.apply(batch)
       this.#failures = 0
-      reader.confirm(applier.position)
+      if (applied.durable) reader.confirm(applier.position)
       this.#meter.position = applier.position
       this.#meter.transactions += batch.length
       this.#meter.rows += applied.rows

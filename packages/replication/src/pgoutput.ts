@@ -16,7 +16,7 @@ export interface Change {
 }
 
 export type StreamMessage =
-  | { readonly tag: 'begin'; readonly xid: number }
+  | { readonly tag: 'begin'; readonly xid: number; readonly final: bigint }
   | { readonly tag: 'commit'; readonly end: bigint }
   | { readonly tag: 'origin'; readonly name: string }
   | { readonly tag: 'change'; readonly change: Change }
@@ -73,7 +73,7 @@ export class PgOutput {
       case DELETE:
         return this.#delete()
       case BEGIN:
-        return { tag: 'begin', xid: buffer.readUInt32BE(17) }
+        return { tag: 'begin', xid: buffer.readUInt32BE(17), final: buffer.readBigUInt64BE(1) }
       case COMMIT:
         return { tag: 'commit', end: buffer.readBigUInt64BE(10) }
       case ORIGIN:
