@@ -8,7 +8,7 @@ export function quoteIdent(name: string): string {
 }
 
 /** Splits `schema.table`, where either part may be quoted; unquoted parts fold to lower case, as in SQL. */
-export function parseTableName(given: string): { schema: string; name: string } {
+function parseTableName(given: string): { schema: string; name: string } {
   const part = '(?:"((?:[^"]|"")+)"|([A-Za-z_\\u0080-\\uffff][\\w$\\u0080-\\uffff]*))'
   const match = new RegExp(`^${part}\\.${part}$`).exec(given.trim())
   if (!match) {

@@ -130,7 +130,7 @@ async function allVisible(
 }
 
 /** Rows of `from` behind a key, in key order. */
-export function chunkQuery(flow: Flow, lastKey: readonly string[] | null, limit: number): string {
+function chunkQuery(flow: Flow, lastKey: readonly string[] | null, limit: number): string {
   const columns = flow.columns.map(quoteIdent).join(', ')
   const key = flow.from.key.map(quoteIdent).join(', ')
   const after = lastKey ? `WHERE (${key}) > (${keyLiterals(flow, lastKey)})` : ''

@@ -131,10 +131,7 @@ interface ColumnNow {
 }
 
 /** What changed in tables since they were resolved, in words. */
-export async function tableDifferences(
-  db: Queryable,
-  tables: readonly TableSide[],
-): Promise<string[]> {
+async function tableDifferences(db: Queryable, tables: readonly TableSide[]): Promise<string[]> {
   const { rows } = await db.query<ColumnNow>(
     `SELECT c.oid, quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS relation,
             a.attname::text AS column, a.atttypid AS type_oid, a.atttypmod AS typmod

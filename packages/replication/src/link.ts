@@ -11,6 +11,7 @@ import { Heart } from './heart.ts'
 import { Meter } from './meter.ts'
 import { createObjects, dropObjects, type StreamObjects } from './objects.ts'
 import type { Repaired } from './repair.ts'
+import { Repairs } from './repairs.ts'
 import { endSlotReader } from './sessions.ts'
 import { enginePool, sessionName, streamObjectName } from './side.ts'
 import { checkSlot } from './slot.ts'
@@ -49,7 +50,7 @@ export class Link {
   #closed: Promise<unknown> | null = null
   #stateChanged: (() => void)[] = []
   /** Done between two batches; a heartbeat makes one every so often. */
-  #repairs: Repair[] = []
+  readonly #repairs = new Repairs()
 
   constructor(options: LinkOptions) {
     this.options = options
@@ -143,18 +144,10 @@ export class Link {
    * @param key values of the source's key, as text.
    */
   repair(table: string, key: readonly string[]): Promise<Repaired> {
-    const flow = this.#flows.find((candidate) => candidate.name === table)
-    if (!flow || this.#meter.state !== 'streaming') {
-      const state = flow ? `is ${this.#meter.state}` : `has no table ${table}`
-      return Promise.reject(new Error(`${this.#name()} ${state}`))
+    if (this.#meter.state !== 'streaming') {
+      return Promise.reject(new Error(`${this.#name()} is ${this.#meter.state}`))
     }
-    // The plan's key order is the source's; the other way the stream's key may be ordered otherwise.
-    const names =
-      this.options.stream === 'forward' ? flow.from.key : renamedKey(this.options, table)
-    const ordered = flow.from.key.map((name) => key[names.indexOf(name)]!)
-    return new Promise((resolve, reject) => {
-      this.#repairs.push({ flow, key: ordered, resolve, reject })
-    })
+    return this.#repairs.add(this.options, this.#flows, table, key)
   }
 
   status(): LinkStatus {
@@ -288,7 +281,7 @@ export class Link {
       this.#feed = null
       this.#applier = null
       this.#watch.interrupt()
-      for (const repair of this.#repairs.splice(0)) repair.reject(new Error('the stream broke off'))
+      this.#repairs.fail()
       await applier.close()
     }
   }
@@ -319,12 +312,7 @@ export class Link {
       this.#meter.rows += applied.rows
       this.#meter.refusedRows += applied.refused
       for (const transaction of batch) this.#announce(transaction, applied.mergedRows)
-      for (const repair of this.#repairs.splice(0)) {
-        await applier.repair(repair.flow, repair.key).then(repair.resolve, (error: Error) => {
-          repair.reject(error)
-          throw error
-        })
-      }
+      await this.#repairs.run(applier)
       feed.release(batch.reduce((bytes, transaction) => bytes + transaction.bytes, 0))
     }
   }
@@ -396,19 +384,4 @@ export class Link {
       })
     }
   }
-}
-
-interface Repair {
-  readonly flow: Flow
-  readonly key: readonly string[]
-  resolve(repaired: Repaired): void
-  reject(error: Error): void
-}
-
-/** The source's key columns by their names on the target, in the source's order. */
-function renamedKey(options: LinkOptions, name: string): string[] {
-  const table = options.tables.find((candidate) => candidate.spec.source === name)!
-  return table.source.key.map(
-    (column) => table.forward.find((expr) => expr.sql === null && expr.from[0] === column)!.column,
-  )
 }

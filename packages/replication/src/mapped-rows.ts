@@ -6,7 +6,7 @@ import type { SideName } from './side.ts'
 import { arrayOf } from './statements.ts'
 
 /** Values as text, as the server prints them. */
-export const raw = { getTypeParser: () => (value: string) => value }
+const raw = { getTypeParser: () => (value: string) => value }
 
 /**
  * A table's rows on either side in the target's terms: on the source each target column is

@@ -1,4 +1,4 @@
-import { type Flow, keyText, type Row } from './flow.ts'
+import type { Flow, Row } from './flow.ts'
 import type { Change } from './pgoutput.ts'
 
 /** What a row becomes through a batch. */
@@ -94,8 +94,4 @@ export function groupByShape(rows: Iterable<NetRow>): NetRow[][] {
     else groups.set(shape, [row])
   }
   return [...groups.values()]
-}
-
-export function netRowKey(flow: Flow, row: NetRow): string {
-  return keyText(row.values, flow.keyWidth)
 }

@@ -26,7 +26,7 @@ export interface Pair {
   close(): Promise<void>
 }
 
-export const EXTRACTION = 'parcels'
+const EXTRACTION = 'parcels'
 
 /** Creates two databases with these schemas; the target may be on another server. */
 export async function createPair(
