@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { createPool, migrate, type Pool } from '@banyan/postgres'
+import { migrate, type Pool } from '@banyan/postgres'
 import type { Logger } from 'pino'
 import { createControlApi } from './control-api.ts'
 import { Extraction } from './extraction.ts'
 import { Gateways } from './gateways.ts'
 import { Hub } from './hub.ts'
-import { Lease, sleep } from './lease.ts'
+import { controlPool, Lease, sleep } from './lease.ts'
 import { DeposedError, Ledger } from './ledger.ts'
 import { type Plan, type ResolvedExtraction, resolvePlan } from './plan.ts'
 import { isAnswer } from './sides.ts'
@@ -46,7 +46,7 @@ export async function startEngine(plan: Plan, options: EngineOptions): Promise<R
   const plans = resolvePlan(plan)
   const { log } = options
   const id = options.id ?? `${hostname()}-${process.pid}-${randomUUID().slice(0, 4)}`
-  const pool = createPool(plan.control.databaseUrl, { name: `banyan control ${id}`, max: 8 })
+  const pool = controlPool(plan.control.databaseUrl, id)
   const store = new Store(pool)
   await prepare(pool, store, plans, log)
   const ledger = new Ledger(pool)

@@ -1,4 +1,4 @@
-import type { Pool } from '@banyan/postgres'
+import { createPool, type Pool } from '@banyan/postgres'
 import { DeposedError } from './ledger.ts'
 
 /**
@@ -7,6 +7,21 @@ import { DeposedError } from './ledger.ts'
  */
 const LEASE_MS = 5_000
 const RENEW_MS = 1_500
+
+/**
+ * An engine that is paused while it appends to the ledger holds the lease's row in a transaction that
+ * nobody ends: the server does, after this long, ms, or no other engine could ever take over.
+ */
+const IDLE_IN_TRANSACTION_MS = 2_000
+
+/** The sessions of one engine on the control database. */
+export function controlPool(url: string, engine: string): Pool {
+  return createPool(url, {
+    name: `banyan control ${engine}`,
+    max: 8,
+    idleInTransactionMs: IDLE_IN_TRANSACTION_MS,
+  })
+}
 
 /**
  * One engine at a time. The lease only keeps engines from getting in each other's way; what makes a

@@ -12,6 +12,8 @@ export interface PoolOptions {
   readonly max?: number
   /** A statement that takes longer, ms, is cancelled by the server; none by default. */
   readonly statementTimeoutMs?: number
+  /** A session that leaves its transaction open and says nothing for longer, ms, is ended; never by default. */
+  readonly idleInTransactionMs?: number
 }
 
 /**
@@ -32,6 +34,9 @@ export function createPool(url: string, options: PoolOptions): Pool {
     ...(options.statementTimeoutMs === undefined
       ? {}
       : { statement_timeout: options.statementTimeoutMs }),
+    ...(options.idleInTransactionMs === undefined
+      ? {}
+      : { idle_in_transaction_session_timeout: options.idleInTransactionMs }),
   })
   pool.on('error', () => {})
   // The pool listens to idle clients only: one that dies between two statements of a transaction would
