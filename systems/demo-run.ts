@@ -83,7 +83,7 @@ export class Demo {
 
   /** The extraction with everything in it; answers its figures as they stood before it was completed. */
   async #move(lego: Lego, trial: Trial): Promise<ExtractionStatus> {
-    const { control } = lego
+    const control = lego.controls[0]!
     await control.act(NAME, 'start', BY)
     const soaking = await this.#until(control, trial, 'soaking')
 
@@ -123,8 +123,8 @@ export class Demo {
       await trial.judge('target'),
       await trial.quiet(),
       await trial.leftovers(),
-      await lego.control.ledger(NAME),
-      await lego.control.extraction(NAME),
+      await lego.controls[0]!.ledger(NAME),
+      await lego.controls[0]!.extraction(NAME),
     ]
     const handovers = status.handovers
       .filter((one) => one.outcome === 'done')

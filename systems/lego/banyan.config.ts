@@ -15,6 +15,7 @@ const number = (name: string, otherwise: number) => {
   return value
 }
 
+const percents = (env.BANYAN_STEPS ?? '1,10,50,100').split(',').map(Number)
 const seconds = number('BANYAN_STEP_SECONDS', 300)
 const local = 'postgres://postgres:banyan@127.0.0.1:5432'
 
@@ -102,12 +103,16 @@ export default definePlan({
           },
         },
       ],
-      steps: [1, 10, 50, 100].map((percent) => ({ percent, seconds })),
+      steps: percents.map((percent) => ({ percent, seconds })),
       gates: {
+        errorRate: number('BANYAN_ERROR_RATE', 0.01),
+        shadowDifference: number('BANYAN_SHADOW_DIFFERENCE', 0.001),
         minimumRequests: number('BANYAN_MINIMUM_REQUESTS', 50),
         latencyRatio: number('BANYAN_LATENCY_RATIO', 2),
       },
       shadow: { minimumCompared: number('BANYAN_MINIMUM_COMPARED', 100) },
+      handover: { attempts: number('BANYAN_HANDOVER_ATTEMPTS', 10) },
+      copyRowsPerSecond: number('BANYAN_COPY_ROWS_PER_SECOND', Number.POSITIVE_INFINITY),
       soakSeconds: number('BANYAN_SOAK_SECONDS', 3600),
     },
   ],

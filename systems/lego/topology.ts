@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { ManagedProcess, ProcessEvent, Supervisor } from '@banyan/lab'
-import { ControlClient } from '@banyan/migration'
+import { ControlClient, ControlError } from '@banyan/migration'
 import { type EmbeddedPostgres, freePort } from '@banyan/postgres'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
@@ -12,6 +12,8 @@ export interface LegoOptions {
   /** Wishlist items the generator makes. */
   readonly rows: number
   readonly seed: number
+  /** Users the generator makes; 2,000 by default. */
+  readonly users?: number
   /** Engines; one of them acts, the others stand by. */
   readonly engines: number
   /** Listen where docs/ports.md says, as far as that is free; else on free ports. */
@@ -38,7 +40,8 @@ export interface Lego {
   readonly service: ManagedProcess
   readonly gateway: ManagedProcess
   readonly engines: readonly ManagedProcess[]
-  readonly control: ControlClient
+  /** One for each engine, in their order; all answer the same. */
+  readonly controls: readonly ControlClient[]
   /** What banyan.config.ts reads: give it to a `banyan` command of one's own. */
   readonly env: Readonly<Record<string, string>>
 }
@@ -110,15 +113,52 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
     ),
   ])
   const controlUrls = ports.engines.map(local)
+  // Who binds the admin port proves that the gateway before it is gone: a restart need not wait for a lease.
+  const adminPort = String(await freePort())
   const gateway = await supervisor.process('gateway', {
     file: BANYAN,
-    args: ['gateway', '--config', CONFIG, '--id', 'gateway-1'].concat(
+    args: ['gateway', '--config', CONFIG, '--id', 'gateway-1', '--admin-port', adminPort].concat(
       ...controlUrls.map((url) => ['--control', url]),
     ),
     env,
   })
-  const control = new ControlClient({ urls: controlUrls, token: env.BANYAN_CONTROL_TOKEN! })
-  return { source, target, urls, auth, monolith, service: service!, gateway, engines, control, env }
+  const controls = controlUrls.map(
+    (url) => new ControlClient({ urls: [url], token: env.BANYAN_CONTROL_TOKEN!, timeoutMs: 3_000 }),
+  )
+  return {
+    source,
+    target,
+    urls,
+    auth,
+    monolith,
+    service: service!,
+    gateway,
+    engines,
+    controls,
+    env,
+  }
+}
+
+/**
+ * Asks the engines one after the other until one answers: some may be dead, or stand still.
+ *
+ * @throws what the last one answered.
+ */
+export async function askAny<T>(
+  lego: Lego,
+  ask: (control: ControlClient) => Promise<T>,
+): Promise<T> {
+  let failure: unknown
+  for (const [i, control] of lego.controls.entries()) {
+    if (!lego.engines[i]!.answering) continue
+    try {
+      return await ask(control)
+    } catch (error) {
+      if (error instanceof ControlError && error.problem.status < 500) throw error
+      failure = error
+    }
+  }
+  throw failure ?? new Error('no engine is running')
 }
 
 async function fill(
@@ -128,7 +168,10 @@ async function fill(
 ): Promise<void> {
   const generator = await supervisor.process('generate', {
     file: here('generate.ts'),
-    args: ['--items', String(options.rows), '--seed', String(options.seed)],
+    args: [
+      ...['--items', String(options.rows), '--seed', String(options.seed)],
+      ...(options.users === undefined ? [] : ['--users', String(options.users)]),
+    ],
     env: { DATABASE_URL: urls.monolith, AUTH_DATABASE_URL: urls.auth },
     ready: 'spawned',
   })

@@ -28,6 +28,8 @@ interface Item {
   /** Names it in the history: the token in the title of those the load made, else its id. */
   readonly entity: string
   version: number
+  /** A change of it had no answer, and may still come: it keeps its place, and is changed no more. */
+  doubtful: boolean
 }
 
 /** A list answers 100 items at most: beyond this many, one is deleted instead of another added. */
@@ -84,6 +86,7 @@ export class Wisher implements Client {
       id: item.id,
       entity: entityOf(item).entity,
       version: 0,
+      doubtful: false,
     }))
   }
 
@@ -92,11 +95,11 @@ export class Wisher implements Client {
       case 'create':
         return this.#create(random)
       case 'patch':
-        return this.#patch(random.pick(this.#items))
+        return this.#patch(random.pick(this.#sure))
       case 'delete':
-        return this.#delete(random.pick(this.#items))
+        return this.#delete(random.pick(this.#sure))
       case 'get':
-        return this.#get(random.pick([...this.#items, ...this.#deleted]))
+        return this.#get(random.pick([...this.#sure, ...this.#deleted]))
       case 'list':
         return this.#list()
       case 'reorder':
@@ -114,16 +117,20 @@ export class Wisher implements Client {
     }
   }
 
+  get #sure(): Item[] {
+    return this.#items.filter((item) => !item.doubtful)
+  }
+
   #choose(random: Random): keyof typeof WEIGHTS {
     const op = random.weighted(WEIGHTS)
-    if (op === 'create') return this.#items.length < MOST_ITEMS ? op : 'delete'
+    const some = this.#sure.length > 0
+    if (op === 'create') return this.#items.length < MOST_ITEMS || !some ? op : 'delete'
     // Two waiting orders at once: whether the first was done or replaced, nobody could say.
     if (op === 'debounced' && this.#waitingOrder) return 'status'
     if (op === 'reorder' || op === 'debounced') {
       return this.#orderKnown && this.#items.length > 1 ? op : 'list'
     }
-    if (op === 'patch' || op === 'delete' || op === 'get')
-      return this.#items.length > 0 ? op : 'create'
+    if (op === 'patch' || op === 'delete' || op === 'get') return some ? op : 'create'
     return op
   }
 
@@ -138,7 +145,7 @@ export class Wisher implements Client {
       writes: (answer) => {
         const made = { entity, set: `${title}, ${quantity}` }
         if (!answer) return [made, ...this.#loseOrder()]
-        const item = { id: (answer.body as { id: string }).id, entity, version: 1 }
+        const item = { id: (answer.body as { id: string }).id, entity, version: 1, doubtful: false }
         this.#items.push(item)
         this.#waitingOrder?.push(item)
         return [made, ...this.#order()]
@@ -154,7 +161,7 @@ export class Wisher implements Client {
     return this.#write('patch', 'PATCH', `/api/wishlist/${item.id}`, {
       body: { title, quantity, isAcquired: version % 2 === 0, price: version / 4 },
       writes: (answer) => {
-        if (!answer) this.#leaveAlone(item)
+        if (!answer) item.doubtful = true
         return [{ entity: item.entity, set: `${title}, ${quantity}` }]
       },
     })
@@ -164,7 +171,7 @@ export class Wisher implements Client {
     return this.#write('delete', 'DELETE', `/api/wishlist/${item.id}`, {
       writes: (answer) => {
         const gone = { entity: item.entity, set: null }
-        this.#leaveAlone(item)
+        this.#items = this.#items.filter((one) => one !== item)
         if (!answer) return [gone, ...this.#loseOrder()]
         this.#waitingOrder = this.#waitingOrder?.filter((one) => one !== item) ?? null
         this.#deleted = [item, ...this.#deleted].slice(0, 3)
@@ -292,10 +299,6 @@ export class Wisher implements Client {
     this.#orderKnown = false
     this.#waitingOrder = null
     return [{ entity: 'order', unsure: true }]
-  }
-
-  #leaveAlone(item: Item): void {
-    this.#items = this.#items.filter((one) => one !== item)
   }
 }
 

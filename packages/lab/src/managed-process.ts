@@ -45,6 +45,7 @@ export class ManagedProcess {
   #exited: Promise<void> = Promise.resolve()
   #port: number | null = null
   #starts = 0
+  #paused = false
 
   constructor(name: string, folder: string, options: ProcessOptions, registry: Registry) {
     this.name = name
@@ -60,6 +61,11 @@ export class ManagedProcess {
 
   get running(): boolean {
     return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  /** Runs, and is not paused. */
+  get answering(): boolean {
+    return this.running && !this.#paused
   }
 
   /** The port it listens on. @throws when it never said one. */
@@ -90,6 +96,7 @@ export class ManagedProcess {
       ...(cwd === undefined ? {} : { cwd }),
     })
     this.#child = child
+    this.#paused = false
     if (child.pid) this.#registry.started(child.pid)
     this.#exited = new Promise((resolve) => {
       child.once('error', () => resolve())
@@ -133,11 +140,13 @@ export class ManagedProcess {
 
   /** SIGSTOP: it stands still and holds what it holds. */
   pause(): void {
+    this.#paused = true
     this.#signal('SIGSTOP')
   }
 
   /** SIGCONT. */
   resume(): void {
+    this.#paused = false
     this.#signal('SIGCONT')
   }
 
