@@ -36,8 +36,19 @@ export async function uninstallExtraction(pool: Pool, extraction: string): Promi
     const answer = await client.query<{ left: number }>('SELECT banyan.unregister($1) AS left', [
       extraction,
     ])
-    if (answer.rows[0]!.left === 0) await client.query('DROP SCHEMA banyan CASCADE')
+    if (answer.rows[0]!.left > 0) return
+    await client.query('DROP SCHEMA banyan CASCADE')
+    await dropOrphans(client)
   })
+}
+
+/** Staging tables of sessions that a crash of the server ended: they are dropped by nobody, at best by autovacuum. */
+async function dropOrphans(client: PoolClient): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT oid::regclass::text AS name FROM pg_class
+      WHERE relpersistence = 't' AND relkind = 'r' AND relname ~ '^banyan_stage_'`,
+  )
+  for (const { name } of rows) await client.query(`DROP TABLE IF EXISTS ${name}`)
 }
 
 async function withShortLock(
