@@ -68,7 +68,7 @@ export interface ShadowLimits {
   readonly answerBytes: number
   /** Answers kept by the queue in all, bytes; 32 MiB. */
   readonly queuedBytes: number
-  /** Waits before a difference is asked again, ms; 100, 300, 600. */
+  /** Waits before a difference is asked again, ms; 100, 400, 1,500. */
   readonly againMs: readonly number[]
 }
 
@@ -110,7 +110,7 @@ export function settingsOf(options: GatewayOptions): Settings {
       queued: 256,
       answerBytes: 1024 * 1024,
       queuedBytes: 32 * 1024 * 1024,
-      againMs: [100, 300, 600],
+      againMs: [100, 400, 1500],
       ...options.shadow,
     },
     now: options.now ?? (() => performance.now()),

@@ -21,8 +21,9 @@ export interface SettleOptions {
 /** A row that changes faster than it can be looked at is held still after so many looks. */
 const LOOKS = 8
 const PROBE_MS = 30_000
-/** Held rows wait for one probe each time; a few at once, so that writers do not feel it. */
+/** Held rows wait for one probe; a few at once and not for long, since their writers wait with them. */
 const HELD_AT_ONCE = 20
+const HELD_MS = 250
 
 /**
  * Looks again at rows that differed: reads the owner's, waits until replication has carried what
@@ -39,9 +40,10 @@ export async function settle(
     options.signal?.throwIfAborted()
     left = await lookAgain(options, left, divergences)
   }
-  for (let i = 0; i < left.length; i += HELD_AT_ONCE) {
+  while (left.length > 0) {
     options.signal?.throwIfAborted()
-    await lookHeld(options, left.slice(i, i + HELD_AT_ONCE), divergences)
+    const undecided = await lookHeld(options, left.slice(0, HELD_AT_ONCE), divergences)
+    left = [...left.slice(HELD_AT_ONCE), ...undecided]
   }
   return divergences
 }
@@ -69,35 +71,57 @@ async function lookAgain(
   })
 }
 
-/** Locks the rows on their owner's side for as long as one probe takes. */
+/**
+ * Locks the rows on their owner's side for as long as one probe takes, at most `HELD_MS`.
+ *
+ * @returns keys that could not be decided in that time.
+ */
 async function lookHeld(
   options: SettleOptions,
   keys: readonly (readonly string[])[],
   divergences: Divergence[],
-): Promise<void> {
+): Promise<readonly (readonly string[])[]> {
   const owners = await ownersOf(options, keys, await readBoth(options, keys))
+  const undecided: (readonly string[])[] = []
   for (const owner of ['source', 'target'] as const) {
     const mine = keys.filter((key) => owners.get(keyOf(key)) === owner)
     if (mine.length === 0) continue
-    const [here, onHere, there, onThere] =
-      owner === 'source'
-        ? [options.source, options.onSource, options.target, options.onTarget]
-        : [options.target, options.onTarget, options.source, options.onSource]
-    await transaction(here, async (client) => {
-      const rows = await rowsByKey(client, onHere, mine, 'FOR SHARE OF t')
-      await caughtUp(options, new Set([owner]))
-      const others = await rowsByKey(there, onThere, mine)
-      for (const key of mine) {
-        const row = rows.get(keyOf(key))
-        const other = others.get(keyOf(key))
-        // A row that is not there cannot be locked: it may have come meanwhile, and then it is no longer extra.
-        const now = row ?? (await rowsByKey(client, onHere, [key])).get(keyOf(key))
-        if (!same(now, other) && !same(row, other)) {
-          divergences.push(describe(options, key, now, other))
-        }
-      }
-    })
+    // Whatever the stream is behind is waited for before the rows are held, not while.
+    await caughtUp(options, new Set([owner]))
+    if (!(await lookHeldAt(owner, options, mine, divergences))) undecided.push(...mine)
   }
+  return undecided
+}
+
+async function lookHeldAt(
+  owner: SideName,
+  options: SettleOptions,
+  keys: readonly (readonly string[])[],
+  divergences: Divergence[],
+): Promise<boolean> {
+  const [here, onHere, there, onThere, stream] =
+    owner === 'source'
+      ? [options.source, options.onSource, options.target, options.onTarget, options.forward]
+      : [options.target, options.onTarget, options.source, options.onSource, options.reverse]
+  return transaction(here, async (client) => {
+    const rows = await rowsByKey(client, onHere, keys, 'FOR SHARE OF t')
+    const arrived = await stream.probe(HELD_MS).then(
+      () => true,
+      () => false,
+    )
+    if (!arrived) return false
+    const others = await rowsByKey(there, onThere, keys)
+    for (const key of keys) {
+      const row = rows.get(keyOf(key))
+      const other = others.get(keyOf(key))
+      // A row that is not there cannot be locked: it may have come meanwhile, and then it is no longer extra.
+      const now = row ?? (await rowsByKey(client, onHere, [key])).get(keyOf(key))
+      if (!same(now, other) && !same(row, other)) {
+        divergences.push(describe(options, key, now, other))
+      }
+    }
+    return true
+  })
 }
 
 type Both = Record<SideName, Map<string, FullRow>>
