@@ -87,6 +87,8 @@ export class Applier {
   async #open(): Promise<void> {
     const { extraction, stream, token } = this.#options
     const origin = streamObjectName(extraction, stream)
+    // Before the origin too: a younger engine holds it, and this one would wait for it for ever.
+    await this.#readProgress()
     await this.#client.query("SET session_replication_role = 'replica'")
     await this.#client
       .query('SELECT pg_replication_origin_session_setup($1)', [origin])
@@ -96,14 +98,21 @@ export class Applier {
         if (pid) await endSession(this.#client, Number(pid), token)
         throw error
       })
+    // Nobody else can move it now.
+    await this.#readProgress()
+  }
+
+  async #readProgress(): Promise<void> {
+    const { extraction, stream } = this.#options
     const { rows } = await this.#client.query<{ position: string; token: string; secret: string }>(
       `SELECT p.position, p.token, e.secret FROM banyan.progress p, banyan.engine e
         WHERE p.extraction = $1 AND p.stream = $2`,
       [extraction, stream],
     )
     const row = rows[0]
-    if (!row)
+    if (!row) {
       throw new FatalProblem('slot-lost', `no progress is stored for ${stream} of "${extraction}"`)
+    }
     this.#requireToken(row.token)
     this.#position = parseLsn(row.position)
     this.#secret = row.secret
@@ -140,11 +149,12 @@ export class Applier {
   async applyLarge(transaction: Transaction, feed: Feed): Promise<Applied> {
     const open = await this.#begin(null, true)
     while (transaction.end === null || transaction.changes.length > 0) {
-      const changes = await feed.more(transaction)
+      const { changes, bytes } = await feed.more(transaction)
       const nets = new Map<Flow, NetTable>()
       for (const change of changes) addTo(nets, change, transaction.xid)
       await this.#writeOrRewrite(nets, open, [{ xid: transaction.xid, changes }])
       await this.#client.query('RELEASE SAVEPOINT batch; SAVEPOINT batch')
+      feed.release(bytes)
     }
     feed.finished(transaction)
     await this.#storeBarriers(transaction.barriers)

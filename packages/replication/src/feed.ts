@@ -52,7 +52,7 @@ export interface FeedListener {
 }
 
 /** Past this much decoded and not yet applied, the socket is left unread. */
-const QUEUE_LIMIT_BYTES = 24 * 1024 * 1024
+const QUEUE_LIMIT_BYTES = 16 * 1024 * 1024
 /** A transaction that is not complete at this size is applied in pieces. */
 const LARGE_BYTES = 8 * 1024 * 1024
 /** What is applied as one transaction. Enough that a commit's cost is spread, little enough that it takes ms. */
@@ -151,17 +151,17 @@ export class Feed {
     }
   }
 
-  /** Takes what was decoded of a large transaction since; waits for some. */
-  async more(transaction: Transaction): Promise<Change[]> {
+  /** Takes the next piece of a large transaction; waits for one. Its bytes are for `release`. */
+  async more(transaction: Transaction): Promise<{ changes: Change[]; bytes: number }> {
     while (transaction.changes.length === 0 && transaction.end === null) {
       if (this.#failure) throw this.#failure
       await this.#woken()
     }
-    const changes = transaction.changes
-    transaction.changes = []
-    this.release(transaction.bytes)
-    transaction.bytes = 0
-    return changes
+    const share = Math.min(1, BATCH_BYTES / Math.max(1, transaction.bytes))
+    const changes = transaction.changes.splice(0, Math.ceil(transaction.changes.length * share))
+    const bytes = Math.ceil(transaction.bytes * share)
+    transaction.bytes -= bytes
+    return { changes, bytes }
   }
 
   /** Takes a large transaction out of the queue. */
@@ -210,7 +210,7 @@ export class Feed {
       this.#paused = true
       this.#listener.pause()
     }
-    if (current.bytes > LARGE_BYTES) this.#wakeUp()
+    if (this.#wake && current.bytes > LARGE_BYTES) this.#wakeUp()
   }
 
   #message(prefix: string, content: string): void {
