@@ -203,7 +203,7 @@ export class Live {
   async close(): Promise<void> {
     this.#abort.abort()
     await this.stopCopy()
-    await Promise.all([this.forward.stop(), this.reverse.stop()])
+    await Promise.all([this.forward.close(), this.reverse.close()])
     await Promise.all([this.source.close(), this.target.close()])
   }
 }
