@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { BucketSet } from '@banyan/contracts'
-import type { Link, SideName } from '@banyan/replication'
+import type { Link, PreparedCheck, SideName } from '@banyan/replication'
 import type { Gateways } from './gateways.ts'
 import type { Ledger, NewEntry } from './ledger.ts'
 import { holdSetting, moveReads, release } from './moves.ts'
@@ -21,8 +21,8 @@ export interface HandoverContext {
   readonly gateways: Gateways
   readonly ledger: Ledger
   readonly signal: AbortSignal
-  /** Compares the standing rows of the buckets on both sides; null when the time left was too short. */
-  check(buckets: BucketSet, deadlineMs: number): Promise<{ equal: boolean; why: string } | null>
+  /** Makes ready to compare the rows of the buckets on both sides; null when there are too many. */
+  prepareCheck(buckets: BucketSet): Promise<PreparedCheck | null>
 }
 
 /** The attempt ends with the old owner still owning. */
@@ -58,10 +58,7 @@ export type Step =
 
 /** How long step 0 waits for a marker to cross each stream, ms. */
 const PROBE_MS = 2_000
-/**
- * The comparison while everything stands still gets this long at most, ms. Users wait for it: 100,000
- * rows took 400 to 1,700 ms, two thirds of the whole hold, for what the barrier has already ensured.
- */
+/** The comparison while everything stands still gets this long at most, ms: users wait for it. */
 const CHECK_MS = 150
 
 /**
@@ -92,6 +89,7 @@ class Handover {
   readonly #a: Side
   readonly #z: Side
   readonly #stream: Link
+  #prepared: PreparedCheck | null = null
   #step: Step = 'ready'
   #heldAt = 0
   #deadline = Number.POSITIVE_INFINITY
@@ -153,6 +151,7 @@ class Handover {
       ...(await Promise.all([forward, reverse].map((link) => link.probe(PROBE_MS).catch(failed)))),
     )
     if (lag > plan.gates.lagMs) throw new AttemptAborted('ready', `lag is ${lag} ms`)
+    this.#prepared = await this.#context.prepareCheck(this.#buckets)
 
     function failed(error: Error): never {
       throw new AttemptAborted('ready', `a stream did not carry a marker across: ${error.message}`)
@@ -178,12 +177,14 @@ class Handover {
     if (!drained) throw new AttemptAborted('drain', 'the barrier did not arrive in time')
   }
 
-  /** Step 4. */
+  /** Step 4, where the rows are few enough. */
   async #check(): Promise<void> {
     const deadlineMs = Math.min(CHECK_MS, this.#timeLeft() - 200)
-    const answer = await this.#context.check(this.#buckets, Math.max(0, deadlineMs))
-    if (answer && !answer.equal)
-      throw new AttemptAborted('check', `the sides differ: ${answer.why}`)
+    if (!this.#prepared || deadlineMs <= 0) return
+    const { outcome, tables } = await this.#prepared.run(deadlineMs)
+    if (outcome === 'different') {
+      throw new AttemptAborted('check', `the sides differ: ${tables.join(', ')}`)
+    }
   }
 
   /** Steps 6 to 9. Failures here leave it to recovery, which goes forward. */

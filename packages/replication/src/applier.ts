@@ -40,6 +40,15 @@ export interface Applied {
 /** Two rows contend for a unique value or an exclusion constraint. */
 const CONTENDED = new Set(['23505', '23P01'])
 
+/** A lock was not to be had within `lock_timeout`, or not without a deadlock. */
+const LOCKED_OUT = new Set(['55P03', '40P01'])
+/**
+ * How long a lock is waited for, ms, at first and at most. A worker of the application on this side
+ * may hold one of our rows and wait for another that we have just written: PostgreSQL takes a second
+ * (`deadlock_timeout`) to see it, and ends whom it likes. Letting go early frees both at once.
+ */
+const LOCK_WAIT_MS = { first: 50, longest: 2_000 }
+
 const raw = { getTypeParser: () => (value: string) => value }
 
 /** Writes transactions of a stream to its side, each together with how far that is. */
@@ -139,7 +148,7 @@ export class Applier {
     for (const transaction of batch) {
       for (const change of transaction.changes) addTo(nets, change, transaction.xid)
     }
-    await this.#writeOrRewrite(nets, open, batch)
+    await this.#write(nets, open, batch)
     await this.#storeBarriers(barriers)
     const mergedRows = last.chunk ? await this.#merge(last.chunk, open) : 0
     return this.#commit(last.end!, mergedRows, durable)
@@ -152,7 +161,7 @@ export class Applier {
       const { changes, bytes } = await feed.more(transaction)
       const nets = new Map<Flow, NetTable>()
       for (const change of changes) addTo(nets, change, transaction.xid)
-      await this.#writeOrRewrite(nets, open, [{ xid: transaction.xid, changes }])
+      await this.#write(nets, open, [{ xid: transaction.xid, changes }])
       await this.#client.query('RELEASE SAVEPOINT batch; SAVEPOINT batch')
       feed.release(bytes)
     }
@@ -221,25 +230,43 @@ export class Applier {
     )
   }
 
-  async #writeOrRewrite(
+  /** Writes a batch; whenever a lock is not to be had, lets go of all that it has locked and tries again. */
+  async #write(
     nets: ReadonlyMap<Flow, NetTable>,
     open: OpenBuckets,
     batch: readonly { xid: number; changes: readonly Change[] }[],
   ): Promise<void> {
     if (nets.size === 0) return
+    for (let waitMs = LOCK_WAIT_MS.first; ; waitMs = Math.min(2 * waitMs, LOCK_WAIT_MS.longest)) {
+      try {
+        await this.#client.query(`SET LOCAL lock_timeout = ${waitMs}`)
+        await this.#writeOrRewrite(nets, open, batch)
+        await this.#client.query('SET LOCAL lock_timeout TO DEFAULT')
+        return
+      } catch (error) {
+        await this.#rollback(error, LOCKED_OUT)
+      }
+    }
+  }
+
+  async #writeOrRewrite(
+    nets: ReadonlyMap<Flow, NetTable>,
+    open: OpenBuckets,
+    batch: readonly { xid: number; changes: readonly Change[] }[],
+  ): Promise<void> {
     try {
       for (const net of nets.values())
         await this.#account(net.flow, await writeNet(this.#run, net, open), open)
       return
     } catch (error) {
-      await this.#rollback(error)
+      await this.#rollback(error, CONTENDED)
     }
     try {
       for (const net of nets.values())
         await this.#account(net.flow, await rewriteNet(this.#run, net, open), open)
       return
     } catch (error) {
-      await this.#rollback(error)
+      await this.#rollback(error, CONTENDED)
     }
     // Last, as the source did it. A piece of a large transaction may have no other order that works.
     for (const { xid, changes } of batch) {
@@ -251,8 +278,9 @@ export class Applier {
     }
   }
 
-  async #rollback(error: unknown): Promise<void> {
-    if (!CONTENDED.has(sqlState(error) ?? '')) throw error
+  /** Back to the begin of the batch, when the error is one that another try may not meet. */
+  async #rollback(error: unknown, passing: ReadonlySet<string>): Promise<void> {
+    if (!passing.has(sqlState(error) ?? '')) throw error
     this.#rows = 0
     this.#refused.clear()
     this.#missing.clear()

@@ -36,6 +36,6 @@ export {
 } from './verify.ts'
 export {
   type BucketCheck,
-  type BucketCheckOptions,
-  verifyBuckets,
+  type PreparedCheck,
+  prepareBucketCheck,
 } from './verify-buckets.ts'

@@ -1,16 +1,21 @@
-import type { BucketSet } from '@banyan/contracts'
+import { type BucketSet, bucketOf } from '@banyan/contracts'
 import { type Pool, transaction } from '@banyan/postgres'
+import { quoteIdent } from './catalog.ts'
 import { sqlState } from './failures.ts'
+import { columnOf } from './flow.ts'
 import { type MappedTable, mapTable } from './mapped-rows.ts'
 import type { ResolvedTable } from './mapping.ts'
+import type { SideName } from './side.ts'
 
 export interface BucketCheckOptions {
   readonly tables: readonly ResolvedTable[]
   readonly source: Pool
   readonly target: Pool
   readonly buckets: BucketSet
-  /** Time for all of it, ms; past it the answer is `timeout`. */
-  readonly deadlineMs: number
+  /** More rows than this are not compared: it would take too long while writers wait. */
+  readonly mostRows: number
+  /** Time to find the rows, ms. */
+  readonly withinMs: number
 }
 
 export interface BucketCheck {
@@ -18,85 +23,138 @@ export interface BucketCheck {
   readonly rows: number
   /** Source names of the tables that differ. */
   readonly tables: readonly string[]
-  readonly ms: number
+}
+
+export interface PreparedCheck {
+  /** Rows when it was prepared. */
+  readonly rows: number
+  /** Compares the rows, which stand still by now, within `deadlineMs`. */
+  run(deadlineMs: number): Promise<BucketCheck>
+}
+
+/** One table on one side, and the owners whose rows are compared. */
+interface Part {
+  readonly pool: Pool
+  readonly mapped: MappedTable
+  readonly where: string
+  readonly owners: (string | null)[]
 }
 
 const CANCELLED = '57014'
 
 /**
- * Compares the rows of buckets that stand still: per table and side a count and an
- * order-independent sum of row hashes. The bucket is computed once an owner, not once a row, since
- * SHA-256 costs about 1 µs.
+ * Finds the owners of some buckets while nobody waits, so that their rows can be compared through the
+ * index of the owner key in the moment when everybody does. Per table and side the comparison is a
+ * count and an order-independent sum of row hashes.
+ *
+ * @returns null when there are too many rows, or finding them took too long.
  */
-export async function verifyBuckets(options: BucketCheckOptions): Promise<BucketCheck> {
-  const began = performance.now()
-  const answer = (
-    outcome: BucketCheck['outcome'],
-    rows: number,
-    tables: string[],
-  ): BucketCheck => ({
-    outcome,
-    rows,
-    tables,
-    ms: performance.now() - began,
-  })
-  const left = () => Math.floor(options.deadlineMs - (performance.now() - began))
+export async function prepareBucketCheck(
+  options: BucketCheckOptions,
+): Promise<PreparedCheck | null> {
   try {
-    const sums = await Promise.all(
+    const pairs = await Promise.all(
       options.tables.map(async (table) => {
         const [source, target] = await Promise.all([
-          sumOf(options.source, await mapTable(options.source, table, 'source'), options, left),
-          sumOf(options.target, await mapTable(options.target, table, 'target'), options, left),
+          partOf(options, table, 'source'),
+          partOf(options, table, 'target'),
         ])
-        return { name: table.spec.source, source, target }
+        // An owner that only one side knows is compared on both.
+        const owners = [...new Set([...source.part.owners, ...target.part.owners])]
+        return {
+          name: table.spec.source,
+          rows: Math.max(source.rows, target.rows),
+          source: { ...source.part, owners },
+          target: { ...target.part, owners },
+        }
       }),
     )
-    const different = sums.filter(
-      ({ source, target }) => source.count !== target.count || source.sum !== target.sum,
-    )
-    const rows = sums.reduce((total, { source }) => total + Number(source.count), 0)
-    return answer(
-      different.length > 0 ? 'different' : 'equal',
-      rows,
-      different.map(({ name }) => name),
-    )
+    const rows = pairs.reduce((sum, pair) => sum + pair.rows, 0)
+    if (rows > options.mostRows) return null
+    return { rows, run: (deadlineMs) => compare(pairs, deadlineMs) }
   } catch (error) {
-    if (sqlState(error) === CANCELLED) return answer('timeout', 0, [])
+    if (sqlState(error) === CANCELLED) return null
     throw error
   }
 }
 
-interface Sum {
-  count: string
-  sum: string
-}
-
-async function sumOf(
-  pool: Pool,
-  mapped: MappedTable,
+async function partOf(
   options: BucketCheckOptions,
-  left: () => number,
-): Promise<Sum> {
-  return transaction(pool, async (client) => {
-    // A deadline of 0 would mean none.
-    await client.query(`SET LOCAL statement_timeout = ${Math.max(1, left())}`)
-    const { rows } = await client.query<Sum>(
-      sumQuery(mapped),
-      mapped.owner === null ? [] : [[...options.buckets]],
+  table: ResolvedTable,
+  side: SideName,
+): Promise<{ part: Part; rows: number }> {
+  const pool = options[side]
+  const mapped = await mapTable(pool, table, side)
+  const column = side === 'source' ? table.spec.owner : table.ownerTarget
+  if (column === null) {
+    const [row] = await bounded(pool, options.withinMs, (query) =>
+      query<{ n: number }>(`SELECT count(*)::int AS n FROM ${mapped.quoted}`),
     )
-    return rows[0]!
-  })
+    return { part: { pool, mapped, where: '', owners: [] }, rows: row!.n }
+  }
+  const all = await bounded(pool, options.withinMs, (query) =>
+    query<{ owner: string | null; n: number }>(
+      `SELECT ${mapped.owner} AS owner, count(*)::int AS n FROM ${mapped.quoted} AS t GROUP BY 1`,
+    ),
+  )
+  const mine = all.filter(({ owner }) => options.buckets.has(bucketOf(owner)))
+  const name = `t.${quoteIdent(column)}`
+  const type = columnOf(table[side], column).baseType
+  return {
+    part: {
+      pool,
+      mapped,
+      where: `WHERE ${name} = ANY ($1::text[]::${type}[]) OR ${name} IS NULL AND $2`,
+      owners: mine.map(({ owner }) => owner),
+    },
+    rows: mine.reduce((sum, { n }) => sum + n, 0),
+  }
 }
 
-function sumQuery(mapped: MappedTable): string {
-  const sum = `SELECT count(*)::text AS count, coalesce(sum(${mapped.hash}::numeric), 0)::text AS sum`
-  if (mapped.owner === null) return `${sum} FROM ${mapped.quoted} AS t`
-  return `WITH owners AS MATERIALIZED (
-      SELECT DISTINCT ${mapped.owner} AS owner FROM ${mapped.quoted} AS t
-    ), given AS MATERIALIZED (
-      SELECT owner FROM owners WHERE banyan.bucket(owner) = ANY ($1::int[])
+async function compare(
+  pairs: readonly { name: string; source: Part; target: Part }[],
+  deadlineMs: number,
+): Promise<BucketCheck> {
+  try {
+    const sums = await Promise.all(
+      pairs.map(async ({ name, source, target }) => {
+        const [here, there] = await Promise.all([
+          sumOf(source, deadlineMs),
+          sumOf(target, deadlineMs),
+        ])
+        return { name, here, there }
+      }),
     )
-    ${sum} FROM ${mapped.quoted} AS t
-    WHERE ${mapped.owner} IN (SELECT owner FROM given)
-       OR ${mapped.owner} IS NULL AND EXISTS (SELECT FROM given WHERE owner IS NULL)`
+    const tables = sums
+      .filter(({ here, there }) => here.count !== there.count || here.sum !== there.sum)
+      .map(({ name }) => name)
+    const rows = sums.reduce((total, { here }) => total + Number(here.count), 0)
+    return { outcome: tables.length > 0 ? 'different' : 'equal', rows, tables }
+  } catch (error) {
+    if (sqlState(error) === CANCELLED) return { outcome: 'timeout', rows: 0, tables: [] }
+    throw error
+  }
+}
+
+async function sumOf(part: Part, deadlineMs: number): Promise<{ count: string; sum: string }> {
+  const { mapped, where, owners } = part
+  const rows = await bounded(part.pool, deadlineMs, (query) =>
+    query<{ count: string; sum: string }>(
+      `SELECT count(*)::text AS count, coalesce(sum(${mapped.hash}::numeric), 0)::text AS sum
+         FROM ${mapped.quoted} AS t ${where}`,
+      where === '' ? [] : [owners.filter((owner) => owner !== null), owners.includes(null)],
+    ),
+  )
+  return rows[0]!
+}
+
+type Query = <Row extends object>(text: string, values?: unknown[]) => Promise<Row[]>
+
+/** Runs a statement that the server cancels after `ms`. */
+function bounded<T>(pool: Pool, ms: number, work: (query: Query) => Promise<T>): Promise<T> {
+  return transaction(pool, async (client) => {
+    // 0 would mean no limit.
+    await client.query(`SET LOCAL statement_timeout = ${Math.max(1, Math.floor(ms))}`)
+    return work(async (text, values) => (await client.query(text, values)).rows)
+  })
 }

@@ -1,7 +1,7 @@
 import { BucketSet, bucketOf } from '@banyan/contracts'
 import { EmbeddedPostgres } from '@banyan/postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type Link, repairRow, verify, verifyBuckets } from './index.ts'
+import { type Link, prepareBucketCheck, repairRow, verify } from './index.ts'
 import { contents, createPair, own, type Pair, randomFrom, seed } from './testing/pair.ts'
 
 const SCHEMA = `CREATE TABLE public.item (id int PRIMARY KEY, owner text, a text, b text, n numeric);
@@ -130,14 +130,20 @@ describe('verify', () => {
 
   it('compares the rows of some buckets exactly, within a deadline', async () => {
     const buckets = BucketSet.of([bucketOf('u1'), bucketOf('u2')])
-    const check = () => verifyBuckets({ ...pair, buckets, deadlineMs: 5000 })
-    expect(await check()).toMatchObject({ outcome: 'equal', rows: 2 * (ROWS / 50 + 10) })
+    const options = { ...pair, buckets, mostRows: ROWS, withinMs: 5000 }
+    const check = (await prepareBucketCheck(options))!
+    expect(check.rows).toBe(2 * (ROWS / 50 + 10))
+    expect(await check.run(5000)).toMatchObject({ outcome: 'equal', rows: check.rows })
     await pair.target.query("UPDATE public.item SET n = n + 1 WHERE owner = 'u3'")
-    expect(await check()).toMatchObject({ outcome: 'equal' })
+    expect(await check.run(5000)).toMatchObject({ outcome: 'equal' })
     await pair.target.query('UPDATE public.item SET n = n + 1 WHERE id = 1')
-    expect(await check()).toMatchObject({ outcome: 'different', tables: ['public.item'] })
-    expect(await verifyBuckets({ ...pair, buckets, deadlineMs: 1 })).toMatchObject({
-      outcome: 'timeout',
-    })
+    expect(await check.run(5000)).toMatchObject({ outcome: 'different', tables: ['public.item'] })
+    const held = await pair.target.connect()
+    await held.query('BEGIN')
+    await held.query('LOCK TABLE public.item')
+    expect(await check.run(50)).toMatchObject({ outcome: 'timeout' })
+    await held.query('ROLLBACK')
+    held.release()
+    expect(await prepareBucketCheck({ ...options, mostRows: check.rows - 1 })).toBeNull()
   })
 })
