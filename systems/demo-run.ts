@@ -16,6 +16,9 @@ const PLAN_ENV = {
   // Everything shares two cores here: a ratio of latencies says more about them than about the service.
   BANYAN_LATENCY_RATIO: '10',
 }
+/** Fewer acknowledged writes would say little: the users go on until there are so many, at most this long, ms. */
+const WRITES = 10_000
+const WRITES_WITHIN_MS = 90_000
 /** How long one phase may take before the demonstration gives up, ms. */
 const PHASE_MS = 20 * 60_000
 const LOOK_MS = 250
@@ -105,6 +108,9 @@ export class Demo {
     await control.act(NAME, 'promote', { ...BY, percent: 100 })
     await this.#until(control, trial, 'soaking')
 
+    const patience = Date.now() + WRITES_WITHIN_MS
+    const enough = () => trial.counts.acknowledgedWrites >= WRITES || Date.now() > patience
+    await this.#watch(control, trial, enough)
     await trial.endLoad()
     const rows = await trial.quiet()
     this.#say(`the users have stopped; both sides hold ${rows.target.toLocaleString('en')} rows`)
