@@ -38,6 +38,13 @@ describe('the gates of a canary', () => {
     expect(waiting).toEqual(['10 of 50 requests at the service'])
   })
 
+  it('wait until enough answers were timed, however the burst after a handover fared', () => {
+    const burst = { ...side(1000, 0, 10), latency: side(20, 0, 5000).latency }
+    const { failed, waiting } = judgeCanary(plan, measures({ target: burst }))
+    expect(failed).toEqual([])
+    expect(waiting).toEqual(['20 of 50 answers of the service to be timed'])
+  })
+
   it.each<[string, Partial<Measures>]>([
     ['error rate 2 % is above 1 %', { target: side(1000, 20, 10) }],
     ['p95 of the service is 50 ms, allowed are 20 ms', { target: side(1000, 0, 50) }],

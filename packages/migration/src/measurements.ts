@@ -3,6 +3,11 @@ import { type Measures, since } from './gates.ts'
 import { type Gateways, sumStats } from './gateways.ts'
 
 const POLL_MS = 500
+/**
+ * After a handover the requests that were held reach the new owner all at once: how long they took
+ * says nothing of it. Latencies count from this long after a step's begin, ms; errors from the begin.
+ */
+const BURST_MS = 1_500
 
 /** What the gateways count for one extraction, and since when a step is judged. */
 export class Measurements {
@@ -10,6 +15,9 @@ export class Measurements {
   readonly #name: string
   #total: ExtractionStats | null = null
   #base: ExtractionStats | null = null
+  /** From where latencies count; null while the burst passes. */
+  #timedBase: ExtractionStats | null = null
+  #burstUntil = 0
   #polling = false
   #polledAt = 0
 
@@ -39,6 +47,8 @@ export class Measurements {
   /** A step begins: what came before does not count for its gates. */
   rebase(): void {
     this.#base = this.#total
+    this.#timedBase = null
+    this.#burstUntil = Date.now() + BURST_MS
   }
 
   total(): ExtractionStats {
@@ -47,9 +57,17 @@ export class Measurements {
 
   measures(lags: readonly (number | null)[], divergent: number | null): Measures {
     const { source, target, shadow } = since(this.total(), this.#base)
+    if (this.#polledAt > this.#burstUntil) this.#timedBase ??= this.#total
+    const timed = this.#timedBase ? since(this.total(), this.#timedBase) : nothing(this.#name)
     const known = lags.filter((lag) => lag !== null)
     const lagMs = known.length === lags.length ? Math.max(...known) : null
-    return { source, target, shadow, lagMs, divergent }
+    return {
+      source: { ...source, latency: timed.source.latency },
+      target: { ...target, latency: timed.target.latency },
+      shadow,
+      lagMs,
+      divergent,
+    }
   }
 }
 
