@@ -118,23 +118,24 @@ export class ControlClient {
   }
 
   async #ask<T>(path: string, body?: ActionRequest): Promise<T> {
-    const signal = AbortSignal.timeout(this.#timeoutMs)
-    const response = await this.#send(path, {
-      signal,
-      ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
-    })
+    const response = await this.#send(
+      path,
+      body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) },
+    )
     return (await response.json()) as T
   }
 
   /** Asks one engine after the other until one can be reached. */
   async #send(
     path: string,
-    init: { signal: AbortSignal; method?: string; body?: string; dispatcher?: Agent },
+    init: { signal?: AbortSignal; method?: string; body?: string; dispatcher?: Agent },
   ): Promise<Response> {
     const reasons: string[] = []
     for (const url of this.#urls) {
       try {
         const response = await fetch(url + path, {
+          // A limit for each: an engine that stands still must not use up the time of the next.
+          signal: AbortSignal.timeout(this.#timeoutMs),
           ...init,
           headers: {
             authorization: `Bearer ${this.#token}`,
