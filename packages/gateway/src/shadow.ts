@@ -49,8 +49,10 @@ interface Job {
   first: { answer: ComparedAnswer; encoding: string } | null
   /** How often it was asked again. */
   again: number
-  /** Places where the owner differs from itself. */
+  /** Places where the owner differs from itself when it is asked twice at once. */
   readonly noise: Set<string>
+  /** The owner's answer when it was asked last. */
+  previous: ComparedAnswer | null
 }
 
 class Counters {
@@ -112,6 +114,7 @@ export class Shadow {
       },
       again: 0,
       noise: new Set(),
+      previous: null,
     })
     // Not within the client's turn: comparing may take milliseconds.
     setImmediate(() => this.#pump())
@@ -155,8 +158,10 @@ export class Shadow {
     const otherSide: Side = side === 'target' ? 'source' : 'target'
     const ask = (at: Side) =>
       job.read.ask(at, table, { ...this.#options, limit: this.#options.answerBytes })
+    const counts = ({ path }: Difference) => !isBelow(path, ignore) && !isBelow(path, job.noise)
     let owner: ComparedAnswer
     let other: ComparedAnswer
+    let stoodStill = true
     if (job.first) {
       const { answer, encoding } = job.first
       job.first = null
@@ -168,13 +173,16 @@ export class Shadow {
       other = await ask(otherSide)
       owner = await ask(side)
       for (const { path } of differences(before, owner)) job.noise.add(path)
+      stoodStill = !differences(job.previous!, owner).some(counts)
     }
-    const found = differences(owner, other).filter(
-      ({ path }) => !isBelow(path, ignore) && !isBelow(path, job.noise),
-    )
+    job.previous = owner
+    const found = differences(owner, other).filter(counts)
     const now = this.#options.table()
     if (!now || !this.#stillOwns(job, now)) return 'dropped'
-    return found.length > 0 && job.again < this.#options.againMs.length ? 'again' : found
+    if (found.length === 0) return found
+    if (job.again < this.#options.againMs.length) return 'again'
+    // Rows that change all the time are always a little ahead of the other side: lag, or a fault, nobody can tell.
+    return stoodStill ? found : 'dropped'
   }
 
   /** The bucket may have been handed over while the job waited: then the sides' parts are swapped. */

@@ -1,4 +1,4 @@
-import type { ExtractionDependencies } from './extraction.ts'
+import type { ExtractionDependencies } from './dependencies.ts'
 import { uninstallExtraction } from './install.ts'
 import type { Live } from './live.ts'
 import { joinSequences } from './sequences.ts'

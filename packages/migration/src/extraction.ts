@@ -1,37 +1,23 @@
 import { BanyanError, BucketSet } from '@banyan/contracts'
-import type { LinkProblem, VerifyReport } from '@banyan/replication'
-import type { Logger } from 'pino'
+import type { LinkProblem } from '@banyan/replication'
+import type { ExtractionDependencies } from './dependencies.ts'
 import { finishCancel, finishComplete } from './ending.ts'
 import { judgeCanary, judgeShadow } from './gates.ts'
-import type { Gateways } from './gateways.ts'
 import { handOver } from './handover.ts'
 import { sleep } from './lease.ts'
-import { DeposedError, type Ledger } from './ledger.ts'
+import { DeposedError } from './ledger.ts'
 import { Live } from './live.ts'
 import { Measurements } from './measurements.ts'
-import type { ResolvedExtraction } from './plan.ts'
 import { buildStatus } from './report.ts'
 import { isAnswer, STALE_TOKEN } from './sides.ts'
 import type { HandoverRecord, Phase } from './status.ts'
 import type { ExtractionRow, Store } from './store.ts'
 import { withRoutes } from './tables.ts'
-
-export interface ExtractionDependencies {
-  readonly plan: ResolvedExtraction
-  readonly monolith: { readonly url: string; readonly databaseUrl: string }
-  readonly store: Store
-  readonly ledger: Ledger
-  readonly gateways: Gateways
-  readonly token: bigint
-  readonly log: Logger
-}
+import { Verification } from './verification.ts'
 
 /** How often the engine looks at an extraction when nothing wakes it, ms. */
 const TICK_MS = 100
 const STATUS_MS = 500
-const BACKGROUND_RETRY_MS = 1_000
-/** A clean verify is repeated after this long, ms: a rogue write must not stay unseen. */
-const VERIFY_AGAIN_MS = 30_000
 
 /** Phases in which nothing of ours is at work. */
 const AT_REST: readonly Phase[] = ['planned', 'completed', 'cancelled']
@@ -40,6 +26,7 @@ const AT_REST: readonly Phase[] = ['planned', 'completed', 'cancelled']
 export class Extraction {
   readonly #d: ExtractionDependencies
   readonly #measurements: Measurements
+  #verification: Verification
   #live: Live | null = null
   #waitsFor: readonly string[] = []
   #handovers: HandoverRecord[] = []
@@ -49,19 +36,13 @@ export class Extraction {
   #toldProblem: LinkProblem | null = null
   /** The sides could not be opened for a reason that trying again does not mend. */
   #unusable = false
-  #background: { readonly name: string; readonly done: Promise<void> } | null = null
-  #backgroundAfter = 0
-  #verify: { runs: number; report: VerifyReport | null; at: number } = {
-    runs: 0,
-    report: null,
-    at: 0,
-  }
   #statusAt = 0
   #tableShows: string | null = null
 
   constructor(dependencies: ExtractionDependencies) {
     this.#d = dependencies
     this.#measurements = new Measurements(dependencies.gateways, dependencies.plan.name)
+    this.#verification = new Verification(dependencies)
   }
 
   /** Rejects when the engine must recover (OutcomeUnknown, a lost connection) or step back (DeposedError). */
@@ -86,8 +67,7 @@ export class Extraction {
     const live = this.#live
     this.#live = null
     await live?.close()
-    await this.#background?.done
-    this.#background = null
+    await this.#verification.atRest()
   }
 
   async #work(row: ExtractionRow, signal: AbortSignal): Promise<void> {
@@ -141,7 +121,7 @@ export class Extraction {
     this.#waitsFor = row.paused ? [`resume (paused: ${row.pausedWhy ?? 'by an operator'})`] : []
     if (row.wanted.includes('cancel')) return this.#begin(row, 'cancel')
     if (row.wanted.includes('verify')) {
-      if (this.#inBackground('verify', () => this.#runVerify())) {
+      if (this.#startVerify()) {
         await this.#change(row, { wanted: row.wanted.filter((one) => one !== 'verify') }, null)
       }
     }
@@ -184,15 +164,15 @@ export class Extraction {
 
   async #verifying(row: ExtractionRow): Promise<void> {
     if (row.paused) return
-    const { report } = this.#verify
+    const { report } = this.#verification
     if (!report) {
       this.#waitsFor = ['the comparison of all rows']
-      this.#inBackground('verify', () => this.#runVerify())
+      this.#startVerify()
       return
     }
     if (report.divergent > this.#d.plan.gates.divergentRows) {
       const why = `${report.divergent} rows differ after the copy`
-      this.#verify = { ...this.#verify, report: null }
+      this.#verification.forget()
       await this.#change(row, { paused: true, pausedWhy: why }, 'paused', { why })
       return
     }
@@ -233,9 +213,7 @@ export class Extraction {
       )
       return
     }
-    if (!this.#verify.report || Date.now() - this.#verify.at > VERIFY_AGAIN_MS) {
-      this.#inBackground('verify', () => this.#runVerify())
-    }
+    if (this.#verification.isDue) this.#startVerify()
     const step = plan.steps.find((one) => one.percent >= row.goal) ?? plan.steps.at(-1)!
     const last = row.goal === 100
     const seconds = row.phase === 'soaking' ? plan.soakSeconds : step.seconds
@@ -243,7 +221,7 @@ export class Extraction {
     this.#waitsFor = [
       ...waiting,
       ...(left > 0 ? [`${left} s of watching`] : []),
-      ...(this.#verify.report ? [] : ['the comparison of all rows']),
+      ...(this.#verification.report ? [] : ['the comparison of all rows']),
     ]
     if (row.phase === 'soaking') {
       if (!row.wanted.includes('complete')) this.#waitsFor = [...this.#waitsFor, 'complete']
@@ -284,7 +262,7 @@ export class Extraction {
       live.owned = from === 'source' ? live.owned.union(buckets) : live.owned.minus(buckets)
       this.#attempts = 0
       this.#measurements.rebase()
-      this.#verify = { ...this.#verify, report: null }
+      this.#verification.forget()
       return false
     }
     this.#d.log.warn({ record }, 'handover attempt aborted')
@@ -300,34 +278,12 @@ export class Extraction {
 
   #measures() {
     const lags = this.#live!.lags()
-    return this.#measurements.measures(lags, this.#verify.report?.divergent ?? null)
+    return this.#measurements.measures(lags, this.#verification.report?.divergent ?? null)
   }
 
-  async #runVerify(): Promise<void> {
-    const report = await this.#live!.verify()
-    this.#verify = { runs: this.#verify.runs + 1, report, at: Date.now() }
-    await this.#d.ledger.append(this.#d.plan.name, this.#d.token, [
-      {
-        kind: 'fact',
-        what: 'verified',
-        detail: { rows: report.rows, divergent: report.divergent, settled: report.settled },
-      },
-    ])
-  }
-
-  /** Starts a task that outlasts a tick, one at a time. @returns false when one is running already. */
-  #inBackground(name: string, task: () => Promise<void>): boolean {
-    if (this.#background || Date.now() < this.#backgroundAfter) return false
-    const done = task()
-      .catch((error: Error) => {
-        this.#d.log.warn({ err: error }, `${name} will be tried again`)
-        this.#backgroundAfter = Date.now() + BACKGROUND_RETRY_MS
-      })
-      .finally(() => {
-        this.#background = null
-      })
-    this.#background = { name, done }
-    return true
+  #startVerify(): boolean {
+    const live = this.#live!
+    return this.#verification.start(() => live.verify())
   }
 
   /** Makes the gateways shadow, or stop; a table is published only when that changes. */
@@ -357,13 +313,13 @@ export class Extraction {
   }
 
   async #end(row: ExtractionRow, ending: 'completing' | 'cancelling'): Promise<void> {
-    await this.#background?.done
+    await this.#verification.atRest()
     const live = this.#live!
     if (ending === 'completing') await finishComplete(this.#d, live)
     else await finishCancel(this.#d, live)
     await this.#enter(row, ending === 'completing' ? 'completed' : 'cancelled', {}, undefined, [])
     this.#measurements.rebase()
-    this.#verify = { runs: 0, report: null, at: 0 }
+    this.#verification = new Verification(this.#d)
     this.#tableShows = null
   }
 
@@ -403,7 +359,7 @@ export class Extraction {
       live,
       waitsFor: this.#waitsFor,
       handovers: this.#handovers,
-      verify: this.#verify,
+      verify: this.#verification.figures,
       stats: this.#measurements.total(),
     })
     await this.#d.store.writeStatus(this.#d.plan.name, status)

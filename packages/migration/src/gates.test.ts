@@ -49,6 +49,10 @@ describe('the gates of a canary', () => {
     ['error rate 2 % is above 1 %', { target: side(1000, 20, 10) }],
     ['p95 of the service is 50 ms, allowed are 20 ms', { target: side(1000, 0, 50) }],
     ['1 rows differ, allowed are 0', { divergent: 1 }],
+    [
+      '5 of 1000 shadow answers differ, allowed are 0.1 %',
+      { shadow: { compared: 1000, differing: 5 } },
+    ],
   ])('fail when %s', (reason, change) => {
     expect(judgeCanary(plan, measures(change)).failed).toEqual([reason])
   })

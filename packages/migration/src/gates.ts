@@ -24,6 +24,8 @@ export interface Judgement {
 const LATENCY_FLOOR_MS = 20
 /** An error rate needs at least this many answers before it can fail a gate on its own. */
 const MINIMUM_FOR_FAILURE = 20
+/** A few answers that differ once users have moved can be their own writes, overtaken; so many are not. */
+const MINIMUM_DIFFERING = 5
 
 /** Judges a step while some users are on the target. */
 export function judgeCanary(plan: ResolvedExtraction, measures: Measures): Judgement {
@@ -55,6 +57,10 @@ export function judgeCanary(plan: ResolvedExtraction, measures: Measures): Judge
   if (divergent !== null && divergent > gates.divergentRows) {
     failed.push(`${divergent} rows differ, allowed are ${gates.divergentRows}`)
   }
+  const { compared, differing } = measures.shadow
+  if (differing >= MINIMUM_DIFFERING && differing / compared > gates.shadowDifference) {
+    failed.push(describeDifference(plan, measures))
+  }
   waiting.push(...judgeLag(plan, lagMs))
   return { failed, waiting }
 }
@@ -68,12 +74,15 @@ export function judgeShadow(plan: ResolvedExtraction, measures: Measures): Judge
   if (compared < minimumCompared) {
     waiting.push(`${compared} of ${minimumCompared} answers compared by the shadow`)
   } else if (differing / compared > plan.gates.shadowDifference) {
-    failed.push(
-      `${differing} of ${compared} shadow answers differ, allowed are ${percent(plan.gates.shadowDifference)}`,
-    )
+    failed.push(describeDifference(plan, measures))
   }
   waiting.push(...judgeLag(plan, measures.lagMs))
   return { failed, waiting }
+}
+
+function describeDifference(plan: ResolvedExtraction, { shadow }: Measures): string {
+  const allowed = percent(plan.gates.shadowDifference)
+  return `${shadow.differing} of ${shadow.compared} shadow answers differ, allowed are ${allowed}`
 }
 
 /** Lag passes by itself: it is waited for, not rolled back for. */

@@ -10,7 +10,7 @@ import {
   type VerifyReport,
   verify,
 } from '@banyan/replication'
-import type { ExtractionDependencies } from './extraction.ts'
+import type { ExtractionDependencies } from './dependencies.ts'
 import type { HandoverContext } from './handover.ts'
 import { installExtraction } from './install.ts'
 import { DeposedError } from './ledger.ts'

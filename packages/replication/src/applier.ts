@@ -1,5 +1,6 @@
 import { PINNED_SETTINGS, type Queryable } from '@banyan/postgres'
 import pg from 'pg'
+import { literal } from './catalog.ts'
 import { FatalProblem, Interrupted, sqlState } from './failures.ts'
 import type { Feed, Transaction } from './feed.ts'
 import type { Flow } from './flow.ts'
@@ -377,8 +378,4 @@ function addTo(nets: Map<Flow, NetTable>, change: Change, xid: number): void {
 
 function count(counts: Map<string, number>, table: string, rows: number): void {
   if (rows > 0) counts.set(table, (counts.get(table) ?? 0) + rows)
-}
-
-export function literal(text: string): string {
-  return pg.escapeLiteral(text)
 }

@@ -1,10 +1,16 @@
 import { BanyanError } from '@banyan/contracts'
 import type { Queryable } from '@banyan/postgres'
+import pg from 'pg'
 import type { Column, TableSide } from './mapping.ts'
 
 /** `"name"`, always quoted: reserved words and capitals need no special case. */
 export function quoteIdent(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
+}
+
+/** A text as an SQL literal. */
+export function literal(text: string): string {
+  return pg.escapeLiteral(text)
 }
 
 /** Splits `schema.table`, where either part may be quoted; unquoted parts fold to lower case, as in SQL. */

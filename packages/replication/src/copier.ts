@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Pool, PoolClient } from '@banyan/postgres'
-import { literal } from './applier.ts'
-import { quoteIdent } from './catalog.ts'
+import { literal, quoteIdent } from './catalog.ts'
 import { parseKeyFields } from './copy-text.ts'
 import type { CopyWatch, Watched } from './copy-watch.ts'
 import { copyOut } from './copy-wire.ts'

@@ -1,7 +1,6 @@
 import type { BucketSet } from '@banyan/contracts'
 import type { Pool, Queryable } from '@banyan/postgres'
-import { literal } from './applier.ts'
-import { quoteIdent } from './catalog.ts'
+import { literal, quoteIdent } from './catalog.ts'
 import { columnOf } from './flow.ts'
 import { type HashedRow, hashesByKey, keyOf, type MappedTable, readHashes } from './mapped-rows.ts'
 import type { ResolvedTable } from './mapping.ts'

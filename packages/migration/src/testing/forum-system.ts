@@ -4,7 +4,7 @@ import { pino } from 'pino'
 import { request } from 'undici'
 import { type RunningEngine, startEngine } from '../engine.ts'
 import type { ExtractionPlan, Plan } from '../plan.ts'
-import type { ActionRequest, ExtractionStatus, Phase } from '../status.ts'
+import type { ActionRequest, ExtractionStatus, LedgerEntry, Phase } from '../status.ts'
 import {
   FORUM_SCHEMA,
   FORUM_TABLES,
@@ -145,14 +145,15 @@ export class ForumSystem {
     return (await this.control('GET', '/v1/extractions/posts')).body as ExtractionStatus
   }
 
-  /** Looks until the extraction is as wanted; throws when it pauses instead. */
+  /** Looks until the extraction is as wanted; throws when it pauses or rolls back instead. */
   async await(wanted: (status: ExtractionStatus) => boolean): Promise<ExtractionStatus> {
     for (;;) {
       const status = await this.status()
       if (wanted(status)) return status
-      if (status.paused) {
-        const { phase, pausedWhy, shadow } = status
-        throw new Error(`paused in ${phase}: ${pausedWhy}; shadow: ${JSON.stringify(shadow)}`)
+      if (status.paused || status.phase === 'rolled back') {
+        const { body } = await this.control('GET', '/v1/extractions/posts/ledger')
+        const last = (body as { entries: LedgerEntry[] }).entries.slice(-4)
+        throw new Error(`it is ${status.phase}, paused ${status.paused}: ${JSON.stringify(last)}`)
       }
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
