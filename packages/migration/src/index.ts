@@ -2,7 +2,6 @@ export type { ColumnSource, TableSpec } from '@banyan/replication'
 export { ControlClient, type ControlClientOptions, ControlError } from './control-client.ts'
 export { diagnose, type Finding, type Severity } from './doctor/index.ts'
 export { type EngineOptions, type RunningEngine, startEngine } from './engine.ts'
-export { checkModel, type ModelReport } from './model/index.ts'
 export {
   definePlan,
   type ExtractionPlan,

@@ -10,7 +10,6 @@ export {
 } from './mapping.ts'
 export { type Repaired, type RepairOptions, repairRow } from './repair.ts'
 export {
-  enginePool,
   installSide,
   leftovers,
   raiseToken,

@@ -21,11 +21,7 @@ export function sessionName(token: bigint, purpose: string): string {
 
 /** A pool of one engine's sessions on one side. */
 export function enginePool(url: string, token: bigint, purpose: string, max = 4): Pool {
-  const pool = createPool(url, { name: sessionName(token, purpose), max })
-  // The pool listens to idle connections only: one that dies between two statements of a
-  // transaction would end the process.
-  pool.on('connect', (client) => client.on('error', () => {}))
-  return pool
+  return createPool(url, { name: sessionName(token, purpose), max })
 }
 
 /** Installs the schema `banyan` on a side, once. */
