@@ -45,11 +45,7 @@ export async function measureCopy(options: MeasureOptions): Promise<Measured> {
           await link.close()
           return ms
         }),
-      copyPipe: () =>
-        into(
-          'piped',
-          async (target) => (rows * 1000) / (await pipe(source.url, target.url, 'public.item')),
-        ),
+      copyPipe: () => into('piped', (target) => pipe(source.url, target.url, 'public.item')),
       nativeSync: () =>
         into('native', async (target) => {
           const subscription = new NativeSubscription(source, target)

@@ -1,29 +1,30 @@
 import pg from 'pg'
 
+/** pg's own connection, which a query object of one's own may use; its types do not say so. */
+interface Wire {
+  query(text: string): void
+  sendCopyFromChunk(chunk: Buffer): void
+  endCopyFrom(): void
+  stream: {
+    pause(): void
+    resume(): void
+    writableNeedDrain: boolean
+    once(e: string, f: () => void): void
+  }
+}
+
 /**
  * COPY out of one database into the other, as fast as two pg clients in one process do it.
  *
- * @returns rows/s, from both being connected to the commit.
+ * @returns how long it took from both being connected to the commit, ms.
  */
 export async function pipe(from: string, to: string, table: string): Promise<number> {
   const reader = new pg.Client({ connectionString: from })
   const writer = new pg.Client({ connectionString: to })
   await Promise.all([reader.connect(), writer.connect()])
   const began = performance.now()
-  interface Wire {
-    query(text: string): void
-    sendCopyFromChunk(chunk: Buffer): void
-    endCopyFrom(): void
-    stream: {
-      pause(): void
-      resume(): void
-      writableNeedDrain: boolean
-      once(e: string, f: () => void): void
-    }
-  }
   let input: Wire | null = null
   let output: Wire | null = null
-  let count = 0
   await new Promise<void>((resolve, reject) => {
     const base = {
       handleError: reject,
@@ -57,7 +58,6 @@ export async function pipe(from: string, to: string, table: string): Promise<num
           handleCopyData(message: { chunk: Buffer }) {
             parts.push(Buffer.from(message.chunk))
             size += message.chunk.length
-            count++
             if (size > 65_536) flush()
           },
           handleReadyForQuery() {
@@ -69,8 +69,8 @@ export async function pipe(from: string, to: string, table: string): Promise<num
       handleReadyForQuery: resolve,
     } as unknown as pg.Submittable)
   })
-  const seconds = (performance.now() - began) / 1000
+  const ms = performance.now() - began
   await reader.end()
   await writer.end()
-  return count / seconds
+  return ms
 }
