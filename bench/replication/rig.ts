@@ -148,7 +148,7 @@ async function prepareSides(
         side === 'source' ? table.spec.owner : table.ownerTarget,
       ])
     }
-    await raiseToken(pool, TOKEN)
+    await raiseToken(pool, EXTRACTION, TOKEN)
   }
   return tables
 }

@@ -12,7 +12,7 @@ import { parseRouteTable } from './route-table.ts'
 export interface AdminParts {
   readonly token: string
   /** @throws BanyanError STALE_TOKEN. */
-  takeTable(table: RouteTable, drainMs: number): Promise<TableAcknowledgement>
+  takeTable(table: RouteTable, drainMs: number, only: string | null): Promise<TableAcknowledgement>
   stats(): GatewayStats
   health(): { readonly ok: boolean } & Readonly<Record<string, unknown>>
 }
@@ -21,7 +21,7 @@ export interface AdminParts {
 const TABLE_BYTES = 16 * 1024 * 1024
 const DRAIN_MS = 60_000
 
-/** The listener of the control plane: `PUT /table?drainMs=N`, `GET /stats`, `GET /health`. */
+/** The listener of the control plane: `PUT /table?drainMs=N&extraction=NAME`, `GET /stats`, `GET /health`. */
 export function createAdminServer(parts: AdminParts): Server {
   const expected = digest(`Bearer ${parts.token}`)
   return createServer((request, response) => {
@@ -61,7 +61,8 @@ async function answer(
       if (!(drainMs >= 0 && drainMs <= DRAIN_MS)) {
         throw invalid(`drainMs must be 0 to ${DRAIN_MS}, given "${given}".`)
       }
-      return [200, await parts.takeTable(parseRouteTable(await json(request)), drainMs)]
+      const only = url.searchParams.get('extraction')
+      return [200, await parts.takeTable(parseRouteTable(await json(request)), drainMs, only)]
     }
     default:
       throw invalid(`${request.method} ${pathname} is not PUT /table, GET /stats or GET /health.`)

@@ -76,9 +76,9 @@ export function createGateway(options: GatewayOptions): Gateway {
   const server = createPublicServer(forwarder)
   const admin = createAdminServer({
     token: settings.admin.token,
-    takeTable(table, drainMs) {
+    takeTable(table, drainMs, only) {
       tables.adopt(table)
-      return tables.acknowledge(settings.id, drainMs, () => queue.size)
+      return tables.acknowledge(settings.id, drainMs, only, () => queue.size)
     },
     stats: () => ({
       gateway: settings.id,

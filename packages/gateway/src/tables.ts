@@ -82,16 +82,23 @@ export class Tables {
     this.#current ??= compileTable({ ...NONE, monolith }, this.#upstreams)
   }
 
-  /** Waits up to `drainMs` until what the current table's holds are about has left its sides. */
+  /**
+   * Waits up to `drainMs` until what the current table's holds are about has left its sides.
+   *
+   * @param only one extraction's hold; all when null.
+   */
   async acknowledge(
     gateway: string,
     drainMs: number,
+    only: string | null,
     held: () => number,
   ): Promise<TableAcknowledgement> {
     const { table, extractions } = this.#current!
     const counts = await Promise.all(
       extractions.map(({ name, hold }) =>
-        hold ? this.state(name).inFlight.drained(hold, drainMs) : 0,
+        hold && (only === null || only === name)
+          ? this.state(name).inFlight.drained(hold, drainMs)
+          : 0,
       ),
     )
     const inFlight = counts.reduce((sum, count) => sum + count, 0)

@@ -3,8 +3,10 @@
 CREATE TABLE banyan_control.lease (
   one        boolean PRIMARY KEY DEFAULT true CHECK (one),
   holder     text,
-  -- Only ever rises; whoever takes the lease, or has lost a reply, takes the next one.
+  -- Of the holder's term; only ever rises. Fences route tables and the ledger.
   token      bigint NOT NULL DEFAULT 0,
+  -- The highest token given out: a term's, or one of an extraction that recovers within it.
+  issued     bigint NOT NULL DEFAULT 0,
   expires_at timestamptz NOT NULL DEFAULT '-infinity'
 );
 INSERT INTO banyan_control.lease DEFAULT VALUES;

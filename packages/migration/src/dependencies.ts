@@ -11,6 +11,9 @@ export interface ExtractionDependencies {
   readonly store: Store
   readonly ledger: Ledger
   readonly gateways: Gateways
+  /** Token of the engine's term: fences route tables and the ledger. */
+  readonly term: bigint
+  /** Token of this extraction in both databases: fences flips and appliers. A new one each time it is taken up. */
   readonly token: bigint
   readonly log: Logger
 }

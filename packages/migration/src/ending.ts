@@ -10,7 +10,8 @@ import { withoutRoutes, withRoutes } from './tables.ts'
  */
 export async function finishComplete(d: ExtractionDependencies, live: Live): Promise<void> {
   await d.gateways.publish(
-    d.token,
+    d.term,
+    d.plan.name,
     withRoutes(d.monolith.url, d.plan, { shadow: null, hold: null }),
     { drainMs: 0, outlast: false },
   )
@@ -19,7 +20,7 @@ export async function finishComplete(d: ExtractionDependencies, live: Live): Pro
 
 /** The source owns everything, as before the start; the copied rows on the target stay where they are. */
 export async function finishCancel(d: ExtractionDependencies, live: Live): Promise<void> {
-  await d.gateways.publish(d.token, withoutRoutes(d.monolith.url, d.plan.name), {
+  await d.gateways.publish(d.term, d.plan.name, withoutRoutes(d.monolith.url, d.plan.name), {
     drainMs: 0,
     outlast: false,
   })

@@ -4,7 +4,6 @@ import { fileURLToPath } from 'node:url'
 import { migrate, type Pool } from '@banyan/postgres'
 import type { Logger } from 'pino'
 import { createControlApi } from './control-api.ts'
-import { Extraction } from './extraction.ts'
 import { Gateways } from './gateways.ts'
 import { Hub } from './hub.ts'
 import { controlPool, Lease, sleep } from './lease.ts'
@@ -12,6 +11,7 @@ import { DeposedError, Ledger } from './ledger.ts'
 import { type Plan, type ResolvedExtraction, resolvePlan } from './plan.ts'
 import { isAnswer } from './sides.ts'
 import { Store } from './store.ts'
+import { supervise } from './supervision.ts'
 
 export interface EngineOptions {
   readonly log: Logger
@@ -78,41 +78,35 @@ export async function startEngine(plan: Plan, options: EngineOptions): Promise<R
   /** Takes the lease whenever it is free, and drives every extraction while it is ours. */
   async function lead(): Promise<void> {
     while (!abort.signal.aborted) {
-      const token = await lease.tryAcquire().catch(() => null)
-      if (token === null) {
+      const term = await lease.tryAcquire().catch(() => null)
+      if (term === null) {
         await sleep(POLL_MS, abort.signal)
         continue
       }
-      log.info({ engine: id, token: token.toString() }, 'acting')
-      await act(token)
+      log.info({ engine: id, term: term.toString() }, 'acting')
+      await act(term)
       await sleep(RETRY_MS, abort.signal)
     }
   }
 
-  async function act(token: bigint): Promise<void> {
-    const term = new AbortController()
-    const signal = AbortSignal.any([abort.signal, term.signal])
+  async function act(term: bigint): Promise<void> {
+    const over = new AbortController()
+    const signal = AbortSignal.any([abort.signal, over.signal])
+    const { monolith } = plan
     const tasks = plans.map((one) =>
-      new Extraction({
-        plan: one,
-        monolith: plan.monolith,
-        store,
-        ledger,
-        gateways,
-        token,
-        log,
-      }).run(signal),
+      supervise({ plan: one, monolith, store, ledger, gateways, lease, term, log, signal }),
     )
-    // Whatever fails first ends the term: the next one begins with a higher token and recovers.
+    // An extraction that fails is taken up anew on its own. What ends the term is the loss of the lease,
+    // whoever notices it first: the next one begins with a higher token.
     try {
-      await Promise.race([lease.keep(token, signal), ...tasks.map(untilFailure)])
+      await Promise.race([lease.keep(term, signal), ...tasks.map(untilFailure)])
     } catch (error) {
       const level = error instanceof DeposedError ? 'warn' : 'error'
-      log[level]({ err: error, token: token.toString() }, 'this term is over')
+      log[level]({ err: error, term: term.toString() }, 'this term is over')
     } finally {
-      term.abort()
+      over.abort()
       await Promise.allSettled(tasks)
-      if (abort.signal.aborted) await lease.release(token).catch(() => {})
+      if (abort.signal.aborted) await lease.release(term).catch(() => {})
     }
   }
 

@@ -5,11 +5,10 @@ import { finishCancel, finishComplete } from './ending.ts'
 import { judgeCanary, judgeShadow } from './gates.ts'
 import { handOver } from './handover.ts'
 import { sleep } from './lease.ts'
-import { DeposedError } from './ledger.ts'
 import { Live } from './live.ts'
 import { Measurements } from './measurements.ts'
 import { buildStatus } from './report.ts'
-import { isAnswer, STALE_TOKEN } from './sides.ts'
+import { isAnswer, isStale } from './sides.ts'
 import type { HandoverRecord, Phase } from './status.ts'
 import type { ExtractionRow, Store } from './store.ts'
 import { withRoutes } from './tables.ts'
@@ -45,7 +44,7 @@ export class Extraction {
     this.#verification = new Verification(dependencies)
   }
 
-  /** Rejects when the engine must recover (OutcomeUnknown, a lost connection) or step back (DeposedError). */
+  /** Rejects when the extraction must be taken up anew: OutcomeUnknown, a lost connection, a stale token. */
   async run(signal: AbortSignal): Promise<void> {
     this.#handovers = await this.#d.store.handovers(this.#d.plan.name)
     try {
@@ -87,7 +86,7 @@ export class Extraction {
       this.#live = await Live.open(this.#d, row, signal, (problem) => this.#onProblem(problem))
       return true
     } catch (error) {
-      const final = error instanceof BanyanError || (isAnswer(error) && error.code !== STALE_TOKEN)
+      const final = !isStale(error) && (error instanceof BanyanError || isAnswer(error))
       if (!final) throw error
       this.#unusable = true
       const why = (error as Error).message
@@ -104,7 +103,7 @@ export class Extraction {
 
   /** A stream that cannot go on stops the extraction, visibly; traffic stays where it is. */
   async #stopFor(row: ExtractionRow, problem: LinkProblem): Promise<void> {
-    if (problem.kind === 'stale-token') throw new DeposedError(this.#d.token)
+    if (problem.kind === 'stale-token') throw new Error(problem.message)
     if (row.paused) return
     if (this.#toldProblem === problem) {
       // Resumed since: both sides and the streams are taken up anew, and say so if it is still so.
@@ -289,10 +288,10 @@ export class Extraction {
   /** Makes the gateways shadow, or stop; a table is published only when that changes. */
   async #show(what: 'shadow' | 'off'): Promise<void> {
     if (this.#tableShows === what) return
-    const { plan, gateways, token, monolith } = this.#d
+    const { plan, gateways, term, monolith } = this.#d
     const shadow =
       what === 'shadow' ? { percent: plan.shadow.percent, ignore: plan.shadow.ignore } : null
-    await gateways.publish(token, withRoutes(monolith.url, plan, { shadow }), {
+    await gateways.publish(term, plan.name, withRoutes(monolith.url, plan, { shadow }), {
       drainMs: 0,
       outlast: false,
     })
@@ -347,7 +346,7 @@ export class Extraction {
     kind: 'intent' | 'fact' | 'decision' = 'fact',
   ): Promise<void> {
     const entries = what === null ? [] : [{ kind, what, detail }]
-    await this.#d.store.change(row, this.#d.token, change, entries)
+    await this.#d.store.change(row, this.#d.term, change, entries)
   }
 
   async #report(row: ExtractionRow): Promise<void> {

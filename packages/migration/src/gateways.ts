@@ -19,6 +19,16 @@ import type { GatewayStatus } from './status.ts'
  */
 const LEASE_MS = 8_000
 
+/** A gateway has a newer table than the one it was given. */
+const REFUSED_AS_OLD = 'a newer table was given to it meanwhile'
+
+interface StoredTable {
+  /** The lease's token now. */
+  readonly term: string
+  readonly body: RouteTable | null
+  readonly version: string | null
+}
+
 interface Registered {
   readonly adminUrl: string
   readonly leaseMs: number
@@ -74,20 +84,22 @@ export class Gateways {
    * Makes a table the newest: stored first, so that a gateway that registers from now on gets it, then
    * given to every gateway with a lease.
    *
+   * @param extraction whose routes the change is about: only its holds are waited for.
    * @param change turns the newest table into the next one.
    * @param options.drainMs how long each may take to let go of what the table's holds are about.
    * @param options.outlast wait for the leases of gateways that do not acknowledge; otherwise answer at once.
    * @returns whether every gateway that counts has acknowledged, drained.
    */
   async publish(
-    token: bigint,
+    term: bigint,
+    extraction: string,
     change: (table: RouteTable) => RouteTable,
     options: { drainMs: number; outlast: boolean; signal?: AbortSignal },
   ): Promise<{ acknowledged: boolean; why: string | null; table: RouteTable }> {
-    const table = await this.#store(token, change)
+    const table = await this.#store(term, change)
     const targets = await this.#leased()
     const problems = await Promise.all(
-      targets.map((gateway) => this.#convince(gateway, table, options)),
+      targets.map((gateway) => this.#convince(gateway, table, { ...options, extraction })),
     )
     const why = problems.filter((problem) => problem !== null).join('; ')
     return { acknowledged: why === '', why: why || null, table }
@@ -123,11 +135,25 @@ export class Gateways {
     return answers.filter((answer) => answer !== null)
   }
 
-  async #store(token: bigint, change: (table: RouteTable) => RouteTable): Promise<RouteTable> {
-    const { rows } = await this.#pool.query<{ body: RouteTable; version: string }>(
-      'SELECT body, version FROM banyan_control.route_table',
-    )
-    const before: RouteTable = rows[0]?.body ?? {
+  async #store(term: bigint, change: (table: RouteTable) => RouteTable): Promise<RouteTable> {
+    for (;;) {
+      const { rows } = await this.#pool.query<StoredTable>(
+        `SELECT l.token AS term, t.body, t.version
+           FROM banyan_control.lease l LEFT JOIN banyan_control.route_table t ON true`,
+      )
+      if (rows[0]!.term !== term.toString()) throw new DeposedError(term)
+      const next = await this.#storeAfter(rows[0]!, term, change)
+      // Another extraction of ours was quicker: the change is made to its table instead.
+      if (next) return next
+    }
+  }
+
+  async #storeAfter(
+    stored: StoredTable,
+    term: bigint,
+    change: (table: RouteTable) => RouteTable,
+  ): Promise<RouteTable | null> {
+    const before: RouteTable = stored.body ?? {
       token: 0,
       version: 0,
       monolith: '',
@@ -135,8 +161,8 @@ export class Gateways {
     }
     const next: RouteTable = {
       ...change(before),
-      token: Number(token),
-      version: Number(rows[0]?.version ?? 0) + 1,
+      token: Number(term),
+      version: Number(stored.version ?? 0) + 1,
     }
     // Fenced by the lease's token: a deposed engine's table must not be what a new gateway is given.
     const { rowCount } = await this.#pool.query(
@@ -144,10 +170,9 @@ export class Gateways {
        SELECT $1, $2, $3 FROM banyan_control.lease WHERE token = $1
        ON CONFLICT (one) DO UPDATE SET token = $1, version = $2, body = $3
          WHERE banyan_control.route_table.version = $2 - 1`,
-      [token.toString(), next.version, JSON.stringify(next)],
+      [term.toString(), next.version, JSON.stringify(next)],
     )
-    if (rowCount !== 1) throw new DeposedError(token)
-    return next
+    return rowCount === 1 ? next : null
   }
 
   async #leased(): Promise<Registered[]> {
@@ -163,10 +188,19 @@ export class Gateways {
   async #convince(
     gateway: Registered,
     table: RouteTable,
-    options: { drainMs: number; outlast: boolean; signal?: AbortSignal },
+    options: { extraction: string; drainMs: number; outlast: boolean; signal?: AbortSignal },
   ): Promise<string | null> {
+    let newest = table
     for (;;) {
-      const problem = await this.#give(gateway.adminUrl, table, options.drainMs)
+      const problem = await this.#give(gateway.adminUrl, newest, options)
+      if (problem === REFUSED_AS_OLD) {
+        // Another extraction has published since, with this change in its table: so that one is given.
+        const stored = await this.table()
+        if (stored && stored.token === table.token && stored.version > newest.version) {
+          newest = stored
+          continue
+        }
+      }
       if (problem === null || !options.outlast || options.signal?.aborted) return problem
       // It may have been restarted at the same address, renewed, or be gone: only its lease tells.
       const { rowCount } = await this.#pool.query(
@@ -178,15 +212,21 @@ export class Gateways {
     }
   }
 
-  async #give(adminUrl: string, table: RouteTable, drainMs: number): Promise<string | null> {
+  async #give(
+    adminUrl: string,
+    table: RouteTable,
+    { extraction, drainMs }: { extraction: string; drainMs: number },
+  ): Promise<string | null> {
     try {
-      const { statusCode, body } = await request(new URL(`/table?drainMs=${drainMs}`, adminUrl), {
+      const path = `/table?drainMs=${drainMs}&extraction=${encodeURIComponent(extraction)}`
+      const { statusCode, body } = await request(new URL(path, adminUrl), {
         method: 'PUT',
         headers: { ...this.#headers(), 'content-type': 'application/json' },
         body: JSON.stringify(table),
         headersTimeout: drainMs + 1_000,
         bodyTimeout: 1_000,
       })
+      if (statusCode === 409) return REFUSED_AS_OLD
       if (statusCode !== 200)
         return `${adminUrl} answered ${statusCode}: ${(await body.text()).slice(0, 200)}`
       const ack = (await body.json()) as TableAcknowledgement

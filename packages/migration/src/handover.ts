@@ -5,7 +5,7 @@ import type { Gateways } from './gateways.ts'
 import type { Ledger, NewEntry } from './ledger.ts'
 import { holdSetting, moveReads, release } from './moves.ts'
 import type { ResolvedExtraction } from './plan.ts'
-import { highestEpoch, inState, isAnswer, type Side, STALE_TOKEN } from './sides.ts'
+import { highestEpoch, inState, isAnswer, isStale, type Side } from './sides.ts'
 import type { HandoverRecord } from './status.ts'
 import { withRoutes } from './tables.ts'
 
@@ -13,7 +13,8 @@ import { withRoutes } from './tables.ts'
 export interface HandoverContext {
   readonly plan: ResolvedExtraction
   readonly monolithUrl: string
-  readonly token: bigint
+  /** Token of the engine's term, for route tables and the ledger; each side knows its own. */
+  readonly term: bigint
   readonly source: Side
   readonly target: Side
   readonly forward: Link
@@ -200,7 +201,7 @@ class Handover {
       await this.#enter('settle')
       await this.#flip(this.#a, 'given', 'closed', {})
       const record = this.#record(holdMs, 'done', null)
-      await this.#context.ledger.append(this.#context.plan.name, this.#context.token, [
+      await this.#context.ledger.append(this.#context.plan.name, this.#context.term, [
         this.#fact('settle', {
           holdMs,
           from: this.#from,
@@ -223,7 +224,7 @@ class Handover {
       if (this.#heldAt > 0) {
         await this.#publish({ hold: null }, { drainMs: 0, outlast: false })
       }
-      await this.#context.ledger.append(this.#context.plan.name, this.#context.token, [
+      await this.#context.ledger.append(this.#context.plan.name, this.#context.term, [
         {
           kind: 'fact',
           what: 'handover aborted',
@@ -243,10 +244,10 @@ class Handover {
     options: { epoch?: number; barrier?: string },
   ): Promise<void> {
     try {
-      await side.flip(this.#context.plan.name, this.#buckets, from, to, options)
+      await side.flip(this.#buckets, from, to, options)
     } catch (error) {
       // Only "waited too long for the writers" is a plain no: nothing was changed, it may be tried again.
-      if (isAnswer(error) && error.code !== STALE_TOKEN) {
+      if (isAnswer(error) && !isStale(error)) {
         throw new AttemptAborted(this.#step, `${side.name}: ${error.message}`)
       }
       throw new OutcomeUnknown(this.#step, error)
@@ -254,8 +255,7 @@ class Handover {
   }
 
   async #nextEpoch(): Promise<number> {
-    const { name } = this.#context.plan
-    const [a, z] = await Promise.all([this.#a.ownership(name), this.#z.ownership(name)])
+    const [a, z] = await Promise.all([this.#a.ownership(), this.#z.ownership()])
     const standing = this.#buckets.minus(inState(a, 'open'))
     if (standing.size > 0 || inState(z, 'open', 'closing', 'given').intersects(this.#buckets)) {
       throw new OutcomeUnknown('ready', new Error(`the ${this.#from} does not own all the buckets`))
@@ -267,13 +267,13 @@ class Handover {
   async #enter(step: Step): Promise<void> {
     const before = this.#step
     this.#step = step
-    const { ledger, plan, token } = this.#context
+    const { ledger, plan, term } = this.#context
     const intent: NewEntry = {
       kind: 'intent',
       what: step,
       detail: { attempt: this.#id, from: this.#from, to: this.#to, buckets: this.#buckets.size },
     }
-    await ledger.append(plan.name, token, [this.#fact(before), intent])
+    await ledger.append(plan.name, term, [this.#fact(before), intent])
   }
 
   #fact(step: Step, detail: Record<string, unknown> = {}): NewEntry {
@@ -288,8 +288,11 @@ class Handover {
     change: Parameters<typeof withRoutes>[2],
     options: { drainMs: number; outlast: boolean },
   ) {
-    const { gateways, token, monolithUrl, plan, signal } = this.#context
-    return gateways.publish(token, withRoutes(monolithUrl, plan, change), { ...options, signal })
+    const { gateways, term, monolithUrl, plan, signal } = this.#context
+    return gateways.publish(term, plan.name, withRoutes(monolithUrl, plan, change), {
+      ...options,
+      signal,
+    })
   }
 
   #timeLeft(): number {

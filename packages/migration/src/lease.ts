@@ -36,19 +36,33 @@ export class Lease {
     this.#holder = holder
   }
 
-  /**
-   * Takes the lease when it is free or already ours, with the next token; null when another engine holds it.
-   * Also the way to a fresh token for an engine that has lost a reply.
-   */
+  /** Begins a term when the lease is free or already ours; answers its token, null when another engine holds it. */
   async tryAcquire(): Promise<bigint | null> {
     const { rows } = await this.#pool.query<{ token: string }>(
       `UPDATE banyan_control.lease
-          SET holder = $1, token = token + 1, expires_at = clock_timestamp() + $2 * interval '1 ms'
+          SET holder = $1, token = issued + 1, issued = issued + 1, expires_at = clock_timestamp() + $2 * interval '1 ms'
         WHERE holder = $1 OR expires_at < clock_timestamp()
         RETURNING token`,
       [this.#holder, LEASE_MS],
     )
     return rows[0] ? BigInt(rows[0].token) : null
+  }
+
+  /**
+   * A token for one extraction, above every one given out so far: it is taken up, or has lost a reply.
+   *
+   * @param above a token found in a database; the new one is higher (a control database restored from a
+   *   backup counts from too low).
+   * @throws DeposedError when the term is over.
+   */
+  async issue(term: bigint, above = 0n): Promise<bigint> {
+    const { rows } = await this.#pool.query<{ issued: string }>(
+      `UPDATE banyan_control.lease SET issued = greatest(issued, $3::bigint) + 1
+        WHERE holder = $1 AND token = $2 RETURNING issued`,
+      [this.#holder, term.toString(), above.toString()],
+    )
+    if (!rows[0]) throw new DeposedError(term)
+    return BigInt(rows[0].issued)
   }
 
   /** Renews until aborted. Rejects with DeposedError when the lease is another's, or could not be renewed in time. */

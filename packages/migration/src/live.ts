@@ -13,7 +13,6 @@ import {
 import type { ExtractionDependencies } from './dependencies.ts'
 import type { HandoverContext } from './handover.ts'
 import { installExtraction } from './install.ts'
-import { DeposedError } from './ledger.ts'
 import { recover, recoverAlone } from './recovery.ts'
 import { planSequences, splitSequences } from './sequences.ts'
 import { inState, isAnswer, Side } from './sides.ts'
@@ -68,12 +67,12 @@ export class Live {
     this.sequences = parts.sequences
     this.owned = BucketSet.none
     this.copyDone = row.phase !== 'copying'
-    const { plan, monolith, token, gateways, ledger } = dependencies
+    const { plan, monolith, term, gateways, ledger } = dependencies
     this.handoverContext = {
       ...parts,
       plan,
       monolithUrl: monolith.url,
-      token,
+      term,
       gateways,
       ledger,
       signal,
@@ -92,8 +91,8 @@ export class Live {
     onProblem: (problem: LinkProblem) => void,
   ): Promise<Live> {
     const { plan, monolith, token } = dependencies
-    const source = new Side('source', monolith.databaseUrl, token)
-    const target = new Side('target', plan.service.databaseUrl, token)
+    const source = new Side('source', plan.name, monolith.databaseUrl, token)
+    const target = new Side('target', plan.name, plan.service.databaseUrl, token)
     let live: Live | null = null
     try {
       await take(dependencies, source, target)
@@ -123,7 +122,7 @@ export class Live {
       live = new Live(parts, dependencies, row, signal)
       if (ending) return live
       await recover({ ...live.handoverContext })
-      live.owned = inState(await target.ownership(plan.name), 'open')
+      live.owned = inState(await target.ownership(), 'open')
       await live.forward.prepare()
       live.forward.start()
       if (live.copyDone) await live.startReverse()
@@ -221,18 +220,18 @@ async function take(d: ExtractionDependencies, source: Side, target: Side): Prom
   const answers = await Promise.allSettled(
     sides.map(async (side) => {
       await installSide(side.pool)
-      if (!(await side.raise())) throw new DeposedError(d.token)
+      await side.raise()
     }),
   )
   const failed = answers.find((answer) => answer.status === 'rejected')
   if (!failed) return
   for (const [i, answer] of answers.entries()) {
     if (answer.status === 'rejected') continue
-    const reopened = await recoverAlone(sides[i]!, d.plan.name)
+    const reopened = await recoverAlone(sides[i]!)
     if (reopened > 0) {
       d.log.warn({ side: sides[i]!.name, reopened }, 'reopened with the other side away')
       const change = withRoutes(d.monolith.url, d.plan, { hold: null })
-      await d.gateways.publish(d.token, change, { drainMs: 0, outlast: false })
+      await d.gateways.publish(d.term, d.plan.name, change, { drainMs: 0, outlast: false })
     }
   }
   throw failed.reason
@@ -245,13 +244,13 @@ async function install(
   target: Side,
   tables: readonly ResolvedTable[],
 ): Promise<readonly SequenceRecord[]> {
-  const { plan, store, token } = d
+  const { plan, store, term } = d
   await installExtraction(target.pool, 'target', plan.name, tables)
   await installExtraction(source.pool, 'source', plan.name, tables)
   let { sequences } = row
   if (sequences.length === 0) {
     sequences = await planSequences(source.pool, target.pool, tables)
-    if (sequences.length > 0) await store.keepSequences(plan.name, token, sequences)
+    if (sequences.length > 0) await store.keepSequences(plan.name, term, sequences)
   }
   await splitSequences({ source: source.pool, target: target.pool }, sequences)
   return sequences

@@ -7,7 +7,7 @@ import { withRoutes } from './tables.ts'
 /** What the gateways do in a handover and what recovery makes them do again: the same moves. */
 export type MoveContext = Pick<
   HandoverContext,
-  'gateways' | 'token' | 'monolithUrl' | 'plan' | 'signal'
+  'gateways' | 'term' | 'monolithUrl' | 'plan' | 'signal'
 >
 
 /** How long a gateway may take to let go of reads of the old owner, ms. */
@@ -27,8 +27,8 @@ export function holdSetting(
  * for its lease to end: an old request would otherwise read the past after the new owner's first write.
  */
 export async function moveReads(context: MoveContext, hold: Hold): Promise<void> {
-  const { gateways, token, monolithUrl, plan, signal } = context
-  const answer = await gateways.publish(token, withRoutes(monolithUrl, plan, { hold }), {
+  const { gateways, term, monolithUrl, plan, signal } = context
+  const answer = await gateways.publish(term, plan.name, withRoutes(monolithUrl, plan, { hold }), {
     drainMs: READ_DRAIN_MS,
     outlast: true,
     signal,
@@ -42,9 +42,10 @@ export async function release(
   buckets: BucketSet,
   owner: SideName,
 ): Promise<void> {
-  const { gateways, token, monolithUrl, plan, signal } = context
+  const { gateways, term, monolithUrl, plan, signal } = context
   await gateways.publish(
-    token,
+    term,
+    plan.name,
     withRoutes(monolithUrl, plan, {
       hold: null,
       targetBuckets: (before) =>

@@ -29,7 +29,7 @@ export type Verdict =
  */
 export async function recover(context: RecoveryContext): Promise<NewEntry[]> {
   const { source, target, plan } = context
-  const [s, t] = await Promise.all([source.ownership(plan.name), target.ownership(plan.name)])
+  const [s, t] = await Promise.all([source.ownership(), target.ownership()])
   if (s.length === 0 || t.length === 0) return []
   const done: NewEntry[] = []
   const groups = group(s, t)
@@ -39,7 +39,7 @@ export async function recover(context: RecoveryContext): Promise<NewEntry[]> {
     done.push({ kind: 'fact', what: 'recovered', detail: { verdict, buckets: buckets.size } })
   }
   if (await mendTable(context)) done.push({ kind: 'fact', what: 'route table mended', detail: {} })
-  if (done.length > 0) await context.ledger.append(plan.name, context.token, done)
+  if (done.length > 0) await context.ledger.append(plan.name, context.term, done)
   return done
 }
 
@@ -47,11 +47,11 @@ export async function recover(context: RecoveryContext): Promise<NewEntry[]> {
  * What one side alone tells while the other cannot be reached: a `closing` bucket was not given, so the
  * other side cannot have been opened, and it may be reopened here at once.
  */
-export async function recoverAlone(side: Side, extraction: string): Promise<number> {
-  const mine = await side.ownership(extraction)
+export async function recoverAlone(side: Side): Promise<number> {
+  const mine = await side.ownership()
   const closing = BucketSet.of(mine.flatMap((one, b) => (one.state === 'closing' ? [b] : [])))
   if (closing.size === 0) return 0
-  await side.flip(extraction, closing, 'closing', 'open', {
+  await side.flip(closing, 'closing', 'open', {
     epoch: highestEpoch(closing, mine) + 1,
   })
   return closing.size
@@ -88,23 +88,22 @@ async function act(
   const [deed, name] = verdict.split(' ') as ['reopen' | 'to' | 'finish', SideName]
   const side = context[name]
   if (deed === 'finish') {
-    await flipAll(side, plan.name, buckets, name === 'source' ? s : t, 'closed')
+    await flipAll(side, buckets, name === 'source' ? s : t, 'closed')
   } else if (deed === 'reopen') {
-    await flipAll(side, plan.name, buckets, name === 'source' ? s : t, 'open', epoch)
+    await flipAll(side, buckets, name === 'source' ? s : t, 'open', epoch)
     await release(context, buckets, name)
   } else {
     const giver = context[name === 'source' ? 'target' : 'source']
     await moveReads(context, holdSetting(plan, buckets, true, randomUUID()))
-    await flipAll(side, plan.name, buckets, name === 'source' ? s : t, 'open', epoch)
+    await flipAll(side, buckets, name === 'source' ? s : t, 'open', epoch)
     await release(context, buckets, name)
-    await giver.flip(plan.name, buckets, 'given', 'closed')
+    await giver.flip(buckets, 'given', 'closed')
   }
 }
 
 /** Flips buckets that may stand in different states, a state at a time. */
 async function flipAll(
   side: Side,
-  extraction: string,
   buckets: BucketSet,
   now: readonly Ownership[],
   to: 'open' | 'closed',
@@ -113,24 +112,25 @@ async function flipAll(
   for (const state of ['closing', 'given', 'closed'] as const) {
     const some = BucketSet.of([...buckets].filter((bucket) => now[bucket]!.state === state))
     if (some.size > 0 && state !== to) {
-      await side.flip(extraction, some, state, to, epoch === undefined ? {} : { epoch })
+      await side.flip(some, state, to, epoch === undefined ? {} : { epoch })
     }
   }
 }
 
 /** The table must say what the databases say, and hold nothing. */
 async function mendTable(context: RecoveryContext): Promise<boolean> {
-  const { target, gateways, plan, token, monolithUrl, signal } = context
-  const t = await target.ownership(plan.name)
+  const { target, gateways, plan, term, monolithUrl, signal } = context
+  const t = await target.ownership()
   const owned = BucketSet.of(t.flatMap((one, bucket) => (one.state === 'open' ? [bucket] : [])))
   const table = await gateways.table()
   const routes = routesOf(table, plan.name)
   const agrees =
     routes !== null && routes.hold === null && BucketSet.parse(routes.targetBuckets).equals(owned)
-  // Given again under the new token even when it agrees: from then on gateways refuse the old engine's.
-  if (agrees && table!.token === Number(token)) return false
+  // Given again even when it agrees: one whose reply was lost may still be on its way, and is refused
+  // from now on, as is an older engine's.
   await gateways.publish(
-    token,
+    term,
+    plan.name,
     withRoutes(monolithUrl, plan, { hold: null, targetBuckets: () => owned }),
     { drainMs: 0, outlast: false, signal },
   )

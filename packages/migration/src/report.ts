@@ -33,6 +33,7 @@ export async function buildStatus(input: ReportInput): Promise<ExtractionStatus>
     percent: live ? Math.round((live.owned.size / 1024) * 1000) / 10 : before.percent,
     goal: row.goal,
     waitsFor: input.waitsFor,
+    trouble: null,
     copy: copyFigures(live, before),
     streams: live
       ? { forward: streamFigures(live.forward), reverse: streamFigures(live.reverse) }
@@ -56,7 +57,7 @@ export async function buildStatus(input: ReportInput): Promise<ExtractionStatus>
     traffic: { source: trafficFigures(stats.source), target: trafficFigures(stats.target) },
     handovers,
     holdMs: holdFigures(handovers),
-    refusals: await refusals(row.name, live, before),
+    refusals: await refusals(live, before),
   }
 }
 
@@ -71,6 +72,7 @@ export function initialStatus(row: ExtractionRow): ExtractionStatus {
     percent: 0,
     goal: row.goal,
     waitsFor: ['an engine (banyan serve)'],
+    trouble: null,
     copy: NO_COPY,
     streams: { forward: NO_STREAM, reverse: NO_STREAM },
     lagMs: { p50: 0, p99: 0 },
@@ -137,14 +139,13 @@ export function quantile(values: readonly number[], share: number): number {
 }
 
 async function refusals(
-  name: string,
   live: Live | null,
   before: ExtractionStatus,
 ): Promise<ExtractionStatus['refusals']> {
   const known = before.refusals
   if (!live) return known
   const [source, target] = await Promise.all(
-    [live.source, live.target].map((side) => side.refusals(name).catch(() => null)),
+    [live.source, live.target].map((side) => side.refusals().catch(() => null)),
   )
   return { source: source ?? known.source, target: target ?? known.target }
 }

@@ -1,4 +1,4 @@
-import { BucketSet } from '@banyan/contracts'
+import { BanyanError, BucketSet } from '@banyan/contracts'
 import { createPool, type Pool } from '@banyan/postgres'
 import { raiseToken, type SideName, sessionName } from '@banyan/replication'
 
@@ -17,39 +17,47 @@ export interface Ownership {
 const FLIP_TIMEOUT_MS = 800
 
 /** SQLSTATE of a flip under a token that is not the current one. */
-export const STALE_TOKEN = 'BN002'
+const STALE_TOKEN = 'BN002'
 
 /** One database of an extraction, as one engine (one token) sees it. */
 export class Side {
   readonly name: SideName
   readonly pool: Pool
   readonly #flips: Pool
+  readonly #extraction: string
   readonly #token: bigint
 
-  constructor(name: SideName, url: string, token: bigint) {
+  constructor(name: SideName, extraction: string, url: string, token: bigint) {
     this.name = name
+    this.#extraction = extraction
     this.#token = token
-    this.pool = createPool(url, { name: sessionName(token, 'engine'), max: 4 })
+    this.pool = createPool(url, { name: sessionName(extraction, token, 'engine'), max: 4 })
     // Of its own, since a flip must find a connection at once and may not wait long for anything.
     this.#flips = createPool(url, {
-      name: sessionName(token, 'flip'),
+      name: sessionName(extraction, token, 'flip'),
       max: 1,
       statementTimeoutMs: FLIP_TIMEOUT_MS,
     })
   }
 
-  /** @returns false when this database already knows a higher token. */
-  async raise(): Promise<boolean> {
-    if (await raiseToken(this.pool, this.#token)) return true
-    const { rows } = await this.pool.query<{ token: string }>('SELECT token FROM banyan.engine')
-    return BigInt(rows[0]!.token) === this.#token
+  /** @throws BanyanError STALE_TOKEN when this database knows a higher token. */
+  async raise(): Promise<void> {
+    if (await raiseToken(this.pool, this.#extraction, this.#token)) return
+    const { rows } = await this.pool.query<{ token: string }>(
+      'SELECT token FROM banyan.token WHERE extraction = $1',
+      [this.#extraction],
+    )
+    const highest = rows[0]!.token
+    if (BigInt(highest) !== this.#token) {
+      throw new BanyanError('STALE_TOKEN', { held: this.#token.toString(), highest })
+    }
   }
 
   /** All 1,024 buckets, by number; empty when the extraction is not registered here. */
-  async ownership(extraction: string): Promise<Ownership[]> {
+  async ownership(): Promise<Ownership[]> {
     const { rows } = await this.pool.query<Ownership>(
       'SELECT state, epoch::float8 FROM banyan.ownership WHERE extraction = $1 ORDER BY bucket',
-      [extraction],
+      [this.#extraction],
     )
     return rows
   }
@@ -59,7 +67,6 @@ export class Side {
    * A connection error leaves it unknown whether it happened: the caller must raise its token first.
    */
   async flip(
-    extraction: string,
     buckets: BucketSet,
     from: BucketState,
     to: BucketState,
@@ -67,7 +74,7 @@ export class Side {
   ): Promise<void> {
     await this.#flips.query('SELECT banyan.flip($1, $2, $3, $4, $5, $6, $7)', [
       this.#token.toString(),
-      extraction,
+      this.#extraction,
       [...buckets],
       [from],
       to,
@@ -76,10 +83,10 @@ export class Side {
     ])
   }
 
-  async refusals(extraction: string): Promise<number> {
+  async refusals(): Promise<number> {
     const { rows } = await this.pool.query<{ n: number }>(
       'SELECT banyan.refusals($1)::float8 AS n',
-      [extraction],
+      [this.#extraction],
     )
     return rows[0]!.n
   }
@@ -109,4 +116,10 @@ export function highestEpoch(buckets: BucketSet, ...sides: (readonly Ownership[]
 export function isAnswer(error: unknown): error is Error & { code: string } {
   const code = (error as { code?: unknown }).code
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^(08|57P)/.test(code)
+}
+
+/** A database knows a higher token: somebody else has taken the extraction up since. */
+export function isStale(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code
+  return code === STALE_TOKEN || code === 'STALE_TOKEN'
 }

@@ -49,6 +49,12 @@ export interface ExtractionStatus {
   readonly goal: number
   /** What the next step waits for; empty when nothing holds it. */
   readonly waitsFor: readonly string[]
+  /** Why the engine has to take the extraction up anew, and has not succeeded yet; null when nothing is wrong. */
+  readonly trouble: {
+    readonly why: string
+    readonly since: string
+    readonly failures: number
+  } | null
   readonly copy: {
     readonly rows: number
     readonly total: number

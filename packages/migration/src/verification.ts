@@ -62,7 +62,7 @@ export class Verification {
     this.#runs++
     this.#at = Date.now()
     const { rows, divergent, settled } = report
-    await this.#d.ledger.append(this.#d.plan.name, this.#d.token, [
+    await this.#d.ledger.append(this.#d.plan.name, this.#d.term, [
       { kind: 'fact', what: 'verified', detail: { rows, divergent, settled } },
     ])
   }

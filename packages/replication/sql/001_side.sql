@@ -1,16 +1,21 @@
 -- What is installed into each side's database, in the schema "banyan". All of it is dropped at the
 -- end of the last extraction. See docs/handover.md for the protocol these parts serve.
 
--- One row: the engine that may act here. Every flip and every applied transaction requires its token.
+-- The engine that may act here, an extraction: every flip and every applied transaction requires its
+-- token. One for each, so that one that recovers takes nothing away from those beside it.
+CREATE TABLE banyan.token (
+  extraction text   PRIMARY KEY,
+  token      bigint NOT NULL
+);
+
 CREATE TABLE banyan.engine (
   one     boolean PRIMARY KEY DEFAULT true CHECK (one),
-  token   bigint  NOT NULL,
   -- The login role that appliers use, and the word that exempts it from guards: a SET LOCAL alone
   -- could be guessed by any session, a role alone could be the application's own.
   applier name    NOT NULL DEFAULT session_user,
   secret  text    NOT NULL DEFAULT encode(sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')), 'hex')
 );
-INSERT INTO banyan.engine (token) VALUES (0);
+INSERT INTO banyan.engine DEFAULT VALUES;
 
 CREATE TABLE banyan.extraction (
   extraction text     PRIMARY KEY,
@@ -70,24 +75,25 @@ CREATE FUNCTION banyan.bucket(owner_key text) RETURNS integer
   RETURN (get_byte(sha256(convert_to(coalesce(owner_key, ''), 'UTF8')), 0) << 2)
        | (get_byte(sha256(convert_to(coalesce(owner_key, ''), 'UTF8')), 1) >> 6);
 
--- Raises the token of this database; the caller has ended the old engine's backends. False: it was not lower.
-CREATE FUNCTION banyan.raise_token(p_token bigint) RETURNS boolean
+-- Raises the token of an extraction; the caller has ended its older backends. False: it was not lower.
+CREATE FUNCTION banyan.raise_token(p_extraction text, p_token bigint) RETURNS boolean
   LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
-  UPDATE banyan.engine SET token = p_token WHERE token < p_token;
+  INSERT INTO banyan.token AS t VALUES (p_extraction, p_token)
+    ON CONFLICT (extraction) DO UPDATE SET token = p_token WHERE t.token < p_token;
   IF NOT FOUND THEN RETURN false; END IF;
-  UPDATE banyan.progress SET token = p_token;
+  UPDATE banyan.progress SET token = p_token WHERE extraction = p_extraction;
   RETURN true;
 END $$;
 
-CREATE FUNCTION banyan.require_token(p_token bigint) RETURNS void
+CREATE FUNCTION banyan.require_token(p_extraction text, p_token bigint) RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE highest bigint;
 BEGIN
-  SELECT token INTO highest FROM banyan.engine FOR UPDATE;
+  SELECT token INTO highest FROM banyan.token WHERE extraction = p_extraction FOR UPDATE;
   IF highest IS DISTINCT FROM p_token THEN
     RAISE EXCEPTION USING ERRCODE = 'BN002',
-      MESSAGE = format('engine token %s is not the current one (%s): another engine has taken over', p_token, highest);
+      MESSAGE = format('engine token %s of extraction "%s" is not the current one (%s): another engine has taken over', p_token, p_extraction, highest);
   END IF;
 END $$;
 
@@ -110,7 +116,7 @@ DECLARE
   stripe integer;
   flipped integer;
 BEGIN
-  PERFORM banyan.require_token(p_token);
+  PERFORM banyan.require_token(p_extraction, p_token);
   SELECT banyan.lock_class(number) INTO STRICT class FROM banyan.extraction WHERE extraction = p_extraction;
   FOR stripe IN SELECT DISTINCT b % 16 FROM unnest(p_buckets) b ORDER BY 1 LOOP
     PERFORM pg_advisory_xact_lock(class, stripe);
@@ -270,5 +276,7 @@ BEGIN
   END LOOP;
   EXECUTE format('DROP SEQUENCE IF EXISTS banyan.refused_%s', n);
   DELETE FROM banyan.extraction WHERE extraction = p_extraction;
-  RETURN (SELECT count(*) FROM banyan.extraction);
+  DELETE FROM banyan.token WHERE extraction = p_extraction;
+  -- One that is just being installed has raised its token already.
+  RETURN (SELECT count(*) FROM banyan.token);
 END $$;

@@ -72,7 +72,7 @@ export class Applier {
   static async connect(options: ApplierOptions): Promise<Applier> {
     const client = new pg.Client({
       connectionString: options.toUrl,
-      application_name: sessionName(options.token, `apply-${options.stream}-${options.extraction}`),
+      application_name: sessionName(options.extraction, options.token, `apply-${options.stream}`),
       connectionTimeoutMillis: 5_000,
       keepAlive: true,
       options: PINNED_SETTINGS,

@@ -1,7 +1,15 @@
 import { createPool, EmbeddedPostgres, type Pool } from '@banyan/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { raiseToken } from './index.ts'
-import { contents, createPair, type Pair, randomFrom, seed, until } from './testing/pair.ts'
+import {
+  contents,
+  createPair,
+  EXTRACTION,
+  type Pair,
+  randomFrom,
+  seed,
+  until,
+} from './testing/pair.ts'
 
 let server: EmbeddedPostgres
 beforeAll(async () => {
@@ -142,8 +150,8 @@ describe('a copy', () => {
     })
     abandoned.catch(() => {})
     await until('some chunks were merged', () => chunks > 5)
-    await raiseToken(pair.source, 2n)
-    await raiseToken(pair.target, 2n)
+    await raiseToken(pair.source, EXTRACTION, 2n)
+    await raiseToken(pair.target, EXTRACTION, 2n)
     young.start()
     const report = await young.copy({ chunkRows: 100 })
     await expect(abandoned).rejects.toThrow()

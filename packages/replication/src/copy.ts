@@ -141,7 +141,7 @@ async function readProgress(copy: CopyAll, flow: Flow): Promise<TableProgress> {
 async function markDone(copy: CopyAll, flow: Flow): Promise<void> {
   const { rowCount } = await copy.to.query(
     `UPDATE banyan.copy SET done = true WHERE extraction = $1 AND relation = $2
-        AND EXISTS (SELECT FROM banyan.engine WHERE token = $3)`,
+        AND EXISTS (SELECT FROM banyan.token WHERE extraction = $1 AND token = $3)`,
     [copy.extraction, flow.name, copy.token.toString()],
   )
   if (rowCount !== 1) throw new Error(`the copy of ${flow.name} belongs to another engine now`)

@@ -1,7 +1,16 @@
 import { EmbeddedPostgres } from '@banyan/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { raiseToken } from './index.ts'
-import { contents, createPair, own, type Pair, randomFrom, seed, until } from './testing/pair.ts'
+import {
+  contents,
+  createPair,
+  EXTRACTION,
+  own,
+  type Pair,
+  randomFrom,
+  seed,
+  until,
+} from './testing/pair.ts'
 
 let server: EmbeddedPostgres
 beforeAll(async () => {
@@ -131,14 +140,14 @@ describe('a stream stops, says why and applies nothing more', () => {
     const pair = await createPair(server, { source: ITEM, tables })
     const link = await streaming(pair)
     // Only the number: the session lives on, as that of a paused engine would.
-    await pair.target.query('SELECT banyan.raise_token(7)')
+    await pair.target.query('SELECT banyan.raise_token($1, 7)', [EXTRACTION])
     await pair.source.query("INSERT INTO public.item VALUES (99, 'u', 'late')")
     await until('the link is broken', () => link.status().state === 'broken')
     expect(kinds(pair)).toEqual(['stale-token'])
     expect(await contents(pair.target, 'public.item')).toHaveLength(20)
     await expect(link.drop()).rejects.toThrow('token')
     await expect(pair.link('forward').prepare()).rejects.toThrow('token')
-    await raiseToken(pair.source, 7n)
+    await raiseToken(pair.source, EXTRACTION, 7n)
     const young = pair.link('forward', { token: 7n })
     young.start()
     await young.probe(5000)

@@ -20,7 +20,7 @@ beforeEach(async () => {
   await installSide(pool)
   await pool.query(`SELECT banyan.register('x', 'source')`)
   await pool.query(`SELECT banyan.guard('x', 'public.item', 'User')`)
-  await raiseToken(pool, 5n)
+  await raiseToken(pool, 'x', 5n)
   return () => pool.end()
 })
 
@@ -260,17 +260,19 @@ describe('a flip', () => {
 })
 
 describe('raising the token', () => {
-  it('ends sessions of a lower token, and only those', async () => {
-    const old = new pg.Client({
-      connectionString: server.url(`guard_${database}`),
-      application_name: 'banyan/5/apply',
-    })
+  it('ends sessions of the extraction with a lower token, and only those', async () => {
+    const [old, beside] = ['banyan/5/x/apply', 'banyan/5/y/apply'].map(
+      (application_name) =>
+        new pg.Client({ connectionString: server.url(`guard_${database}`), application_name }),
+    ) as [pg.Client, pg.Client]
     old.on('error', () => {})
-    await old.connect()
-    expect(await raiseToken(pool, 6n)).toBe(true)
+    await Promise.all([old.connect(), beside.connect()])
+    expect(await raiseToken(pool, 'x', 6n)).toBe(true)
     await expect(old.query('SELECT 1')).rejects.toThrow()
-    expect(await raiseToken(pool, 6n)).toBe(false)
+    expect(await raiseToken(pool, 'x', 6n)).toBe(false)
     await pool.query('SELECT 1')
+    await beside.query('SELECT 1')
+    await beside.end()
   })
 })
 

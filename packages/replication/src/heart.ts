@@ -104,7 +104,7 @@ export class Heart {
     const { fromUrl, token, stream, extraction } = this.#options
     const client = new pg.Client({
       connectionString: fromUrl,
-      application_name: sessionName(token, `beat-${stream}-${extraction}`),
+      application_name: sessionName(extraction, token, `beat-${stream}`),
       connectionTimeoutMillis: 5_000,
       // A beat must not wait for a synchronous standby: it would stop the watch with it.
       options: `${PINNED_SETTINGS} -c synchronous_commit=local`,

@@ -55,9 +55,9 @@ export class Link {
   constructor(options: LinkOptions) {
     this.options = options
     this.#flows = options.tables.map((table) => flowOf(table, options.stream))
-    const purpose = `${options.stream}-${options.extraction}`
-    this.#from = enginePool(options.fromUrl, options.token, purpose)
-    this.#to = enginePool(options.toUrl, options.token, purpose)
+    const { extraction, token, stream } = options
+    this.#from = enginePool(options.fromUrl, extraction, token, stream)
+    this.#to = enginePool(options.toUrl, extraction, token, stream)
     this.#meter = new Meter(options.heartbeatMs ?? HEARTBEAT_MS)
   }
 
@@ -262,7 +262,7 @@ export class Link {
       this.#feed = feed
       reader = new WalReader({
         url: fromUrl,
-        name: sessionName(token, `read-${stream}-${extraction}`),
+        name: sessionName(extraction, token, `read-${stream}`),
         slot: name,
         publication: name,
         position: applier.position,

@@ -23,7 +23,7 @@ export async function createObjects(
 ): Promise<void> {
   const { extraction, stream, from, to, token } = objects
   const name = streamObjectName(extraction, stream)
-  await requireToken(to, token)
+  await requireToken(to, extraction, token)
   const progress = await to.query(
     'SELECT 1 FROM banyan.progress WHERE extraction = $1 AND stream = $2',
     [extraction, stream],
@@ -44,13 +44,16 @@ export async function createObjects(
   )
   await to.query(
     `INSERT INTO banyan.progress (extraction, stream, position, token)
-     SELECT $1, $2, $3, token FROM banyan.engine WHERE token = $4`,
+     SELECT $1, $2, $3, token FROM banyan.token WHERE extraction = $1 AND token = $4`,
     [extraction, stream, rows[0]!.lsn, token.toString()],
   )
 }
 
-async function requireToken(to: Queryable, token: bigint): Promise<void> {
-  const { rows } = await to.query<{ token: string }>('SELECT token FROM banyan.engine')
+async function requireToken(to: Queryable, extraction: string, token: bigint): Promise<void> {
+  const { rows } = await to.query<{ token: string }>(
+    'SELECT token FROM banyan.token WHERE extraction = $1',
+    [extraction],
+  )
   const highest = rows[0]?.token
   if (highest === token.toString()) return
   throw new BanyanError('STALE_TOKEN', { held: token.toString(), highest })
@@ -90,11 +93,11 @@ export async function dropObjects(objects: StreamObjects): Promise<void> {
   const { extraction, stream, from, to } = objects
   const name = streamObjectName(extraction, stream)
   const { rows } = await to.query<{ there: boolean }>(
-    "SELECT to_regclass('banyan.engine') IS NOT NULL AS there",
+    "SELECT to_regclass('banyan.token') IS NOT NULL AS there",
   )
   const installed = rows[0]!.there
   // An engine that was taken over must not take the younger one's stream away.
-  if (installed) await requireToken(to, objects.token)
+  if (installed) await requireToken(to, extraction, objects.token)
   await dropSlot(objects)
   await from.query(`DROP PUBLICATION IF EXISTS ${quoteIdent(name)}`)
   await dropOrigin(objects)

@@ -14,14 +14,23 @@ export function streamObjectName(extraction: string, stream: StreamName): string
   return `banyan_${extraction.toLowerCase().replace(/[^a-z0-9]/g, '_')}_${stream}`
 }
 
-/** How every session of ours shows in pg_stat_activity: an engine that takes over ends those below its token. */
-export function sessionName(token: bigint, purpose: string): string {
-  return `banyan/${token}/${purpose}`.slice(0, 63)
+/**
+ * How every session of ours shows in pg_stat_activity: whoever takes an extraction over ends those of it
+ * below its token. PostgreSQL cuts the name at 63 characters; token and extraction (40) always fit.
+ */
+export function sessionName(extraction: string, token: bigint, purpose: string): string {
+  return `banyan/${token}/${extraction}/${purpose}`.slice(0, 63)
 }
 
 /** A pool of one engine's sessions on one side. */
-export function enginePool(url: string, token: bigint, purpose: string, max = 4): Pool {
-  return createPool(url, { name: sessionName(token, purpose), max })
+export function enginePool(
+  url: string,
+  extraction: string,
+  token: bigint,
+  purpose: string,
+  max = 4,
+): Pool {
+  return createPool(url, { name: sessionName(extraction, token, purpose), max })
 }
 
 /** Installs the schema `banyan` on a side, once. */
@@ -30,29 +39,35 @@ export async function installSide(pool: Pool): Promise<void> {
 }
 
 /**
- * Makes `token` the one that counts on this side: first ends every session of a lower token, its
- * slots' readers included, then raises the number, so that nothing the old engine sent can still land.
+ * Makes `token` the one that counts for an extraction on this side: first ends every session of a lower
+ * token, its slots' readers included, then raises the number, so that nothing sent under it can still
+ * land. Other extractions on the same database are left alone.
  *
  * @returns false when this side already knows the token or a higher one.
  */
-export async function raiseToken(pool: Queryable, token: bigint): Promise<boolean> {
-  await endSessionsBelow(pool, token)
+export async function raiseToken(
+  pool: Queryable,
+  extraction: string,
+  token: bigint,
+): Promise<boolean> {
+  await endSessionsBelow(pool, extraction, token)
   const { rows } = await pool.query<{ raised: boolean }>(
-    'SELECT banyan.raise_token($1) AS raised',
-    [token.toString()],
+    'SELECT banyan.raise_token($1, $2) AS raised',
+    [extraction, token.toString()],
   )
   // A session that connected between the two statements still carries the old token in its name.
-  await endSessionsBelow(pool, token)
+  await endSessionsBelow(pool, extraction, token)
   return rows[0]!.raised
 }
 
-async function endSessionsBelow(pool: Queryable, token: bigint): Promise<void> {
+async function endSessionsBelow(pool: Queryable, extraction: string, token: bigint): Promise<void> {
   await pool.query(
     `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
       WHERE datname = current_database() AND pid <> pg_backend_pid()
         AND application_name ~ '^banyan/[0-9]+/'
-        AND split_part(application_name, '/', 2)::bigint < $1`,
-    [token.toString()],
+        AND split_part(application_name, '/', 2)::bigint < $1
+        AND split_part(application_name, '/', 3) = $2`,
+    [token.toString(), extraction],
   )
 }
 

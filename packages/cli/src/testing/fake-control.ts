@@ -23,6 +23,7 @@ export function extractionStatus(change: Partial<ExtractionStatus> = {}): Extrac
     percent: 10,
     goal: 50,
     waitsFor: ['12 s of watching', '3 of 50 requests at the service'],
+    trouble: null,
     copy: { rows: 25_000, total: 100_000, rowsPerSecond: 5000, etaSeconds: 15, done: false },
     streams: { forward: stream, reverse: { ...stream, lagMs: null, state: 'idle' } },
     lagMs: { p50: 10, p99: 40 },

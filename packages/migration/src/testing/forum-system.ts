@@ -26,8 +26,8 @@ export class ForumSystem {
   readonly server: EmbeddedPostgres
   readonly source: Pool
   readonly target: Pool
-  readonly plan: Plan
   readonly users: readonly ForumUser[]
+  #plan: Plan
   readonly #apps: readonly RunningApp[]
   readonly #engines: RunningEngine[] = []
   readonly #gateways: Gateway[] = []
@@ -43,7 +43,7 @@ export class ForumSystem {
     this.server = parts.server
     this.source = parts.source
     this.target = parts.target
-    this.plan = parts.plan
+    this.#plan = parts.plan
     this.users = parts.users
     this.#apps = parts.apps
   }
@@ -100,6 +100,15 @@ export class ForumSystem {
     return new ForumSystem({ server, source, target, plan, users, apps })
   }
 
+  get plan(): Plan {
+    return this.#plan
+  }
+
+  /** Another extraction of the same monolith, before an engine is started. */
+  add(extraction: ExtractionPlan): void {
+    this.#plan = { ...this.#plan, extractions: [...this.#plan.extractions, extraction] }
+  }
+
   async startEngine(): Promise<RunningEngine> {
     const engine = await startEngine(this.plan, {
       log: pino({ level: process.env.LOG_LEVEL ?? 'silent' }),
@@ -138,22 +147,29 @@ export class ForumSystem {
     return { status: answer.statusCode, body: (await answer.body.json()) as unknown }
   }
 
-  act(action: string, body: ActionRequest = {}) {
-    return this.control('POST', `/v1/extractions/posts/${action}`, body)
+  act(action: string, body: ActionRequest = {}, name = 'posts') {
+    return this.control('POST', `/v1/extractions/${name}/${action}`, body)
   }
 
-  async status(): Promise<ExtractionStatus> {
-    return (await this.control('GET', '/v1/extractions/posts')).body as ExtractionStatus
+  async status(name = 'posts'): Promise<ExtractionStatus> {
+    return (await this.control('GET', `/v1/extractions/${name}`)).body as ExtractionStatus
+  }
+
+  async ledger(name = 'posts'): Promise<LedgerEntry[]> {
+    const { body } = await this.control('GET', `/v1/extractions/${name}/ledger`)
+    return (body as { entries: LedgerEntry[] }).entries
   }
 
   /** Looks until the extraction is as wanted; throws when it pauses or rolls back instead. */
-  async await(wanted: (status: ExtractionStatus) => boolean): Promise<ExtractionStatus> {
+  async await(
+    wanted: (status: ExtractionStatus) => boolean,
+    name = 'posts',
+  ): Promise<ExtractionStatus> {
     for (;;) {
-      const status = await this.status()
+      const status = await this.status(name)
       if (wanted(status)) return status
       if (status.paused || status.phase === 'rolled back') {
-        const { body } = await this.control('GET', '/v1/extractions/posts/ledger')
-        const last = (body as { entries: LedgerEntry[] }).entries.slice(-4)
+        const last = (await this.ledger(name)).slice(-4)
         throw new Error(`it is ${status.phase}, paused ${status.paused}: ${JSON.stringify(last)}`)
       }
       await new Promise((resolve) => setTimeout(resolve, 50))
@@ -165,8 +181,8 @@ export class ForumSystem {
     while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 50))
   }
 
-  awaitPhase(phase: Phase): Promise<ExtractionStatus> {
-    return this.await((status) => status.phase === phase)
+  awaitPhase(phase: Phase, name = 'posts'): Promise<ExtractionStatus> {
+    return this.await((status) => status.phase === phase, name)
   }
 
   async stop(): Promise<void> {

@@ -26,7 +26,7 @@ export interface Pair {
   close(): Promise<void>
 }
 
-const EXTRACTION = 'parcels'
+export const EXTRACTION = 'parcels'
 
 /** Creates two databases with these schemas; the target may be on another server. */
 export async function createPair(
@@ -55,7 +55,7 @@ export async function createPair(
   ] as const) {
     await installSide(pool)
     await pool.query('SELECT banyan.register($1, $2)', [EXTRACTION, side])
-    await raiseToken(pool, token)
+    await raiseToken(pool, EXTRACTION, token)
   }
   const links: Link[] = []
   const problems: LinkProblem[] = []
