@@ -4,6 +4,7 @@ import { checkModel } from '@banyan/migration/model'
 import { isInHandover, STEPS, type Struck, VICTIMS } from './lego/faults.ts'
 import { type Flag, helpText, main, readFlags, UsageError, wholeNumber } from './options.ts'
 import { isClean, proveRun, type RunResult } from './prove-run.ts'
+import { proveTypes } from './prove-types.ts'
 
 const FLAGS: readonly Flag[] = [
   {
@@ -11,11 +12,17 @@ const FLAGS: readonly Flag[] = [
     text: 'check the protocol in every state, and that each rule left out is found',
   },
   { name: 'quick', text: 'with the model: a tenth of the states' },
+  { name: 'types', text: 'carry 100,000 values of every type there and back, octet by octet' },
   { name: 'runs', value: 'N', text: 'move live under load N times, with 4 crashes each' },
-  { name: 'seed', value: 'N', text: 'of the first run (1); the next ones count up' },
+  {
+    name: 'seed',
+    value: 'N',
+    text: 'of the first run, or of the values (1); the next runs count up',
+  },
   { name: 'json', value: 'FILE', text: 'write the report there, as JSON' },
 ]
-const WHAT = 'Tries to break the handover protocol: as a model (the default), and as it runs.'
+const WHAT =
+  'Tries to break what the toolkit promises: the handover protocol, as a model (the default) and as it runs, and values on their way.'
 
 await main('npm run prove', async () => {
   const given = readFlags(process.argv.slice(2), FLAGS)
@@ -24,12 +31,17 @@ await main('npm run prove', async () => {
     return 0
   }
   if (given.json === '') throw new UsageError('--json needs the name of a file')
-  if (given.model && given.runs) throw new UsageError('give --model or --runs, not both')
-  if (given.quick && given.runs) throw new UsageError('--quick goes with --model')
-  if (given.seed && !given.runs) throw new UsageError('--seed goes with --runs')
+  if ([given.model, given.runs, given.types].filter(Boolean).length > 1) {
+    throw new UsageError('give one of --model, --types and --runs')
+  }
+  if (given.quick && (given.runs || given.types)) throw new UsageError('--quick goes with --model')
+  if (given.seed && !given.runs && !given.types) {
+    throw new UsageError('--seed goes with --runs and --types')
+  }
   const seed = wholeNumber(given, 'seed', 1, 0)
-  const { report, good } =
-    given.runs === undefined
+  const { report, good } = given.types
+    ? await proveTypes(seed)
+    : given.runs === undefined
       ? proveModel(given.quick === true)
       : await proveRuns(wholeNumber(given, 'runs', 1, 1), seed)
   if (given.json) await writeFile(given.json as string, `${JSON.stringify(report, null, 2)}\n`)

@@ -17,11 +17,28 @@ export interface PoolOptions {
 }
 
 /**
- * Pins how values look as text (replication.md, "Values travel as PostgreSQL text"): the server's,
- * the database's and the role's own settings must not show in what is copied or compared.
+ * Pins how values look as text and are read from it: the server's, the database's and the role's own
+ * settings must not show in what is copied or compared.
  */
-export const PINNED_SETTINGS =
-  '-c DateStyle=ISO,MDY -c IntervalStyle=postgres -c extra_float_digits=1 -c bytea_output=hex -c TimeZone=UTC -c search_path=pg_catalog'
+export const PINNED_SETTINGS = Object.entries({
+  DateStyle: 'ISO,MDY',
+  IntervalStyle: 'postgres',
+  extra_float_digits: '1',
+  bytea_output: 'hex',
+  TimeZone: 'UTC',
+  search_path: 'pg_catalog',
+  // Or every NULL in an array becomes a text of four letters.
+  array_nulls: 'on',
+  // Or a fragment of XML is refused where it is written.
+  xmloption: 'content',
+  // Or an amount of money is printed with one country's comma and read with another's.
+  lc_monetary: 'C',
+  // Or the names of types, which we compare, come in quotes.
+  quote_all_identifiers: 'off',
+  standard_conforming_strings: 'on',
+})
+  .map(([name, value]) => `-c ${name}=${value}`)
+  .join(' ')
 
 /** A pool whose idle connections may die (a server restart) without ending the process. */
 export function createPool(url: string, options: PoolOptions): Pool {

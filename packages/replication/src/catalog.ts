@@ -13,6 +13,16 @@ export function literal(text: string): string {
   return pg.escapeLiteral(text)
 }
 
+/**
+ * A text value as this type. A cast does what the type's input function does, but for one type: text to
+ * regclass knows neither `-` nor the number of a table that is gone, both of which regclass prints.
+ */
+export function castText(sql: string, type: string): string {
+  return type === 'regclass'
+    ? `CASE WHEN ${sql} = '-' THEN 0::regclass WHEN ${sql} ~ '^[0-9]+$' THEN ${sql}::oid::regclass ELSE ${sql}::regclass END`
+    : `${sql}::${type}`
+}
+
 /** Splits `schema.table`, where either part may be quoted; unquoted parts fold to lower case, as in SQL. */
 function parseTableName(given: string): { schema: string; name: string } {
   const part = '(?:"((?:[^"]|"")+)"|([A-Za-z_\\u0080-\\uffff][\\w$\\u0080-\\uffff]*))'

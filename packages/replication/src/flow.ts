@@ -1,4 +1,4 @@
-import { quoteIdent } from './catalog.ts'
+import { castText, quoteIdent } from './catalog.ts'
 import type { ColumnExpr, ResolvedTable, TableSide } from './mapping.ts'
 import type { StreamName } from './side.ts'
 
@@ -75,13 +75,17 @@ function flowExpr(
     from: indexes,
     key: to.key.includes(expr.column),
     insertOnly: target.identity === 'always',
-    sql: expr.sql === null ? `u.c${indexes[0]}::${target.baseType}` : computed(expr, from, indexes),
+    sql:
+      expr.sql === null
+        ? castText(`u.c${indexes[0]}`, target.baseType)
+        : computed(expr, from, indexes),
   }
 }
 
 function computed(expr: ColumnExpr, from: TableSide, indexes: readonly number[]): string {
   const inputs = expr.from.map(
-    (name, i) => `u.c${indexes[i]}::${columnOf(from, name).baseType} AS ${quoteIdent(name)}`,
+    (name, i) =>
+      `${castText(`u.c${indexes[i]}`, columnOf(from, name).baseType)} AS ${quoteIdent(name)}`,
   )
   return inputs.length === 0
     ? `(${expr.sql})`

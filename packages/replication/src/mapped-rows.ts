@@ -1,5 +1,5 @@
 import type { Queryable } from '@banyan/postgres'
-import { quoteIdent } from './catalog.ts'
+import { castText, quoteIdent } from './catalog.ts'
 import { columnOf } from './flow.ts'
 import type { ColumnExpr, ResolvedTable } from './mapping.ts'
 import type { SideName } from './side.ts'
@@ -118,7 +118,7 @@ export async function hashesByKey(
 function byKeys(mapped: MappedTable, keys: readonly (readonly string[])[]) {
   const names = mapped.ownKey.map((_, i) => `k${i}`)
   const match = mapped.ownKey.map(
-    ({ column, type }, i) => `t.${quoteIdent(column)} = k.k${i}::${type}`,
+    ({ column, type }, i) => `t.${quoteIdent(column)} = ${castText(`k.k${i}`, type)}`,
   )
   return {
     text: `FROM unnest(${names.map((_, i) => `$${i + 1}::text[]`).join(', ')}) AS k(${names.join(', ')})

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Queryable } from '@banyan/postgres'
-import { quoteIdent } from './catalog.ts'
+import { castText, quoteIdent } from './catalog.ts'
 import { columnOf, type Flow, type Row } from './flow.ts'
 import type { NetRow } from './net.ts'
 import { arrays } from './table-writer.ts'
@@ -22,7 +22,7 @@ export async function readRows(
   const names = keys.map((i) => `k${i}`)
   const match = keys.map((i) => {
     const column = columnOf(flow.from, flow.columns[i]!)
-    return `t.${quoteIdent(column.name)} = k.k${i}::${column.baseType}`
+    return `t.${quoteIdent(column.name)} = ${castText(`k.k${i}`, column.baseType)}`
   })
   const text = `SELECT pg_current_snapshot()::text AS snapshot, r.* FROM (SELECT 1) AS one
     LEFT JOIN (SELECT ${flow.columns.map((name, i) => `t.${quoteIdent(name)} AS c${i}`).join(', ')}

@@ -1,4 +1,4 @@
-import { quoteIdent } from './catalog.ts'
+import { castText, quoteIdent } from './catalog.ts'
 import { type Flow, type FlowExpr, keyColumns, type Row, type Value } from './flow.ts'
 
 /** A statement and what it takes: one text[] a column, each element one row. */
@@ -62,7 +62,9 @@ export function update(
   const keys = keyColumns(flow)
   const names = present.map((i) => `c${i}`)
   if (moved) names.push(...keys.map((_, i) => `o${i}`))
-  const keySql = keys.map((expr, i) => (moved ? expr.sql.replace(/^u\.c\d+/, `u.o${i}`) : expr.sql))
+  const keySql = keys.map((expr, i) =>
+    moved ? expr.sql.replaceAll(`u.c${i}`, `u.o${i}`) : expr.sql,
+  )
   const inner = [
     'u.n',
     ...keySql.map((sql, i) => `${sql} AS k${i}`),
@@ -122,7 +124,7 @@ export function reinsert(
     ...computed.map((expr) => expr.sql),
     ...kept.map((name, i) => {
       const column = flow.to.columns.find((candidate) => candidate.name === name)!
-      return `u.k${i}::${column.baseType}`
+      return castText(`u.k${i}`, column.baseType)
     }),
   ]
   return {

@@ -12,6 +12,8 @@ import {
   type TableSpec,
 } from '../index.ts'
 
+export { randomFrom } from '../values/random.ts'
+
 let databases = 0
 
 /** Two databases of one extraction, as a test sees them. */
@@ -120,18 +122,6 @@ export async function contents(pool: Pool, table: string, columns = 't::text'): 
 /** Opens or closes every bucket of a side, as a finished handover leaves it. */
 export async function own(pool: Pool, state: 'open' | 'closed'): Promise<void> {
   await pool.query('UPDATE banyan.ownership SET state = $1, epoch = epoch + 1', [state])
-}
-
-/** Numbers from 0 to 1 that are the same for the same seed (mulberry32). */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = state
-    t = Math.imul(t ^ (t >>> 15), t | 1)
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
 }
 
 /** The seed of this run: SEED of the environment, or a new one; printed, so that a failure can be run again. */
