@@ -35,7 +35,11 @@ const COLUMNS = 8
 const KEY_OCTETS = 500
 const KEYS = 60
 
-export function tripTables(cases: readonly CaseValues[]): TripTable[] {
+export function tripTables(
+  cases: readonly CaseValues[],
+  keysOneIn: number,
+  seed: number,
+): TripTable[] {
   const tables: TripTable[] = []
   for (let i = 0; i < cases.length; i += COLUMNS) {
     tables.push(wideTable(tables.length, cases.slice(i, i + COLUMNS)))

@@ -12,6 +12,8 @@ export interface TripOptions {
   readonly seed: number
   /** Values of each type. */
   readonly valuesPerType: number
+  /** Only each so-manyth type as a primary key too, others by another seed; each by default. */
+  readonly keysOneIn?: number
   print?(line: string): void
 }
 
@@ -78,7 +80,7 @@ export async function typeTrip(options: TripOptions): Promise<TripReport> {
   })
   try {
     const { cases, unavailable } = await makeValues(pair.target, options.valuesPerType, seed)
-    const trip = new Trip(pair, tripTables(cases), options)
+    const trip = new Trip(pair, tripTables(cases, options.keysOneIn ?? 1, seed), options)
     await trip.run()
     return { ...trip.report(), unavailable }
   } catch (error) {

@@ -96,7 +96,7 @@ function coordinate(random: Random): string {
   return made === 'NaN' ? '1' : made
 }
 
-export function point(random: Random): string {
+function point(random: Random): string {
   return `(${coordinate(random)},${coordinate(random)})`
 }
 

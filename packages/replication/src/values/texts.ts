@@ -1,7 +1,7 @@
 import { between, chance, pick, type Random, several } from './random.ts'
 
 /** What breaks those who put text together by hand: separators, escapes, and words that look like NULL. */
-export const AWKWARD_TEXTS: readonly string[] = [
+const AWKWARD_TEXTS: readonly string[] = [
   '',
   ' ',
   '   trailing   ',
@@ -60,7 +60,7 @@ function codePoint(index: number): string {
 
 const BLOCK = 4_096
 /** So many blocks hold every code point once. */
-export const UNICODE_BLOCKS = Math.ceil(CODE_POINTS / BLOCK)
+const UNICODE_BLOCKS = Math.ceil(CODE_POINTS / BLOCK)
 
 /** The `n`th block of code points, in order; begins anew after the last. */
 export function unicodeBlock(n: number): string {
@@ -86,7 +86,7 @@ export function text(random: Random, most = 60): string {
 }
 
 /** Too long for a row: PostgreSQL puts it out of line, compressed or not. */
-export function longText(random: Random): string {
+function longText(random: Random): string {
   const length = between(random, 2_500, 9_000)
   const part = text(random, 40) || 'x'
   return chance(random, 0.5)
