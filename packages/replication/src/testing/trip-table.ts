@@ -40,16 +40,14 @@ export function tripTables(
   keysOneIn: number,
   seed: number,
 ): TripTable[] {
-  const tables: TripTable[] = []
+  const wide: TripTable[] = []
   for (let i = 0; i < cases.length; i += COLUMNS) {
-    tables.push(wideTable(tables.length, cases.slice(i, i + COLUMNS)))
+    wide.push(wideTable(wide.length, cases.slice(i, i + COLUMNS)))
   }
-  return [
-    ...tables,
-    ...cases
-      .filter((one) => one.sortable && !one.type.type.startsWith('public.'))
-      .map((one, i) => keyTable(i, one)),
-  ]
+  const keys = cases
+    .filter((one) => one.sortable && !one.type.type.startsWith('public.'))
+    .filter((_, i) => (i + seed) % keysOneIn === 0)
+  return [...wide, ...keys.map((one, i) => keyTable(i, one))]
 }
 
 export async function createTripTable(db: Pool, table: TripTable): Promise<void> {
