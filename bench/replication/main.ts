@@ -13,6 +13,9 @@ import {
 import { measureApply } from './apply.ts'
 import { measureCopy } from './copy.ts'
 import { judge } from './goals.ts'
+import { measureHold } from './hold/hold.ts'
+import { measureLag } from './lag.ts'
+import { measureLarge } from './large.ts'
 import { machineFacts } from './machine.ts'
 import type { Figures, Measured, MeasureOptions, Sizes } from './measurement.ts'
 import { SERVER_SETTINGS } from './rig.ts'
@@ -22,6 +25,9 @@ const MEASUREMENTS: Readonly<Record<string, (options: MeasureOptions) => Promise
   copy: measureCopy,
   verify: measureVerify,
   apply: measureApply,
+  lag: measureLag,
+  large: measureLarge,
+  hold: measureHold,
 }
 const NAMES = Object.keys(MEASUREMENTS)
 

@@ -24,7 +24,7 @@ export const SERVER_SETTINGS = {
 } as const
 
 export const EXTRACTION = 'bench'
-const TOKEN = 1n
+export const TOKEN = 1n
 
 /** About 130 bytes a row: 2,000,000 of them are 256 MB. */
 export const ITEM = `CREATE TABLE public.item (
