@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { BucketSet } from '@banyan/contracts'
 import type { Link, PreparedCheck, SideName } from '@banyan/replication'
+import { formatBarrier } from './barrier.ts'
 import type { Gateways } from './gateways.ts'
 import type { Ledger, NewEntry } from './ledger.ts'
 import { holdSetting, moveReads, release } from './moves.ts'
@@ -115,10 +116,11 @@ class Handover {
       await this.#enter('hold')
       await this.#hold()
       await this.#enter('close')
-      await this.#flip(this.#a, 'open', 'closing', { epoch, barrier: this.#id })
+      const barrier = formatBarrier({ attempt: this.#id, epoch, buckets: this.#buckets })
+      await this.#flip(this.#a, 'open', 'closing', { epoch, barrier })
       closed = true
       await this.#enter('drain')
-      await this.#drain()
+      await this.#drain(barrier)
       await this.#enter('check')
       await this.#check()
       if (this.#timeLeft() <= 0) throw new AttemptAborted('check', 'the hold budget was spent')
@@ -173,8 +175,8 @@ class Handover {
   }
 
   /** Step 3. */
-  async #drain(): Promise<void> {
-    const drained = await this.#stream.awaitBarrier(this.#id, Math.max(1, this.#timeLeft()))
+  async #drain(barrier: string): Promise<void> {
+    const drained = await this.#stream.awaitBarrier(barrier, Math.max(1, this.#timeLeft()))
     if (!drained) throw new AttemptAborted('drain', 'the barrier did not arrive in time')
   }
 

@@ -33,9 +33,8 @@ export const Pc = {
   moveReads: 8,
   open: 9,
   settle: 10,
-  back: 11,
-  reopen: 12,
-  release: 13,
+  reopen: 11,
+  release: 12,
 } as const
 
 /** More than the bounds can put there; `append` throws rather than forget an event. */
@@ -57,7 +56,7 @@ export const SLOTS = field(1)
 const SEEN = field(4)
 const WAL = field(2 * WAL_CAPACITY)
 /** pc, token, group | A << 1, sides still to raise or read, then what it knows of the rows. */
-const ENGINE_BYTES = 8
+export const ENGINE_BYTES = 8
 const ENGINE = field(2 * ENGINE_BYTES)
 /** A statement whose connection died: token (0: none), side | group << 1 | barrier << 2, from, to. */
 export const ORPHAN = field(4)

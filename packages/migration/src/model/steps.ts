@@ -59,7 +59,7 @@ export function engineSteps(s: State, w: World, engine: number, told: Emit): voi
   else if (pc === Pc.idle) idleSteps(s, w, engine, emit)
   else if (pc === Pc.hold) holdStep(s, w, engine, emit)
   else if (pc === Pc.drain) drainSteps(s, w, engine, emit)
-  else if (pc === Pc.moveReads || pc === Pc.back) readsStep(s, w, engine, emit)
+  else if (pc === Pc.moveReads) readsStep(s, w, engine, emit)
   else if (pc === Pc.release) releaseSteps(s, w, engine, emit)
   else flipSteps(s, w, engine, emit)
 }
@@ -172,16 +172,19 @@ function drainSteps(s: State, w: World, engine: number, emit: Emit): void {
   if (!canAbort(s, w)) return
   const next = s.slice()
   next[ABORTS] = get(s, ABORTS) + 1
-  next[at] = Pc.back
+  next[at] = Pc.reopen
   emit(next, false, () => `${engineName(engine)} gives the attempt up: the drain out of budget`)
 }
 
-/** Every gateway has stopped reading the group, or its lease is over: only then a side opens. */
+/**
+ * Every gateway has stopped reading the group, or its lease is over: only then Z opens. Before A is
+ * reopened nothing needs to move: nobody else has written since it closed.
+ */
 function readsStep(s: State, w: World, engine: number, emit: Emit): void {
   if (w.rules.readsMovedFirst) holdSteps(s, w, engine, HOLD_ALL, emit)
   if (w.rules.readsMovedFirst && !acknowledged(s, w, engine, HOLD_ALL)) return
   const next = s.slice()
-  next[engineAt(engine)] = pcOf(s, engine) === Pc.back ? Pc.reopen : Pc.open
+  next[engineAt(engine)] = Pc.open
   emit(next, true, () => `${engineName(engine)} goes on: no gateway reads the group`)
 }
 

@@ -1,4 +1,4 @@
-import { orphan, pendingFlip } from './flip.ts'
+import { answer, flipWords, orphan, pendingFlip, write } from './flip.ts'
 import {
   CLOSING,
   clearEngine,
@@ -20,6 +20,7 @@ import {
   own,
   Pc,
   pcOf,
+  row,
   SIDES,
   type Side,
   SOURCE,
@@ -97,6 +98,7 @@ export function faultSteps(s: State, w: World, engine: number, emit: Emit): void
 export function raiseSteps(s: State, w: World, engine: number, emit: Emit): void {
   const at = engineAt(engine)
   const mine = tokenOf(s, engine)
+  if (w.rules.raiseBeforeRead) reopenAloneSteps(s, w, engine, emit)
   for (const side of SIDES) {
     if ((get(s, at + ENGINE_PENDING) & (1 << side)) === 0 || token(s, side) > mine) continue
     const next = s.slice()
@@ -114,6 +116,30 @@ export function raiseSteps(s: State, w: World, engine: number, emit: Emit): void
       true,
       () => `${engineName(engine)} raises the token on ${sideName(side)} to ${mine}`,
     )
+  }
+}
+
+/**
+ * With the other side out of reach, a row that is closing was not given: nobody can have opened the
+ * other, and the token raised here keeps an older engine's statements out. It is reopened at once.
+ */
+function reopenAloneSteps(s: State, w: World, engine: number, emit: Emit): void {
+  const pending = get(s, engineAt(engine) + ENGINE_PENDING)
+  for (const side of SIDES) {
+    if (pending !== 1 << other(side)) continue
+    for (const group of groupsOf(w)) {
+      const from = own(s, side, group)
+      if (stateOf(from) !== CLOSING) continue
+      const flip = { side, group, from, to: row(OPEN, epochOf(from) + 1) }
+      if (answer(s, w, flip, tokenOf(s, engine)) !== 'done') continue
+      const next = s.slice()
+      write(next, w, flip)
+      emit(
+        settleDead(next, w),
+        true,
+        () => `${engineName(engine)}, the other side out of reach: ${flipWords(flip)}`,
+      )
+    }
   }
 }
 
@@ -189,7 +215,7 @@ function recovery(s: State, w: World, engine: number, group: number): Recovery |
   const states = rows.map(stateOf)
   if (!w.rules.recoveryLooksAtBoth) {
     const left = SIDES.find((side) => states[side] === CLOSING || states[side] === GIVEN)
-    return left === undefined ? undefined : { pc: Pc.back, from: left }
+    return left === undefined ? undefined : { pc: Pc.reopen, from: left }
   }
   const open = SIDES.find((side) => states[side] === OPEN)
   if (open !== undefined) {
@@ -198,7 +224,7 @@ function recovery(s: State, w: World, engine: number, group: number): Recovery |
   }
   const higher = epochOf(rows[SOURCE]!) > epochOf(rows[TARGET]!) ? SOURCE : TARGET
   const owner = w.rules.recoveryByEpoch ? higher : SOURCE
-  return { pc: states[owner] === GIVEN ? Pc.moveReads : Pc.back, from: owner }
+  return { pc: states[owner] === GIVEN ? Pc.moveReads : Pc.reopen, from: owner }
 }
 
 export const forget = (s: State, engine: number): void => {
