@@ -19,10 +19,10 @@ beforeAll(async () => {
   const gateway = await forum.startGateway('one', [engine.url])
   const load = startForumLoad(`http://127.0.0.1:${gateway.publicPort}`, forum.users)
   await forum.act('start')
-  let recorder: Recorder | undefined
+  let recorder: Recorder | null = null
   await forum.waitFor(async () => {
-    recorder = await Recorder.start(forum, ['posts']).catch(() => undefined)
-    return recorder !== undefined
+    recorder = await Recorder.start(forum.source, forum.target, ['posts'])
+    return recorder !== null
   })
   await forum.awaitPhase('canary')
   await forum.stopEngine(engine)

@@ -17,7 +17,8 @@ const TRIGGERS = `
     n bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(), detail jsonb NOT NULL
   );
   CREATE FUNCTION banyan_trace.note_token() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
-    INSERT INTO banyan_trace.event (detail) VALUES (jsonb_build_object('kind', 'token', 'token', NEW.token));
+    INSERT INTO banyan_trace.event (detail) 
+      VALUES (jsonb_build_object('kind', 'token', 'extraction', NEW.extraction, 'token', NEW.token));
     RETURN NULL;
   END $$;
   CREATE FUNCTION banyan_trace.note_flip() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
@@ -33,25 +34,24 @@ const TRIGGERS = `
       VALUES (jsonb_build_object('kind', 'barrier', 'extraction', NEW.extraction, 'barrier', NEW.barrier));
     RETURN NULL;
   END $$;
-  CREATE TRIGGER note AFTER UPDATE ON banyan.engine FOR EACH ROW EXECUTE FUNCTION banyan_trace.note_token();
+  CREATE TRIGGER note AFTER UPDATE ON banyan.token FOR EACH ROW EXECUTE FUNCTION banyan_trace.note_token();
   CREATE TRIGGER note AFTER UPDATE ON banyan.ownership REFERENCING OLD TABLE AS o NEW TABLE AS n
     FOR EACH STATEMENT EXECUTE FUNCTION banyan_trace.note_flip();
   CREATE TRIGGER note AFTER INSERT ON banyan.barrier FOR EACH ROW EXECUTE FUNCTION banyan_trace.note_barrier();
-  ALTER TABLE banyan.engine ENABLE ALWAYS TRIGGER note;
+  ALTER TABLE banyan.token ENABLE ALWAYS TRIGGER note;
   ALTER TABLE banyan.ownership ENABLE ALWAYS TRIGGER note;
   ALTER TABLE banyan.barrier ENABLE ALWAYS TRIGGER note;
 `
 
-type Recorded = { at: string } & (
+type Recorded = { at: string; extraction: string } & (
   | { kind: 'token'; token: number }
   | {
       kind: 'flip'
-      extraction: string
       from: { state: BucketState; epoch: number }
       to: { state: BucketState; epoch: number }
       buckets: number[]
     }
-  | { kind: 'barrier'; extraction: string; barrier: string }
+  | { kind: 'barrier'; barrier: string }
 )
 
 /**
@@ -67,22 +67,29 @@ export class Recorder {
   }
 
   /**
-   * Begins, on sides that are installed and before the first handover.
+   * Begins, before the first handover.
    *
-   * @throws Error when something was handed over already, or an engine is about to take over.
+   * @returns null as long as not every extraction is installed on both sides, under one token.
+   * @throws Error when something was handed over already.
    */
   static async start(
-    sides: Readonly<Record<SideName, Queryable>>,
+    source: Queryable,
+    target: Queryable,
     extractions: readonly string[],
-  ): Promise<Recorder> {
-    const recorder = new Recorder(sides)
-    const tokens = [await begin(sides.source), await begin(sides.target)]
-    if (tokens[0] !== tokens[1]) throw new Error(`the sides know different tokens: ${tokens}`)
+  ): Promise<Recorder | null> {
+    const recorder = new Recorder({ source, target })
     for (const extraction of extractions) {
-      await requireUntouched(sides.source, extraction, 'open', 1)
-      await requireUntouched(sides.target, extraction, 'closed', 0)
-      recorder.#tokens.set(extraction, tokens[0]!)
+      const token = await tokenOf(source, extraction)
+      if (token === null || (await tokenOf(target, extraction)) !== token) return null
+      const untouched =
+        (await allAre(source, extraction, 'open', 1)) &&
+        (await allAre(target, extraction, 'closed', 0))
+      if (untouched === null) return null
+      if (!untouched) throw new Error(`"${extraction}" is not as it was at its registration`)
+      recorder.#tokens.set(extraction, token)
     }
+    await source.query(TRIGGERS)
+    await target.query(TRIGGERS)
     return recorder
   }
 
@@ -104,23 +111,30 @@ export class Recorder {
   }
 }
 
-async function begin(db: Queryable): Promise<number> {
-  await db.query(TRIGGERS)
-  const { rows } = await db.query<{ token: number }>('SELECT token::float8 FROM banyan.engine')
-  return rows[0]!.token
+async function tokenOf(db: Queryable, extraction: string): Promise<number | null> {
+  const installed = await db.query<{ there: boolean }>(
+    `SELECT to_regclass('banyan.token') IS NOT NULL AS there`,
+  )
+  if (!installed.rows[0]!.there) return null
+  const { rows } = await db.query<{ token: number }>(
+    'SELECT token::float8 FROM banyan.token WHERE extraction = $1',
+    [extraction],
+  )
+  return rows[0]?.token ?? null
 }
 
-async function requireUntouched(
+/** @returns null when there are none. */
+async function allAre(
   db: Queryable,
   extraction: string,
   state: BucketState,
   epoch: number,
-): Promise<void> {
-  const { rows } = await db.query<{ untouched: boolean }>(
-    `SELECT bool_and(state = $2 AND epoch = $3) AS untouched FROM banyan.ownership WHERE extraction = $1`,
+): Promise<boolean | null> {
+  const { rows } = await db.query<{ all: boolean | null }>(
+    'SELECT bool_and(state = $2 AND epoch = $3) AS all FROM banyan.ownership WHERE extraction = $1',
     [extraction, state, epoch],
   )
-  if (!rows[0]?.untouched) throw new Error(`"${extraction}" is not as it was at its registration`)
+  return rows[0]!.all
 }
 
 async function readEvents(db: Queryable): Promise<Recorded[]> {
@@ -138,10 +152,10 @@ interface Timed {
 
 function toEvent(recorded: Recorded, side: SideName, extraction: string): Timed[] {
   const { at } = recorded
+  if (recorded.extraction !== extraction) return []
   if (recorded.kind === 'token') {
     return [{ at, event: { kind: 'token', side, token: recorded.token } }]
   }
-  if (recorded.extraction !== extraction) return []
   if (recorded.kind === 'flip') {
     const { from, to, buckets } = recorded
     return [{ at, event: { kind: 'flip', side, from, to, buckets: BucketSet.of(buckets) } }]
