@@ -5,6 +5,7 @@ import { isInHandover, STEPS, type Struck, VICTIMS } from './lego/faults.ts'
 import { type Flag, helpText, main, readFlags, UsageError, wholeNumber } from './options.ts'
 import { isClean, proveRun, type RunResult } from './prove-run.ts'
 import { proveTypes } from './prove-types.ts'
+import { proveVerify } from './prove-verify.ts'
 
 const FLAGS: readonly Flag[] = [
   {
@@ -14,10 +15,13 @@ const FLAGS: readonly Flag[] = [
   { name: 'quick', text: 'with the model: a tenth of the states' },
   { name: 'types', text: 'carry 100,000 values of every type there and back, octet by octet' },
   { name: 'runs', value: 'N', text: 'move live under load N times, with 4 crashes each' },
+  { name: 'verify-faults', text: 'spoil rows under load; verify must find each, and nothing else' },
+  { name: 'minutes', value: 'N', text: 'with verify-faults: how long (5)' },
+  { name: 'faults', value: 'N', text: 'with verify-faults: how many at least (10,000)' },
   {
     name: 'seed',
     value: 'N',
-    text: 'of the first run, or of the values (1); the next runs count up',
+    text: 'of the first run, or of the values or faults (1); the next runs count up',
   },
   { name: 'json', value: 'FILE', text: 'write the report there, as JSON' },
 ]
@@ -31,19 +35,31 @@ await main('npm run prove', async () => {
     return 0
   }
   if (given.json === '') throw new UsageError('--json needs the name of a file')
-  if ([given.model, given.runs, given.types].filter(Boolean).length > 1) {
-    throw new UsageError('give one of --model, --types and --runs')
+  const verifying = given['verify-faults'] === true
+  if ([given.model, given.runs, given.types, verifying].filter(Boolean).length > 1) {
+    throw new UsageError('give one of --model, --types, --runs and --verify-faults')
   }
-  if (given.quick && (given.runs || given.types)) throw new UsageError('--quick goes with --model')
-  if (given.seed && !given.runs && !given.types) {
-    throw new UsageError('--seed goes with --runs and --types')
+  if (given.quick && (given.runs || given.types || verifying)) {
+    throw new UsageError('--quick goes with --model')
+  }
+  if (given.seed && !given.runs && !given.types && !verifying) {
+    throw new UsageError('--seed goes with --runs, --types and --verify-faults')
+  }
+  if ((given.minutes || given.faults) && !verifying) {
+    throw new UsageError('--minutes and --faults go with --verify-faults')
   }
   const seed = wholeNumber(given, 'seed', 1, 0)
   const { report, good } = given.types
     ? await proveTypes(seed)
-    : given.runs === undefined
-      ? proveModel(given.quick === true)
-      : await proveRuns(wholeNumber(given, 'runs', 1, 1), seed)
+    : verifying
+      ? await proveVerify({
+          seed,
+          minutes: wholeNumber(given, 'minutes', 5, 1),
+          faults: wholeNumber(given, 'faults', 10_000, 1),
+        })
+      : given.runs === undefined
+        ? proveModel(given.quick === true)
+        : await proveRuns(wholeNumber(given, 'runs', 1, 1), seed)
   if (given.json) await writeFile(given.json as string, `${JSON.stringify(report, null, 2)}\n`)
   return good ? 0 : 1
 })

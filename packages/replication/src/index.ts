@@ -8,6 +8,7 @@ export {
   type TableSide,
   type TableSpec,
 } from './mapping.ts'
+export { type PaceOptions, paced } from './pace.ts'
 export { type Repaired, type RepairOptions, repairRow } from './repair.ts'
 export {
   installSide,
@@ -28,6 +29,7 @@ export type {
 } from './types.ts'
 export {
   type Divergence,
+  stillDivergent,
   type VerifyOptions,
   type VerifyProgress,
   type VerifyReport,

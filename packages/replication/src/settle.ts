@@ -50,10 +50,15 @@ export async function settle(
 
 async function lookAgain(
   options: SettleOptions,
-  keys: readonly (readonly string[])[],
+  suspects: readonly (readonly string[])[],
   divergences: Divergence[],
 ): Promise<readonly (readonly string[])[]> {
-  const before = await readBoth(options, keys)
+  const before = await readBoth(options, suspects)
+  // Mostly the stream has brought by now what was missing.
+  const keys = suspects.filter(
+    (key) => !same(before.source.get(keyOf(key)), before.target.get(keyOf(key))),
+  )
+  if (keys.length === 0) return []
   const owners = await ownersOf(options, keys, before)
   await caughtUp(options, new Set(owners.values()))
   const middle = await readBoth(options, keys)
@@ -183,12 +188,25 @@ function describe(
   owners: FullRow | undefined,
   other: FullRow | undefined,
 ): Divergence {
-  const columns =
-    owners && other ? options.onTarget.columns.filter((_, i) => owners[i] !== other[i]) : []
+  const { columns } = options.onTarget
+  const differing =
+    owners && other ? columns.flatMap((_, i) => (owners[i] === other[i] ? [] : [i])) : []
   return {
     table: options.onSource.name,
     key,
-    kind: owners === undefined ? 'extra' : other === undefined ? 'missing' : 'changed',
-    columns,
+    kind: kindOf(owners, other, differing),
+    columns: differing.map((i) => columns[i]!),
   }
+}
+
+function kindOf(
+  owners: FullRow | undefined,
+  other: FullRow | undefined,
+  differing: readonly number[],
+): Divergence['kind'] {
+  if (owners === undefined) return 'extra'
+  if (other === undefined) return 'missing'
+  const [a, b] = differing
+  const exchanged = differing.length === 2 && owners[a!] === other[b!] && owners[b!] === other[a!]
+  return exchanged ? 'swapped' : 'changed'
 }

@@ -92,7 +92,7 @@ describe('verify', () => {
       'public.item -5 extra',
       'public.item 107 changed a',
       'public.item 207 missing',
-      'public.item 307 changed a b',
+      'public.item 307 swapped a b',
       'public.item 5000000 extra',
       'public.tag zz-rogue extra',
     ])

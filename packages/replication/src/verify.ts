@@ -1,11 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { BucketSet } from '@banyan/contracts'
 import type { Pool } from '@banyan/postgres'
 import type { Link } from './link.ts'
 import { mapTable } from './mapped-rows.ts'
 import type { ResolvedTable } from './mapping.ts'
 import { scanTable } from './scan.ts'
-import { settle } from './settle.ts'
+import { type SettleOptions, settle } from './settle.ts'
 
 export interface VerifyOptions {
   readonly tables: readonly ResolvedTable[]
@@ -19,10 +18,14 @@ export interface VerifyOptions {
   readonly buckets?: BucketSet
   /** Rows a chunk; 10,000 by default. */
   readonly chunkRows?: number
+  /** Divergences reported in full; 100 by default. */
+  readonly keep?: number
   readonly signal?: AbortSignal
-  /** Throttle, rows/s. */
-  readonly rowsPerSecond?: number
   onProgress?(progress: VerifyProgress): void
+  /** Called for each divergence when it is found, long before the report on a large table. */
+  onDivergence?(divergence: Divergence): void
+  /** Throttle: called after each chunk with the time it took, ms; the next one waits for it. */
+  pace?(workedMs: number): Promise<void>
 }
 
 export interface VerifyProgress {
@@ -38,17 +41,21 @@ export interface Divergence {
   readonly table: string
   /** Values of the key as text, in the order of the source's key. */
   readonly key: readonly string[]
-  /** Seen from the owner's side: the other side lacks it, has it in excess, or holds other values. */
-  readonly kind: 'missing' | 'extra' | 'changed'
-  /** Target columns that differ, for `changed`. */
+  /**
+   * Seen from the owner's side: the other side lacks it, has it in excess, holds other values, or
+   * holds the right values in each other's columns.
+   */
+  readonly kind: 'missing' | 'extra' | 'changed' | 'swapped'
+  /** Target columns that differ, for `changed` and `swapped`. */
   readonly columns: readonly string[]
 }
 
 export interface VerifyReport {
   readonly rows: number
   readonly divergent: number
-  /** The first 100. */
+  /** The first `keep`. */
   readonly divergences: readonly Divergence[]
+  /** While at work: the pauses of a throttle do not count. */
   readonly rowsPerSecond: number
   /** Rows that differed at first sight and were equal once replication had caught up. */
   readonly settled: number
@@ -66,20 +73,18 @@ const SETTLE_AT_ONCE = 500
  * @throws the signal's reason; an Error when a stream that is needed does not run.
  */
 export async function verify(options: VerifyOptions): Promise<VerifyReport> {
-  const began = performance.now()
   const report = { rows: 0, divergent: 0, settled: 0 }
+  const keep = options.keep ?? KEPT_DIVERGENCES
   const divergences: Divergence[] = []
+  /** Of the table in hand: each look waits for a probe, so they are looked at together. */
+  const waiting: (readonly string[])[] = []
+  let workedMs = 0
+  let since = performance.now()
   for (const table of options.tables) {
-    const [onSource, onTarget] = await Promise.all([
-      mapTable(options.source, table, 'source'),
-      mapTable(options.target, table, 'target'),
-    ])
+    const compared = await settlingOf(options, table)
     const scan = scanTable({
       table,
-      source: options.source,
-      target: options.target,
-      onSource,
-      onTarget,
+      ...compared,
       buckets: options.buckets,
       chunkRows: options.chunkRows ?? CHUNK_ROWS,
     })
@@ -88,40 +93,65 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
       options.signal?.throwIfAborted()
       rows += scanned
       report.rows += scanned
-      for (let i = 0; i < suspects.length; i += SETTLE_AT_ONCE) {
-        const some = suspects.slice(i, i + SETTLE_AT_ONCE)
-        const found = await settle(
-          {
-            extraction: options.forward.options.extraction,
-            source: options.source,
-            target: options.target,
-            forward: options.forward,
-            reverse: options.reverse,
-            onSource,
-            onTarget,
-            signal: options.signal,
-          },
-          some,
-        )
-        report.divergent += found.length
-        report.settled += some.length - found.length
-        divergences.push(...found.slice(0, KEPT_DIVERGENCES - divergences.length))
-      }
+      waiting.push(...suspects)
+      while (waiting.length >= SETTLE_AT_ONCE) await settleSome(compared)
       options.onProgress?.({
         table: table.spec.source,
         rows,
         totalRows: report.rows,
         divergent: report.divergent,
       })
-      await throttle(options, report.rows, began)
+      const chunkMs = performance.now() - since
+      workedMs += chunkMs
+      await options.pace?.(chunkMs)
+      since = performance.now()
     }
+    while (waiting.length > 0) await settleSome(compared)
+    workedMs += performance.now() - since
+    since = performance.now()
   }
-  const seconds = (performance.now() - began) / 1000
-  return { ...report, divergences, rowsPerSecond: report.rows / Math.max(seconds, 0.001) }
+  const seconds = Math.max(workedMs / 1000, 0.001)
+  return { ...report, divergences, rowsPerSecond: report.rows / seconds }
+
+  async function settleSome(compared: SettleOptions): Promise<void> {
+    const some = waiting.splice(0, SETTLE_AT_ONCE)
+    const found = await settle(compared, some)
+    report.divergent += found.length
+    report.settled += some.length - found.length
+    divergences.push(...found.slice(0, keep - divergences.length))
+    for (const one of found) options.onDivergence?.(one)
+  }
 }
 
-async function throttle(options: VerifyOptions, rows: number, began: number): Promise<void> {
-  if (options.rowsPerSecond === undefined) return
-  const wait = began + (rows / options.rowsPerSecond) * 1000 - performance.now()
-  if (wait > 0) await delay(wait, undefined, options.signal ? { signal: options.signal } : {})
+/**
+ * Looks again at rows that were found divergent.
+ *
+ * @returns those that still are, as they differ now.
+ * @throws as `verify` does.
+ */
+export async function stillDivergent(
+  options: Pick<VerifyOptions, 'tables' | 'source' | 'target' | 'forward' | 'reverse' | 'signal'>,
+  found: readonly Divergence[],
+): Promise<Divergence[]> {
+  const left: Divergence[] = []
+  for (const table of options.tables) {
+    const keys = found.filter((one) => one.table === table.spec.source).map((one) => one.key)
+    if (keys.length === 0) continue
+    left.push(...(await settle(await settlingOf(options, table), keys)))
+  }
+  return left
+}
+
+/** What is needed to compare the rows of one table. */
+async function settlingOf(
+  options: Pick<VerifyOptions, 'source' | 'target' | 'forward' | 'reverse' | 'signal'>,
+  table: ResolvedTable,
+): Promise<SettleOptions> {
+  const { source, target, forward, reverse, signal } = options
+  const [onSource, onTarget] = await Promise.all([
+    mapTable(source, table, 'source'),
+    mapTable(target, table, 'target'),
+  ])
+  const { extraction } = forward.options
+  return { extraction, source, target, forward, reverse, onSource, onTarget, signal }
 }
