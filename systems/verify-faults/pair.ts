@@ -73,7 +73,7 @@ export class TrialPair {
       for (const table of TABLES) await pools[side].query(table.ddl)
       await installSide(pools[side])
       await pools[side].query('SELECT banyan.register($1, $2)', [EXTRACTION, side])
-      await raiseToken(pools[side], TOKEN)
+      await raiseToken(pools[side], EXTRACTION, TOKEN)
     }
     for (const table of TABLES) {
       await pools.source.query(`${insertRow(table, 'n')} FROM generate_series(1, ${table.rows}) n`)
