@@ -22,4 +22,4 @@ it('finds every fault injected under load and handovers, with its kind and colum
   expect(result.handovers).toBeGreaterThan(0)
   expect(result.acknowledged).toBeGreaterThan(0)
   expect(result.differAtEnd).toBe(0)
-})
+}, 180_000)

@@ -78,22 +78,23 @@ async function trial(pair: TrialPair, options: TrialOptions): Promise<TrialResul
     if (elapsed() > length && injected() >= options.faults) going = false
   })
   const comparing = loop(() => passes.pass())
-  const telling = loop(async () => {
-    await delay(TELL_MS)
-    options.print(
-      `${Math.round(elapsed() / 1000)} s: ${Math.round(writers.writesPerSecond)} writes/s, ${pair.handovers} handovers, ` +
-        `${findings.passes} passes, ${injected()} faults, ${sum(findings.found)} found, ${findings.missed} missed, ${findings.falseAlarms} false alarms`,
-    )
-  })
+  const telling = setInterval(
+    () =>
+      options.print(
+        `${Math.round(elapsed() / 1000)} s: ${Math.round(writers.writesPerSecond)} writes/s, ${pair.handovers} handovers, ` +
+          `${findings.passes} passes, ${injected()} faults, ${sum(findings.found)} found, ${findings.missed} missed, ${findings.falseAlarms} false alarms`,
+      ),
+    TELL_MS,
+  )
   const all = Promise.all([handing, injecting, comparing])
   await Promise.race([all, writers.failed(), watchProblems()]).finally(() => {
     going = false
+    clearInterval(telling)
   })
   // What is still there is found by the next pass, and the one after finds nothing.
   await passes.pass()
   await passes.pass()
   await writers.stop()
-  await telling
   await pair.quiet()
   return {
     findings,
