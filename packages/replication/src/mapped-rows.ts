@@ -3,7 +3,7 @@ import { castText, quoteIdent } from './catalog.ts'
 import { columnOf } from './flow.ts'
 import type { ColumnExpr, ResolvedTable } from './mapping.ts'
 import type { SideName } from './side.ts'
-import { arrayOf } from './statements.ts'
+import { textArray } from './text-array.ts'
 
 /** Values as text, as the server prints them. */
 const raw = { getTypeParser: () => (value: string) => value }
@@ -123,7 +123,7 @@ function byKeys(mapped: MappedTable, keys: readonly (readonly string[])[]) {
   return {
     text: `FROM unnest(${names.map((_, i) => `$${i + 1}::text[]`).join(', ')}) AS k(${names.join(', ')})
       JOIN ${mapped.quoted} AS t ON ${match.join(' AND ')}`,
-    values: names.map((_, i) => arrayOf(keys as string[][], i)),
+    values: names.map((_, i) => textArray(keys as string[][], i)),
   }
 }
 

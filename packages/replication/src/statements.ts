@@ -1,5 +1,5 @@
 import { castText, quoteIdent } from './catalog.ts'
-import { type Flow, type FlowExpr, keyColumns, type Row, type Value } from './flow.ts'
+import { type Flow, type FlowExpr, keyColumns } from './flow.ts'
 
 /** A statement and what it takes: one text[] a column, each element one row. */
 export interface Statement {
@@ -144,20 +144,4 @@ export function existing(flow: Flow): Statement {
     text: `SELECT u.n::int4 AS n FROM ${rowsOf(columns.map((i) => `c${i}`))}
 JOIN ${flow.to.quoted} AS t ON ${match.join(' AND ')}`,
   }
-}
-
-/** One column of many rows as the text form of a text[]. */
-export function arrayOf(rows: readonly Row[], column: number): string {
-  let text = '{'
-  for (let i = 0; i < rows.length; i++) {
-    if (i > 0) text += ','
-    text += element(rows[i]![column])
-  }
-  return `${text}}`
-}
-
-function element(value: Value): string {
-  if (value === null || value === undefined) return 'NULL'
-  if (!/["\\]/.test(value)) return `"${value}"`
-  return `"${value.replace(/["\\]/g, '\\$&')}"`
 }

@@ -1,7 +1,8 @@
 import { bucketOf } from '@banyan/contracts'
 import type { Flow, Row } from './flow.ts'
 import { groupByShape, isWhole, type NetRow, type NetTable } from './net.ts'
-import { arrayOf, existing, remove, type Statement, update, upsert } from './statements.ts'
+import { existing, remove, type Statement, update, upsert } from './statements.ts'
+import { textArray } from './text-array.ts'
 
 /** Runs a statement with text values in and out; prepared under its text. */
 export type Run = (
@@ -141,8 +142,8 @@ async function updateRows(
   return lost.filter((_, i) => !refused.has(i + 1)).map(({ row }) => row)
 }
 
-export function arrays(columns: readonly number[], rows: readonly Row[]): string[] {
-  return columns.map((column) => arrayOf(rows, column))
+export function arrays(columns: readonly number[], rows: readonly Row[]): Buffer[] {
+  return columns.map((column) => textArray(rows, column))
 }
 
 function parameters(
@@ -150,7 +151,7 @@ function parameters(
   statement: Statement,
   rows: readonly Row[],
   open: OpenBuckets,
-): string[] {
+): (Buffer | string)[] {
   const values = arrays(statement.columns, rows)
   return open.none || flow.ownerTo === null || !statement.text.includes('banyan.bucket')
     ? values
