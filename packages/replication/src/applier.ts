@@ -2,7 +2,7 @@ import { PINNED_SETTINGS, type Queryable } from '@banyan/postgres'
 import pg from 'pg'
 import { literal } from './catalog.ts'
 import { FatalProblem, Interrupted, sqlState } from './failures.ts'
-import type { Feed, Transaction } from './feed.ts'
+import type { Feed } from './feed.ts'
 import type { Flow } from './flow.ts'
 import { formatLsn, parseLsn } from './lsn.ts'
 import { mergeChunk } from './merge.ts'
@@ -16,6 +16,7 @@ import { endSession } from './sessions.ts'
 import { type StreamName, sessionName, streamObjectName } from './side.ts'
 import type { Statement } from './statements.ts'
 import { OpenBuckets, type Run, upsertRows, type Written, writeNet } from './table-writer.ts'
+import { addTo, type Batch, type Nets, type Transaction } from './transaction.ts'
 
 export interface ApplierOptions {
   readonly extraction: string
@@ -137,19 +138,13 @@ export class Applier {
   }
 
   /** Applies complete transactions as one. */
-  async apply(batch: readonly Transaction[]): Promise<Applied> {
-    const last = batch.at(-1)!
-    const writes =
-      batch.some((transaction) => transaction.changes.length > 0) || last.chunk !== null
-    const barriers = batch.flatMap((transaction) => transaction.barriers)
+  async apply({ transactions, nets, last }: Batch): Promise<Applied> {
+    const writes = nets.size > 0 || last.chunk !== null
+    const barriers = transactions.flatMap((transaction) => transaction.barriers)
     // A chunk's commit need not wait for the disk: if it is lost, so is the progress stored with it.
     const durable = last.chunk === null || barriers.length > 0
     const open = await this.#begin(last.end, writes, durable)
-    const nets = new Map<Flow, NetTable>()
-    for (const transaction of batch) {
-      for (const change of transaction.changes) addTo(nets, change, transaction.xid)
-    }
-    await this.#write(nets, open, batch)
+    await this.#write(nets, open, transactions)
     await this.#storeBarriers(barriers)
     const mergedRows = last.chunk ? await this.#merge(last.chunk, open) : 0
     return this.#commit(last.end!, mergedRows, durable)
@@ -160,13 +155,12 @@ export class Applier {
     const open = await this.#begin(null, true)
     while (transaction.end === null || transaction.changes.length > 0) {
       const { changes, bytes } = await feed.more(transaction)
-      const nets = new Map<Flow, NetTable>()
-      for (const change of changes) addTo(nets, change, transaction.xid)
+      const nets: Nets = new Map()
+      addTo(nets, changes, transaction.xid)
       await this.#write(nets, open, [{ xid: transaction.xid, changes }])
       await this.#client.query('RELEASE SAVEPOINT batch; SAVEPOINT batch')
       feed.release(bytes)
     }
-    feed.finished(transaction)
     await this.#storeBarriers(transaction.barriers)
     const mergedRows = transaction.chunk ? await this.#merge(transaction.chunk, open) : 0
     await this.#client.query(this.#advance(transaction.end))
@@ -233,7 +227,7 @@ export class Applier {
 
   /** Writes a batch; whenever a lock is not to be had, lets go of all that it has locked and tries again. */
   async #write(
-    nets: ReadonlyMap<Flow, NetTable>,
+    nets: Nets,
     open: OpenBuckets,
     batch: readonly { xid: number; changes: readonly Change[] }[],
   ): Promise<void> {
@@ -251,7 +245,7 @@ export class Applier {
   }
 
   async #writeOrRewrite(
-    nets: ReadonlyMap<Flow, NetTable>,
+    nets: Nets,
     open: OpenBuckets,
     batch: readonly { xid: number; changes: readonly Change[] }[],
   ): Promise<void> {
@@ -365,15 +359,6 @@ export class Applier {
       this.#client as unknown as { connection: { stream: { destroy(): void } } }
     ).connection.stream.destroy()
   }
-}
-
-function addTo(nets: Map<Flow, NetTable>, change: Change, xid: number): void {
-  let net = nets.get(change.flow)
-  if (!net) {
-    net = new NetTable(change.flow)
-    nets.set(change.flow, net)
-  }
-  net.add(change, xid)
 }
 
 function count(counts: Map<string, number>, table: string, rows: number): void {

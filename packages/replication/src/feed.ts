@@ -4,6 +4,7 @@ import type { PendingChunk } from './pending-chunk.ts'
 import { type Change, PgOutput } from './pgoutput.ts'
 import { Queue } from './queue.ts'
 import { type StreamName, streamObjectName } from './side.ts'
+import { BATCH_BYTES, Batch, LARGE_BYTES, Transaction } from './transaction.ts'
 
 /** Prefixes of the logical messages we emit; all but the barrier's are emitted by links. */
 export const MESSAGES = {
@@ -12,34 +13,6 @@ export const MESSAGES = {
   probe: 'banyan.probe',
   chunk: 'banyan.chunk',
 } as const
-
-/** One transaction of the stream, as far as it was decoded. */
-export class Transaction {
-  readonly xid: number
-  /** Applied by our counterpart: what it did is not written back. */
-  tagged = false
-  /** Changes not yet taken by the applier. */
-  changes: Change[] = []
-  bytes = 0
-  readonly barriers: string[] = []
-  readonly beats: Beat[] = []
-  readonly probes: string[] = []
-  /** A chunk whose watermark this is. */
-  chunk: PendingChunk | null = null
-  /** Where its commit ends; null until that was decoded. */
-  end: bigint | null = null
-
-  constructor(xid: number) {
-    this.xid = xid
-  }
-}
-
-export interface Beat {
-  /** The link that emitted it. */
-  readonly link: string
-  /** That engine's clock, ms. */
-  readonly at: number
-}
 
 /** Who is told what is decoded, while it is decoded. */
 export interface FeedListener {
@@ -53,12 +26,6 @@ export interface FeedListener {
 
 /** Past this much decoded and not yet applied, the socket is left unread. */
 const QUEUE_LIMIT_BYTES = 16 * 1024 * 1024
-/** A transaction that is not complete at this size is applied in pieces. */
-const LARGE_BYTES = 8 * 1024 * 1024
-/** What is applied as one transaction. Enough that a commit's cost is spread, little enough that it takes ms. */
-const BATCH_BYTES = 4 * 1024 * 1024
-const BATCH_CHANGES = 5_000
-const BATCH_TRANSACTIONS = 5_000
 
 /** Puts decoded messages together to transactions, and hands them out in commit order. */
 export class Feed {
@@ -66,7 +33,11 @@ export class Feed {
   readonly #extraction: string
   readonly #counterpart: string
   readonly #listener: FeedListener
-  readonly #queue = new Queue<Transaction>()
+  readonly #queue = new Queue<Batch>()
+  /** The last in the queue. */
+  #tail: Batch | null = null
+  /** Applied in pieces while it is decoded; never in the queue. */
+  #large: Transaction | null = null
   #current: Transaction | null = null
   readonly #skipTo: bigint
   #skipping = false
@@ -94,23 +65,23 @@ export class Feed {
     return this.#queued
   }
 
-  push(buffer: Buffer): void {
+  /** A message of pgoutput, from `start` to `end`; read at once. */
+  push(buffer: Buffer, start: number, end: number): void {
     if (this.#failure) return
-    const message = this.#decoder.decode(buffer)
+    const message = this.#decoder.decode(buffer, start)
     if (message === null) return
     switch (message.tag) {
       case 'begin':
         this.#current = new Transaction(message.xid)
         // Applied before the stream began again. (COMMIT's end is the next one's first byte.)
         this.#skipping = message.final < this.#skipTo
-        if (!this.#skipping) this.#queue.push(this.#current)
         this.#listener.begin(message.xid)
         break
       case 'origin':
         this.#current!.tagged = message.name === this.#counterpart
         break
       case 'change':
-        this.#change(message.change, buffer.length)
+        this.#change(message, end - start)
         break
       case 'message':
         this.#message(message.prefix, message.content)
@@ -135,17 +106,24 @@ export class Feed {
   }
 
   /**
-   * The next transactions: one or more complete ones, or a single large one that is not complete
-   * (its `end` is null) and stays first in the queue until `finished`.
+   * What is to be applied next, out of the queue: complete transactions, or a single large one that is
+   * not complete (its `end` is null), whose changes are to be taken with `more`.
    *
    * @throws what ended the stream, once nothing complete is left.
    */
-  async take(): Promise<Transaction[]> {
+  async take(): Promise<Batch | Transaction> {
     for (;;) {
-      const batch = this.#complete()
-      if (batch.length > 0) return batch
-      const first = this.#queue.first
-      if (first && first.bytes > LARGE_BYTES && !this.#failure) return [first]
+      const batch = this.#queue.first
+      if (batch) {
+        this.#queue.shift()
+        if (batch === this.#tail) this.#tail = null
+        return batch
+      }
+      const current = this.#current
+      if (current && current.bytes > LARGE_BYTES && !this.#failure) {
+        this.#large = current
+        return current
+      }
       if (this.#failure) throw this.#failure
       await this.#woken()
     }
@@ -164,11 +142,6 @@ export class Feed {
     return { changes, bytes }
   }
 
-  /** Takes a large transaction out of the queue. */
-  finished(transaction: Transaction): void {
-    if (this.#queue.first === transaction) this.#queue.shift()
-  }
-
   /** This much has been applied. */
   release(bytes: number): void {
     this.#queued -= bytes
@@ -178,32 +151,13 @@ export class Feed {
     }
   }
 
-  #complete(): Transaction[] {
-    const batch: Transaction[] = []
-    let bytes = 0
-    let changes = 0
-    while (bytes < BATCH_BYTES && changes < BATCH_CHANGES && batch.length < BATCH_TRANSACTIONS) {
-      const next = this.#queue.first
-      if (!next || next.end === null) break
-      // One that came whole but is large goes alone, in pieces.
-      if (next.bytes > LARGE_BYTES && batch.length > 0) break
-      batch.push(next)
-      this.#queue.shift()
-      bytes += next.bytes
-      changes += next.changes.length
-      // A chunk is merged behind everything before its watermark and before anything after it.
-      if (next.chunk) break
-    }
-    return batch
-  }
-
   #change(change: Change, bytes: number): void {
     const current = this.#current!
     this.#listener.change(current.xid, change, current.tagged)
     if (current.tagged || this.#skipping) return
     current.changes.push(change)
     // What a change weighs in memory: its text, and objects around it.
-    const weight = bytes + 200
+    const weight = bytes + 300
     current.bytes += weight
     this.#queued += weight
     if (this.#queued > QUEUE_LIMIT_BYTES && !this.#paused) {
@@ -233,7 +187,17 @@ export class Feed {
     this.#current = null
     if (this.#skipping) return
     current.end = end
+    if (current === this.#large) this.#large = null
+    else this.#enqueue(current)
     this.#wakeUp()
+  }
+
+  #enqueue(transaction: Transaction): void {
+    if (!this.#tail?.takes(transaction)) {
+      this.#tail = new Batch()
+      this.#queue.push(this.#tail)
+    }
+    this.#tail.add(transaction)
   }
 
   #abandon(kind: 'truncate' | 'ddl', message: string): void {

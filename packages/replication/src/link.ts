@@ -5,7 +5,7 @@ import { Applier } from './applier.ts'
 import { copyAll } from './copy.ts'
 import { CopyWatch } from './copy-watch.ts'
 import { FatalProblem, sqlState } from './failures.ts'
-import { Feed, MESSAGES, type Transaction } from './feed.ts'
+import { Feed, MESSAGES } from './feed.ts'
 import { type Flow, flowOf } from './flow.ts'
 import { Heart } from './heart.ts'
 import { Meter } from './meter.ts'
@@ -15,6 +15,7 @@ import { Repairs } from './repairs.ts'
 import { endSlotReader } from './sessions.ts'
 import { enginePool, sessionName, streamObjectName } from './side.ts'
 import { checkSlot } from './slot.ts'
+import { Batch, type Transaction } from './transaction.ts'
 import type { CopyOptions, CopyReport, LinkOptions, LinkProblem, LinkStatus } from './types.ts'
 import { Waiters } from './waiters.ts'
 import { WalReader } from './wal-reader.ts'
@@ -254,7 +255,10 @@ export class Link {
       this.#meter.position = applier.position
       const feed = new Feed(this.#flows, extraction, stream, applier.position, {
         begin: () => this.#watch.begin(),
-        change: (xid, change, tagged) => this.#watch.change(xid, change, tagged),
+        change: (xid, change, tagged) => {
+          // A chunk is only ever read of a table whose copy is not done.
+          if (this.#copying.has(change.flow)) this.#watch.change(xid, change, tagged)
+        },
         watermark: (id) => this.#watch.watermark(id),
         pause: () => reader?.pause(),
         resume: () => reader?.resume(),
@@ -266,7 +270,7 @@ export class Link {
         slot: name,
         publication: name,
         position: applier.position,
-        onData: (message) => feed.push(message),
+        onData: (buffer, start, end) => feed.push(buffer, start, end),
         onEnd: (error) => feed.fail(error),
       })
       await reader.start()
@@ -300,20 +304,20 @@ export class Link {
 
   async #pump(feed: Feed, applier: Applier, reader: WalReader): Promise<void> {
     while (!this.#stopping) {
-      const batch = await feed.take()
+      const next = await feed.take()
       if (this.#stopping) return
-      const first = batch[0]!
       const applied =
-        first.end === null ? await applier.applyLarge(first, feed) : await applier.apply(batch)
+        next instanceof Batch ? await applier.apply(next) : await applier.applyLarge(next, feed)
+      const transactions = next instanceof Batch ? next.transactions : [next]
       this.#failures = 0
       if (applied.durable) reader.confirm(applier.position)
       this.#meter.position = applier.position
-      this.#meter.transactions += batch.length
+      this.#meter.transactions += transactions.length
       this.#meter.rows += applied.rows
       this.#meter.refusedRows += applied.refused
-      for (const transaction of batch) this.#announce(transaction, applied.mergedRows)
+      for (const transaction of transactions) this.#announce(transaction, applied.mergedRows)
       await this.#repairs.run(applier)
-      feed.release(batch.reduce((bytes, transaction) => bytes + transaction.bytes, 0))
+      feed.release(next.bytes)
     }
   }
 

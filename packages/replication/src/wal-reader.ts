@@ -1,5 +1,6 @@
 import { PINNED_SETTINGS } from '@banyan/postgres'
 import pg from 'pg'
+import { tapCopyData } from './copy-tap.ts'
 import { formatLsn } from './lsn.ts'
 
 export interface WalReaderOptions {
@@ -9,7 +10,8 @@ export interface WalReaderOptions {
   readonly publication: string
   /** Everything committed before this was applied. */
   readonly position: bigint
-  onData(message: Buffer): void
+  /** A message from `start` to `end`; to be read at once. */
+  onData(buffer: Buffer, start: number, end: number): void
   /** The connection ended, whoever ended it. */
   onEnd(error: Error): void
 }
@@ -22,6 +24,7 @@ interface Wire {
 }
 
 const XLOG_DATA = 0x77
+const XLOG_HEADER = 25
 const KEEPALIVE = 0x6b
 /** Microseconds from the Unix epoch to 2000-01-01, PostgreSQL's. */
 const POSTGRES_EPOCH_US = 946_684_800_000_000n
@@ -60,12 +63,12 @@ export class WalReader {
     const text =
       `START_REPLICATION SLOT "${slot}" LOGICAL ${formatLsn(position)} ` +
       `(proto_version '1', publication_names '"${publication}"', messages 'true')`
+    tapCopyData(this.#client, (buffer, start, end) => this.#receive(buffer, start, end))
     this.#client.query({
       submit: (wire: Wire) => {
         this.#wire = wire
         wire.query(text)
       },
-      handleCopyData: (message: { chunk: Buffer }) => this.#receive(message.chunk),
       handleError: (error: Error) => this.#end(error),
       handleCommandComplete() {},
       handleReadyForQuery: () => this.#end(new Error('the server ended the stream')),
@@ -101,11 +104,11 @@ export class WalReader {
     wire.stream.destroy()
   }
 
-  #receive(chunk: Buffer): void {
+  #receive(buffer: Buffer, start: number, end: number): void {
     if (this.#closed) return
     try {
-      if (chunk[0] === XLOG_DATA) this.#options.onData(chunk.subarray(25))
-      else if (chunk[0] === KEEPALIVE && chunk[17] === 1) this.#sendStatus()
+      if (buffer[start] === XLOG_DATA) this.#options.onData(buffer, start + XLOG_HEADER, end)
+      else if (buffer[start] === KEEPALIVE && buffer[start + 17] === 1) this.#sendStatus()
     } catch (error) {
       this.#end(error as Error)
     }
