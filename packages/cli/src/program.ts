@@ -6,6 +6,7 @@ import { ledgerCommand } from './commands/ledger.ts'
 import { planCommand } from './commands/plan.ts'
 import { serveCommand } from './commands/serve.ts'
 import { statusCommand } from './commands/status.ts'
+import { throttleCommand } from './commands/throttle.ts'
 import { whyCommand } from './commands/why.ts'
 import type { ExitCode } from './exit.ts'
 import { type GlobalOptions, Session } from './settings.ts'
@@ -64,6 +65,7 @@ export function buildProgram(terminal: Terminal, onExit: (code: ExitCode) => voi
     statusCommand(bind),
     whyCommand(bind),
     ...actionCommands(bind),
+    throttleCommand(bind),
     ledgerCommand(bind),
     serveCommand(bind),
     gatewayCommand(bind),

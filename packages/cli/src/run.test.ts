@@ -108,6 +108,9 @@ describe('an action', () => {
     ['resume', 'resume', {}],
     ['promote', 'promote', {}],
     ['promote 50', 'promote', { percent: 50 }],
+    ['throttle --rows-per-second 500', 'throttle', { rowsPerSecond: 500 }],
+    ['throttle --pause-copy', 'throttle', { rowsPerSecond: 0 }],
+    ['throttle --off', 'throttle', { rowsPerSecond: null }],
     ['promote notes', 'promote', {}],
     ['promote notes 12.5%', 'promote', { percent: 12.5 }],
     ['rollback notes --yes', 'rollback', {}],
@@ -283,7 +286,7 @@ describe('an error', () => {
 describe('help', () => {
   it('names every command and the exit codes', async () => {
     expect(await terminal.run('--help')).toBe(0)
-    for (const command of 'doctor plan status why start pause resume promote rollback verify complete cancel ledger serve gateway'.split(
+    for (const command of 'doctor plan status why start pause resume promote rollback verify throttle complete cancel ledger serve gateway'.split(
       ' ',
     )) {
       expect(terminal.out).toMatch(new RegExp(`^  ${command} `, 'm'))

@@ -50,14 +50,23 @@ function waiting({ waitsFor, paused, pausedWhy }: ExtractionStatus): string {
   return paused && pausedWhy && !all.includes(pausedWhy) ? `${all} (paused: ${pausedWhy})` : all
 }
 
+/** A limit of the copy. */
+export function throttleText(rowsPerSecond: number): string {
+  return rowsPerSecond === 0 ? 'stands still' : `${number(rowsPerSecond)} rows/s at most`
+}
+
 function copy({
-  copy: { rows, total, rowsPerSecond, etaSeconds, done },
+  copy: { rows, total, rowsPerSecond, etaSeconds, done, throttle },
 }: ExtractionStatus): string {
   if (done) return `${number(rows)} rows, done`
   if (total === 0) return 'not begun'
   const share = Math.min(100, (rows / total) * 100)
   const left = etaSeconds === null ? '' : `, ${duration(etaSeconds)} left`
-  return `${number(rows)} of ${number(total)} rows (${number(share)} %), ${number(rowsPerSecond)} rows/s${left}`
+  const limit =
+    throttle.rowsPerSecond === null
+      ? ''
+      : `; ${throttleText(throttle.rowsPerSecond)} (${throttle.why})`
+  return `${number(rows)} of ${number(total)} rows (${number(share)} %), ${number(rowsPerSecond)} rows/s${left}${limit}`
 }
 
 function lag({ streams, lagMs }: ExtractionStatus): string {

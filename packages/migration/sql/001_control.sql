@@ -19,6 +19,8 @@ CREATE TABLE banyan_control.extraction (
   -- Share of the buckets the target shall own, percent.
   goal             numeric NOT NULL DEFAULT 0,
   phase_since      timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- Rows copied a second at most, by hand: 0 stands still, null leaves it to the plan.
+  copy_limit       float8,
   -- What an operator asked for and the engine has not finished: verify, complete, cancel.
   wanted           text[] NOT NULL DEFAULT '{}',
   -- Original increment of each sequence that was made to draw from one parity.

@@ -8,7 +8,13 @@ import type { Hub } from './hub.ts'
 import type { Ledger } from './ledger.ts'
 import type { ResolvedExtraction } from './plan.ts'
 import { initialStatus } from './report.ts'
-import { ACTIONS, type Action, type ControlStatus, type ExtractionStatus } from './status.ts'
+import {
+  ACTIONS,
+  type Action,
+  type ControlStatus,
+  type ExtractionStatus,
+  type ThrottleStatus,
+} from './status.ts'
 import type { ExtractionRow, Store } from './store.ts'
 
 export interface ControlApiOptions {
@@ -28,6 +34,7 @@ const KEEP_ALIVE_MS = 15_000
 
 const actionRequest = z.strictObject({
   percent: z.number().optional(),
+  rowsPerSecond: z.number().nullable().optional(),
   by: z.string().max(200).optional(),
   why: z.string().max(2000).optional(),
 })
@@ -151,8 +158,15 @@ export function createControlApi(options: ControlApiOptions): FastifyInstance {
 
 /** The engine's newest figures, under the row's own phase: a decision shows at once. */
 function statusOf(row: ExtractionRow): ExtractionStatus {
+  const known = row.status ?? initialStatus(row)
+  // Before the copy begins nobody but an operator limits it.
+  const waiting = row.copyLimit !== null && ['planned', 'cancelled'].includes(row.phase)
+  const throttle: ThrottleStatus = waiting
+    ? { rowsPerSecond: row.copyLimit, by: 'hand', why: 'banyan throttle' }
+    : known.copy.throttle
   return {
-    ...(row.status ?? initialStatus(row)),
+    ...known,
+    copy: { ...known.copy, throttle },
     phase: row.phase,
     paused: row.paused,
     pausedWhy: row.pausedWhy,

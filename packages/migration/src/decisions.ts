@@ -14,6 +14,7 @@ const ALLOWED: Record<Action, readonly Phase[]> = {
   rollback: ['canary', 'cut over', 'soaking', 'rolling back'],
   verify: ['verifying', 'shadowing', 'canary', 'cut over', 'soaking', 'rolled back'],
   complete: ['cut over', 'soaking'],
+  throttle: ['planned', 'copying', 'cancelled'],
   cancel: ['planned', 'copying', 'verifying', 'shadowing', 'rolled back'],
 }
 
@@ -36,6 +37,7 @@ export async function decide(
       by: request.by ?? 'unknown',
       ...(request.why === undefined ? {} : { why: request.why }),
       ...(change.goal === undefined ? {} : { percent: change.goal }),
+      ...(change.copyLimit === undefined ? {} : { rowsPerSecond: change.copyLimit }),
     }
     // The engine may have moved on between the look and the decision: then it is decided anew.
     if (await store.change(row, null, change, [{ kind: 'decision', what: action, detail }])) return
@@ -80,9 +82,20 @@ function changeFor(
     case 'verify':
     case 'complete':
       return { wanted: [...new Set([...row.wanted, action])] }
+    case 'throttle':
+      return { copyLimit: copyLimitOf(request) }
     case 'cancel':
       return row.phase === 'planned' ? { phase: 'cancelled' } : { wanted: ['cancel'] }
   }
+}
+
+function copyLimitOf({ rowsPerSecond }: ActionRequest): number | null {
+  if (rowsPerSecond === null || (rowsPerSecond !== undefined && rowsPerSecond >= 0)) {
+    return rowsPerSecond
+  }
+  throw new BanyanError('BAD_REQUEST', {
+    reason: `rowsPerSecond is ${rowsPerSecond ?? 'missing'}, allowed is a number from 0 (the copy stands still), or null (as the plan says)`,
+  })
 }
 
 function goalOf(row: ExtractionRow, plan: ResolvedExtraction, request: ActionRequest): number {

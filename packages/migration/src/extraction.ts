@@ -147,9 +147,14 @@ export class Extraction {
 
   async #copying(row: ExtractionRow): Promise<void> {
     const live = this.#live!
+    live.copyLimit = row.copyLimit
     if (row.paused) return live.stopCopy()
     if (!live.copyDone) {
-      this.#waitsFor = ['the copy to end']
+      const { rowsPerSecond, why } = live.throttle()
+      this.#waitsFor = [
+        'the copy to end',
+        ...(rowsPerSecond === null ? [] : [`a throttle of ${rowsPerSecond} rows/s (${why})`]),
+      ]
       if (live.copyFailed) {
         const why = live.copyFailed
         live.copyFailed = null

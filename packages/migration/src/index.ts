@@ -25,4 +25,5 @@ export {
   type LedgerEntry,
   PHASES,
   type Phase,
+  type ThrottleStatus,
 } from './status.ts'

@@ -10,12 +10,14 @@ import {
   type VerifyReport,
   verify,
 } from '@banyan/replication'
+import { Brake, type Readings, readLoad } from './brake.ts'
 import type { ExtractionDependencies } from './dependencies.ts'
 import type { HandoverContext } from './handover.ts'
 import { installExtraction } from './install.ts'
 import { recover, recoverAlone } from './recovery.ts'
 import { planSequences, splitSequences } from './sequences.ts'
 import { inState, isAnswer, Side } from './sides.ts'
+import type { ThrottleStatus } from './status.ts'
 import type { ExtractionRow, SequenceRecord } from './store.ts'
 import { withRoutes } from './tables.ts'
 
@@ -26,6 +28,8 @@ import { withRoutes } from './tables.ts'
 const CHECK_ROWS = 10_000
 /** How long finding the rows to compare may take, ms; nobody is held meanwhile. */
 const CHECK_PREPARE_MS = 2_000
+
+export const UNLIMITED: ThrottleStatus = { rowsPerSecond: null, by: null, why: null }
 
 export interface CopyState {
   rows: number
@@ -48,6 +52,9 @@ export class Live {
   copyDone: boolean
   /** The database's own words when the copy cannot go on. */
   copyFailed: string | null = null
+  /** Rows copied a second at most, by hand; null leaves it to the plan. */
+  copyLimit: number | null
+  readonly #brake: Brake
   readonly copy: CopyState = { rows: 0, total: 0, rowsPerSecond: 0, etaMs: null }
   #copying: { abort: AbortController; done: Promise<void> } | null = null
   #reverseStarted = false
@@ -67,6 +74,8 @@ export class Live {
     this.sequences = parts.sequences
     this.owned = BucketSet.none
     this.copyDone = row.phase !== 'copying'
+    this.copyLimit = row.copyLimit
+    this.#brake = new Brake(dependencies.plan.throttle)
     const { plan, monolith, term, gateways, ledger } = dependencies
     this.handoverContext = {
       ...parts,
@@ -144,11 +153,16 @@ export class Live {
   startCopy(): void {
     if (this.#copying) return
     const abort = new AbortController()
-    const { copyRowsPerSecond } = this.handoverContext.plan
+    const signal = AbortSignal.any([abort.signal, this.#abort.signal])
+    const watching = this.#brake.watch(
+      () => this.#readings(),
+      () => this.copy.rows,
+      signal,
+    )
     const done = this.forward
       .copy({
-        signal: AbortSignal.any([abort.signal, this.#abort.signal]),
-        ...(Number.isFinite(copyRowsPerSecond) ? { rowsPerSecond: copyRowsPerSecond } : {}),
+        signal,
+        limit: () => this.throttle().rowsPerSecond ?? Number.POSITIVE_INFINITY,
         onProgress: (progress) => {
           this.copy.rows = progress.totalRows
           this.copy.total = progress.totalEstimatedRows
@@ -169,10 +183,33 @@ export class Live {
         // A lost connection is tried again at the next tick, from the last stored chunk.
         if (isAnswer(error)) this.copyFailed = `the copy failed: ${error.message}`
       })
-      .finally(() => {
+      .finally(async () => {
+        abort.abort()
+        await watching
         this.#copying = null
       })
     this.#copying = { abort, done }
+  }
+
+  /** What limits the copy now: the tightest of all. */
+  throttle(): ThrottleStatus {
+    const { copyRowsPerSecond } = this.handoverContext.plan
+    const { rowsPerSecond, pressure } = this.#brake
+    const given: ThrottleStatus =
+      this.copyLimit === null
+        ? { rowsPerSecond: copyRowsPerSecond, by: 'plan', why: 'copyRowsPerSecond of the plan' }
+        : { rowsPerSecond: this.copyLimit, by: 'hand', why: 'banyan throttle' }
+    if (pressure && rowsPerSecond < given.rowsPerSecond!) {
+      return { rowsPerSecond: Math.round(rowsPerSecond), by: pressure.by, why: pressure.why }
+    }
+    return given.rowsPerSecond === Number.POSITIVE_INFINITY ? UNLIMITED : given
+  }
+
+  async #readings(): Promise<Readings> {
+    const [source, target] = await Promise.all(
+      [this.source, this.target].map((side) => readLoad(side.pool)),
+    )
+    return { lagMs: this.forward.status().lagMs, source: source!, target: target! }
   }
 
   async stopCopy(): Promise<void> {

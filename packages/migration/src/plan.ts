@@ -43,6 +43,19 @@ export interface ExtractionPlan {
   readonly soakSeconds?: number
   /** Rows copied a second at most; unlimited by default. */
   readonly copyRowsPerSecond?: number
+  readonly throttle?: ThrottlePlan
+}
+
+/** Beyond any of these bounds the copy slows down by itself, to 100 rows/s at the slowest. */
+export interface ThrottlePlan {
+  /** Lag of the stream while rows are copied, ms; 2,000 by default. */
+  readonly lagMs?: number
+  /** Client sessions at work on either side, ours left out; a quarter of max_connections by default. */
+  readonly activeSessions?: number | null
+  /** How long either side takes to answer a small question, ms; 250 by default. */
+  readonly answerMs?: number
+  /** Replay lag of a physical standby of either side, ms; 10,000 by default. */
+  readonly standbyLagMs?: number
 }
 
 export interface StepPlan {
@@ -86,12 +99,13 @@ export interface HandoverPlan {
 
 /** A plan with its defaults filled in. */
 export type ResolvedExtraction = Required<
-  Omit<ExtractionPlan, 'steps' | 'gates' | 'shadow' | 'handover'>
+  Omit<ExtractionPlan, 'steps' | 'gates' | 'shadow' | 'handover' | 'throttle'>
 > & {
   readonly steps: readonly Required<StepPlan>[]
   readonly gates: Required<GatePlan>
   readonly shadow: Required<ShadowPlan>
   readonly handover: Required<HandoverPlan>
+  readonly throttle: Required<ThrottlePlan>
 }
 
 const url = (protocol: RegExp) => z.string().regex(protocol)
@@ -171,6 +185,14 @@ const extraction = z.strictObject({
     .strictObject({
       holdBudgetMs: z.number().int().min(100).max(30_000).default(2000),
       attempts: z.number().int().min(1).default(10),
+    })
+    .prefault({}),
+  throttle: z
+    .strictObject({
+      lagMs: z.number().gt(0).default(2000),
+      activeSessions: z.number().gt(0).nullable().default(null),
+      answerMs: z.number().gt(0).default(250),
+      standbyLagMs: z.number().gt(0).default(10_000),
     })
     .prefault({}),
   soakSeconds: z.number().min(0).default(3600),

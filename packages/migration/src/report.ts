@@ -1,7 +1,7 @@
 import type { ExtractionStats, SideStats } from '@banyan/contracts'
 import type { Link, VerifyReport } from '@banyan/replication'
 import { latencyQuantile } from './gateways.ts'
-import type { Live } from './live.ts'
+import { type Live, UNLIMITED } from './live.ts'
 import type { ExtractionStatus, HandoverRecord } from './status.ts'
 import type { ExtractionRow } from './store.ts'
 
@@ -85,7 +85,14 @@ export function initialStatus(row: ExtractionRow): ExtractionStatus {
   }
 }
 
-const NO_COPY = { rows: 0, total: 0, rowsPerSecond: 0, etaSeconds: null, done: false }
+const NO_COPY = {
+  rows: 0,
+  total: 0,
+  rowsPerSecond: 0,
+  etaSeconds: null,
+  done: false,
+  throttle: UNLIMITED,
+}
 
 const NO_STREAM = {
   state: 'idle',
@@ -99,7 +106,7 @@ const NO_STREAM = {
 function copyFigures(live: Live | null, before: ExtractionStatus): ExtractionStatus['copy'] {
   const known = live && live.copy.total > 0
   if (!known) {
-    return before.copy
+    return live ? { ...before.copy, throttle: live.throttle() } : before.copy
   }
   const { rows, total, rowsPerSecond, etaMs } = live.copy
   return {
@@ -108,6 +115,7 @@ function copyFigures(live: Live | null, before: ExtractionStatus): ExtractionSta
     rowsPerSecond: Math.round(rowsPerSecond),
     etaSeconds: etaMs === null ? null : Math.ceil(etaMs / 1000),
     done: live.copyDone,
+    throttle: live.copyDone ? UNLIMITED : live.throttle(),
   }
 }
 

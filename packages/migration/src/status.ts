@@ -61,6 +61,7 @@ export interface ExtractionStatus {
     readonly rowsPerSecond: number
     readonly etaSeconds: number | null
     readonly done: boolean
+    readonly throttle: ThrottleStatus
   }
   readonly streams: Readonly<
     Record<
@@ -96,6 +97,14 @@ export interface ExtractionStatus {
   readonly refusals: { readonly source: number; readonly target: number }
 }
 
+/** What limits the copy now: the tightest of what an operator, the plan, the lag and the servers' load allow. */
+export interface ThrottleStatus {
+  /** Null: nothing limits it. */
+  readonly rowsPerSecond: number | null
+  readonly by: 'hand' | 'plan' | 'lag' | 'source load' | 'target load' | null
+  readonly why: string | null
+}
+
 export interface HandoverRecord {
   readonly from: 'source' | 'target'
   readonly to: 'source' | 'target'
@@ -116,6 +125,7 @@ export const ACTIONS = [
   'promote',
   'rollback',
   'verify',
+  'throttle',
   'complete',
   'cancel',
 ] as const
@@ -125,6 +135,8 @@ export type Action = (typeof ACTIONS)[number]
 export interface ActionRequest {
   /** `promote`: the share of buckets the target shall own; the next step of the plan when left out. */
   readonly percent?: number | undefined
+  /** `throttle`: rows copied a second at most; 0 stands still, null is what the plan says. */
+  readonly rowsPerSecond?: number | null | undefined
   /** Who asks, for the ledger. */
   readonly by?: string | undefined
   readonly why?: string | undefined

@@ -11,6 +11,8 @@ export interface ExtractionRow {
   readonly pausedWhy: string | null
   readonly goal: number
   readonly phaseSince: Date
+  /** Rows copied a second at most, by hand; 0 stands still, null leaves it to the plan. */
+  readonly copyLimit: number | null
   readonly wanted: readonly Wanted[]
   readonly sequences: readonly SequenceRecord[]
   readonly status: ExtractionStatus | null
@@ -30,7 +32,10 @@ export interface SequenceRecord {
 }
 
 type Change = Partial<
-  Pick<ExtractionRow, 'phase' | 'paused' | 'pausedWhy' | 'goal' | 'wanted' | 'sequences'>
+  Pick<
+    ExtractionRow,
+    'phase' | 'paused' | 'pausedWhy' | 'goal' | 'copyLimit' | 'wanted' | 'sequences'
+  >
 >
 
 const COLUMNS: Record<keyof Change, string> = {
@@ -38,6 +43,7 @@ const COLUMNS: Record<keyof Change, string> = {
   paused: 'paused',
   pausedWhy: 'paused_why',
   goal: 'goal',
+  copyLimit: 'copy_limit',
   wanted: 'wanted',
   sequences: 'sequences',
 }
@@ -73,7 +79,7 @@ export class Store {
   async readAll(): Promise<ExtractionRow[]> {
     const { rows } = await this.#pool.query(
       `SELECT name, phase, paused, paused_why AS "pausedWhy", goal::float8, phase_since AS "phaseSince",
-              wanted, sequences, status, revision::float8
+              copy_limit AS "copyLimit", wanted, sequences, status, revision::float8
          FROM banyan_control.extraction ORDER BY name`,
     )
     return rows as ExtractionRow[]

@@ -6,6 +6,7 @@ import type { CopyWatch, Watched } from './copy-watch.ts'
 import { copyOut } from './copy-wire.ts'
 import { MESSAGES } from './feed.ts'
 import { columnOf, type Flow } from './flow.ts'
+import type { Throttle } from './throttle.ts'
 import { Visibility } from './visibility.ts'
 
 /** Chunks read ahead of the one being merged: the source must not wait for the target's commit. */
@@ -22,8 +23,7 @@ export interface TableCopy {
   readonly chunkRows: number
   readonly lastKey: readonly string[] | null
   readonly signal: AbortSignal | undefined
-  /** Waits as long as the throttle wants, before a chunk of this many rows. */
-  throttle(rows: number): Promise<void>
+  readonly throttle: Throttle
   onMerged(rows: number): void
   onRetaken(): void
 }
@@ -40,15 +40,17 @@ export async function copyTable(copy: TableCopy): Promise<void> {
     let limit = Math.min(FIRST_CHUNK_ROWS, copy.chunkRows)
     for (;;) {
       copy.signal?.throwIfAborted()
-      await copy.throttle(limit)
-      const read = await readChunk(client, copy, lastKey, limit)
+      await copy.throttle.ready(copy.signal)
+      const asked = copy.throttle.chunk(limit)
+      const read = await readChunk(client, copy, lastKey, asked)
+      copy.throttle.passed(read.rows)
       if (read.rows > 0) {
         lastKey = read.watched.chunk.lastKey
         const merged = read.watched.merged.then((rows) => copy.onMerged(rows))
         merged.catch(() => {})
         waiting.push(merged)
       }
-      if (read.rows < limit) break
+      if (read.rows < asked) break
       limit = Math.max(100, Math.min(copy.chunkRows, Math.floor(CHUNK_BYTES / read.rowBytes)))
       if (waiting.length >= READ_AHEAD) await waiting.shift()
     }

@@ -143,7 +143,7 @@ describe('a copy', () => {
     let chunks = 0
     const abandoned = old.copy({
       chunkRows: 100,
-      rowsPerSecond: 5_000,
+      limit: () => 5_000,
       onProgress() {
         chunks++
       },
@@ -209,5 +209,69 @@ describe('a copy', () => {
     await waiter.end()
     await pair.close()
     await own.stop()
+  })
+})
+
+describe('a throttled copy', () => {
+  const WIDTHS = { narrow: 5, middle: 400, wide: 4000 }
+  const all = Object.keys(WIDTHS).map((name) => ({
+    source: `public.${name}`,
+    target: `public.${name}`,
+    owner: 'owner',
+  }))
+  const schema = Object.keys(WIDTHS)
+    .map((name) => `CREATE TABLE public.${name} (id int PRIMARY KEY, owner text, body text);`)
+    .join('')
+
+  it('says from a tenth on when it will end, over tables of different width that nobody analyzed', async () => {
+    const pair = await createPair(server, { source: schema, tables: all })
+    for (const [name, width] of Object.entries(WIDTHS)) {
+      await pair.source.query(
+        `INSERT INTO public.${name} SELECT n, 'u', repeat('x', ${width}) FROM generate_series(1, 3000) n`,
+      )
+    }
+    const link = pair.link('forward')
+    await link.prepare()
+    link.start()
+    const seen: { at: number; share: number; etaMs: number }[] = []
+    const began = performance.now()
+    // The throttle is the clock: whatever the machine's speed, 9,000 rows take 3 s.
+    await link.copy({
+      limit: () => 3_000,
+      onProgress: ({ totalRows, totalEstimatedRows, etaMs }) =>
+        seen.push({
+          at: performance.now(),
+          share: totalRows / totalEstimatedRows,
+          etaMs: etaMs ?? Number.NaN,
+        }),
+    })
+    const took = performance.now() - began
+    const points = seen.filter(({ share }) => share >= 0.1 && share < 1)
+    expect(points.length).toBeGreaterThan(5)
+    for (const { at, etaMs } of points) {
+      expect(Math.abs(at + etaMs - began - took) / took).toBeLessThan(0.15)
+    }
+    await pair.close()
+  })
+
+  it('stands still at a limit of 0 and goes on when it is lifted', async () => {
+    const pair = await filled(2_000)
+    const link = pair.link('forward')
+    await link.prepare()
+    link.start()
+    let limit = 0
+    let asked = 0
+    const copying = link.copy({
+      limit: () => {
+        asked++
+        return limit
+      },
+    })
+    await until('the copy has asked often', () => asked > 10)
+    expect(await contents(pair.target, 'public.parcel', HASHED)).toEqual([])
+    limit = Number.POSITIVE_INFINITY
+    await copying
+    await expectEqual(pair)
+    await pair.close()
   })
 })

@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Pool } from '@banyan/postgres'
 import { copyTable, settleEarlier } from './copier.ts'
+import { CopyClock } from './copy-clock.ts'
 import type { CopyWatch } from './copy-watch.ts'
 import { Interrupted, sqlState } from './failures.ts'
 import type { Flow } from './flow.ts'
+import { Throttle } from './throttle.ts'
 import type { CopyOptions, CopyReport } from './types.ts'
 
 const CHUNK_ROWS = 20_000
@@ -38,14 +40,16 @@ export async function copyAll(copy: CopyAll): Promise<CopyReport> {
   }
   const report = { chunks: 0, retaken: 0 }
   const progress = new Map<Flow, TableProgress>()
-  const estimates = new Map<Flow, number>()
+  const sizes = new Map<Flow, TableSize>()
   for (const flow of flows) {
     progress.set(flow, await readProgress(copy, flow))
-    estimates.set(flow, await estimate(copy.from, flow))
+    sizes.set(flow, await measure(copy.from, flow))
     if (!progress.get(flow)!.done) copy.copying.add(flow)
   }
   const before = sum([...progress.values()].map((table) => table.rows))
-  const throttle = makeThrottle(options)
+  const workBefore = workDone()
+  const throttle = new Throttle(options.limit ?? (() => Number.POSITIVE_INFINITY))
+  const clock = new CopyClock()
   for (const flow of flows) {
     const table = progress.get(flow)!
     while (!table.done) {
@@ -88,7 +92,7 @@ export async function copyAll(copy: CopyAll): Promise<CopyReport> {
     const totalRows = sum(tables.map(([, table]) => table.rows))
     const totalEstimatedRows = sum(
       tables.map(([other, table]) =>
-        table.done ? table.rows : Math.max(table.rows, estimates.get(other)!),
+        table.done ? table.rows : Math.max(table.rows, sizes.get(other)!.rows),
       ),
     )
     const seconds = (Date.now() - began) / 1000
@@ -96,14 +100,31 @@ export async function copyAll(copy: CopyAll): Promise<CopyReport> {
     return {
       table: flow.name,
       rows: progress.get(flow)!.rows,
-      estimatedRows: Math.max(progress.get(flow)!.rows, estimates.get(flow)!),
+      estimatedRows: Math.max(progress.get(flow)!.rows, sizes.get(flow)!.rows),
       tablesDone: tables.filter(([, table]) => table.done).length,
       tables: tables.length,
       totalRows,
       totalEstimatedRows,
       rowsPerSecond,
-      etaMs: rowsPerSecond > 0 ? ((totalEstimatedRows - totalRows) / rowsPerSecond) * 1000 : null,
+      etaMs: timeLeft(totalEstimatedRows - totalRows),
     }
+  }
+
+  function timeLeft(rows: number): number | null {
+    const done = sum([...progress.values()].map((table) => table.rows)) - before
+    const { debt } = throttle
+    clock.tick(done - debt, workDone() - workBefore, throttle.waitedMs)
+    const work = sum(
+      [...progress].map(([flow, table]) => {
+        const { rows: all, rowWork } = sizes.get(flow)!
+        return table.done ? 0 : Math.max(0, all - table.rows) * rowWork
+      }),
+    )
+    return clock.left(rows + debt, work)
+  }
+
+  function workDone(): number {
+    return sum([...progress].map(([flow, table]) => table.rows * sizes.get(flow)!.rowWork))
   }
 }
 
@@ -147,25 +168,31 @@ async function markDone(copy: CopyAll, flow: Flow): Promise<void> {
   if (rowCount !== 1) throw new Error(`the copy of ${flow.name} belongs to another engine now`)
 }
 
-/** The planner's: it scales what ANALYZE last saw to the table's size now. */
-async function estimate(from: Pool, flow: Flow): Promise<number> {
-  const { rows } = await from.query<{ 'QUERY PLAN': { Plan: { 'Plan Rows': number } }[] }>(
-    `EXPLAIN (FORMAT JSON) SELECT FROM ${flow.from.quoted}`,
-  )
-  return rows[0]!['QUERY PLAN'][0]!.Plan['Plan Rows']
+interface TableSize {
+  readonly rows: number
+  /** What a row costs to copy: its bytes, and as much again as a short row. */
+  readonly rowWork: number
 }
 
-function makeThrottle(options: CopyOptions): (rows: number) => Promise<void> {
-  const limit = options.rowsPerSecond
-  if (limit === undefined) return async () => {}
-  if (!(limit > 0)) throw new RangeError(`rowsPerSecond is ${limit}; more than 0 is allowed`)
-  let free = Date.now()
-  return async (rows) => {
-    const wait = free - Date.now()
-    if (wait > 0)
-      await delay(wait, undefined, { ...(options.signal && { signal: options.signal }) })
-    free = Math.max(free, Date.now()) + (rows / limit) * 1000
-  }
+/** Pages looked at of a table: an error of some 2 %, without the statistics that may be missing or old. */
+const SAMPLE_PAGES = 2_000
+/** What a row costs whatever its width, in bytes of one. */
+const ROW_WORK = 100
+
+async function measure(from: Pool, flow: Flow): Promise<TableSize> {
+  const { rows } = await from.query<{ pages: number; bytes: number }>(
+    `SELECT coalesce(sum(pg_relation_size(t.oid)), 0)::float8 / current_setting('block_size')::int AS pages,
+            coalesce(sum(pg_table_size(t.oid)), 0)::float8 AS bytes
+       FROM (SELECT $1::oid AS oid UNION SELECT relid FROM pg_partition_tree($1::oid)) t`,
+    [flow.from.oid],
+  )
+  const { pages, bytes } = rows[0]!
+  const share = Math.min(1, SAMPLE_PAGES / Math.max(1, pages))
+  const sample = await from.query<{ n: number }>(
+    `SELECT count(*)::float8 AS n FROM ${flow.from.quoted} TABLESAMPLE SYSTEM (${100 * share})`,
+  )
+  const estimated = Math.round(sample.rows[0]!.n / share)
+  return { rows: estimated, rowWork: ROW_WORK + bytes / Math.max(1, estimated) }
 }
 
 function sum(numbers: readonly number[]): number {

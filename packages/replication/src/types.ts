@@ -50,8 +50,8 @@ export interface CopyOptions {
   /** Rows a chunk at most; 20,000 by default. Wide rows make smaller chunks. */
   readonly chunkRows?: number
   readonly signal?: AbortSignal
-  /** Throttle, rows/s over all tables. */
-  readonly rowsPerSecond?: number
+  /** Rows/s over all tables at most, asked again and again; Infinity: no limit, 0: stands still. */
+  limit?(): number
   onProgress?(progress: CopyProgress): void
 }
 
@@ -59,7 +59,7 @@ export interface CopyProgress {
   readonly table: string
   /** Rows of this table that are committed on the target. */
   readonly rows: number
-  /** The planner's estimate. */
+  /** From a sample of its pages. */
   readonly estimatedRows: number
   readonly tablesDone: number
   readonly tables: number
