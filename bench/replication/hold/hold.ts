@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { BucketSet } from '@banyan/contracts'
 import { Random } from '@banyan/lab'
-import { type ControlClient, ControlError, type LedgerEntry } from '@banyan/migration'
+import { type ControlClient, ControlError } from '@banyan/migration'
 import type { Measured, MeasureOptions } from '../measurement.ts'
 import { Rig } from '../rig.ts'
 import { spread, until } from '../statistics.ts'
+import { LedgerReader } from './ledger.ts'
 import { type HoldSystem, startHoldSystem } from './system.ts'
 import { Writers } from './writers.ts'
 
@@ -14,7 +15,6 @@ const SEED = 1
 /** Between two handovers, ms: what one held must not be held again by the next. */
 const REST_MS = 250
 const PHASE_MS = 120_000
-const HANDOVER_MS = 60_000
 /** Shares of the buckets that the target is to own; 0 is a rollback of everything. */
 const SHARES = [0, 1, 10, 25, 50, 75, 90, 100]
 
@@ -40,7 +40,7 @@ export async function measureHold(options: MeasureOptions): Promise<Measured> {
     async (rig) => {
       const system = await startHoldSystem(supervisor, rig)
       try {
-        const ledger = new LedgerReader(system.control)
+        const ledger = new LedgerReader(system.control, NAME)
         const writers = new Writers(system.gatewayUrl, PER_SECOND)
         await system.control.act(NAME, 'start')
         writers.start()
@@ -48,7 +48,7 @@ export async function measureHold(options: MeasureOptions): Promise<Measured> {
           await untilOwns(system.control, 1)
           const handovers = await handBackAndForth(system, ledger, writers, sizes.handovers)
           await writers.stop()
-          return await report(system, writers, handovers)
+          return await report(system, writers, ledger, handovers)
         } finally {
           await writers.stop()
         }
@@ -92,9 +92,9 @@ async function handBackAndForth(
     const ended = performance.now()
     await delay(REST_MS)
     const now = await system.stats()
-    const held = now.held - before.held
-    if (held > now.recentMs.length) throw new Error(`${held} writes were held at once`)
-    const gatewayMs = held === 0 ? [] : now.recentMs.slice(-held)
+    const ends = now.released + now.refused - before.released - before.refused
+    // The gateway keeps the latest thousand, and its queue holds no more at once.
+    const gatewayMs = ends === 0 ? [] : now.recentMs.slice(-ends)
     windows.push({ from: share, to: next, gatewayMs, engineMs, aborted, began, ended })
     share = next
     before = now
@@ -148,51 +148,10 @@ async function ask(control: ControlClient, share: number): Promise<void> {
   )
 }
 
-/** Reads the ledger as it grows. */
-class LedgerReader {
-  readonly #control: ControlClient
-  #seq = 0
-
-  constructor(control: ControlClient) {
-    this.#control = control
-  }
-
-  /** What stands there by now does not count. */
-  async skip(): Promise<void> {
-    await this.#next()
-  }
-
-  /** Waits for the handover under way to end. */
-  async handover(): Promise<{ engineMs: number; aborted: number }> {
-    let aborted = 0
-    let engineMs: number | null = null
-    await until(
-      'the handover is done',
-      async () => {
-        for (const { kind, what, detail } of await this.#next()) {
-          if (what === 'handover aborted') aborted++
-          if (what === 'paused')
-            throw new Error(`the extraction is paused: ${JSON.stringify(detail)}`)
-          if (kind === 'fact' && what === 'settle') engineMs = Number(detail.holdMs)
-        }
-        return engineMs !== null
-      },
-      HANDOVER_MS,
-      50,
-    )
-    return { engineMs: engineMs!, aborted }
-  }
-
-  async #next(): Promise<LedgerEntry[]> {
-    const { entries } = await this.#control.ledger(NAME, this.#seq)
-    this.#seq = entries.at(-1)?.seq ?? this.#seq
-    return entries
-  }
-}
-
 async function report(
   system: HoldSystem,
   writers: Writers,
+  ledger: LedgerReader,
   handovers: readonly Handover[],
 ): Promise<Measured> {
   const { lost, extra } = await writers.check(system.target.pool)
@@ -203,6 +162,7 @@ async function report(
   const aborted = handovers.reduce((sum, one) => sum + one.aborted, 0)
   const writesPerSecond = Math.round(writers.perSecond)
   const { replayed, refused } = await system.stats()
+  const steps = [...ledger.stepsMs].map(([step, times]) => `${step} ${spread(times).p50}`)
   const line = (one: typeof client) => `p50 ${one.p50} ms, p99 ${one.p99} ms, at most ${one.max} ms`
   return {
     figures: {
@@ -225,6 +185,9 @@ async function report(
     details: {
       seed: SEED,
       engineHoldMs: engine,
+      stepsMs: Object.fromEntries(
+        [...ledger.stepsMs].map(([step, times]) => [step, spread(times)]),
+      ),
       clientHoldMs: client,
       gatewayHoldMs: gateway,
       everyWriteMs: every,
@@ -245,6 +208,7 @@ async function report(
       [`${client.samples} held writes, clients`, line(client)],
       ['held writes, gateway', line(gateway)],
       [`${handovers.length} handovers, engine`, `${line(engine)}; ${aborted} attempts aborted`],
+      ['of which p50, ms', steps.join(', ')],
       [`every write at ${writesPerSecond}/s`, line(every)],
       [
         `${writers.seen.length} acknowledged`,

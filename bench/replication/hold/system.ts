@@ -24,7 +24,7 @@ export interface HoldSystem {
 }
 
 export interface GatewayHolds {
-  readonly held: number
+  readonly released: number
   readonly refused: number
   readonly replayed: number
   /** The latest thousand, oldest first. */
@@ -91,7 +91,7 @@ export async function startHoldSystem(supervisor: Supervisor, rig: Rig): Promise
       const one = extractions[0]
       return one
         ? { ...one.holds, replayed: one.replayed }
-        : { held: 0, refused: 0, replayed: 0, recentMs: [] }
+        : { released: 0, refused: 0, replayed: 0, recentMs: [] }
     },
     async stop() {
       for (const one of processes.reverse()) await one.stop()
