@@ -4,7 +4,7 @@ import { percentile, Screen, type Supervisor } from '@banyan/lab'
 import type { ControlClient, ExtractionStatus, Phase } from '@banyan/migration'
 import { headline, liveView, type Report, summary } from './demo-view.ts'
 import { type Lego, startLego } from './lego/topology.ts'
-import { Trial } from './lego/trial.ts'
+import { Trial, TrialLoad } from './lego/trial.ts'
 
 const NAME = 'wishlist'
 const BY = { by: 'demo' }
@@ -70,9 +70,9 @@ export class Demo {
       env: PLAN_ENV,
       onStep: (what) => this.#say(`starting ${what}`),
     })
-    const trial = await Trial.begin(this.#supervisor, lego, this.#options)
+    const trial = await Trial.begin(new TrialLoad(this.#supervisor), lego, this.#options)
     this.#say(`${trial.people.length} users at work, ${this.#options.rate} requests/s`)
-    this.#say(`gateway ${lego.gateway.url}, control API ${lego.engines[0]!.url}`)
+    this.#say(`gateway ${lego.gateways[0].url}, control API ${lego.engines[0]!.url}`)
     const before = await this.#move(lego, trial)
     const { report, findings } = await this.#judge(lego, trial, before)
     this.#screen.clear()
@@ -111,8 +111,8 @@ export class Demo {
     const patience = Date.now() + WRITES_WITHIN_MS
     const enough = () => trial.counts.acknowledgedWrites >= WRITES || Date.now() > patience
     await this.#watch(control, trial, enough)
-    await trial.endLoad()
-    const rows = await trial.quiet()
+    await trial.load.end()
+    const rows = await trial.quiet([NAME])
     this.#say(`the users have stopped; both sides hold ${rows.target.toLocaleString('en')} rows`)
     await control.act(NAME, 'complete', BY)
     const before = await control.extraction(NAME)
@@ -126,8 +126,8 @@ export class Demo {
     before: ExtractionStatus,
   ): Promise<{ report: Report; findings: string[] }> {
     const [verdict, rows, leftovers, ledger, status] = [
-      await trial.judge('target'),
-      await trial.quiet(),
+      await trial.judge({ wishlist: 'target', profile: 'source' }),
+      await trial.quiet([NAME]),
       await trial.leftovers(),
       await lego.controls[0]!.ledger(NAME),
       await lego.controls[0]!.extraction(NAME),
@@ -248,7 +248,7 @@ export class Demo {
       [
         '',
         'Still running, to be explored:',
-        `  gateway          ${lego.gateway.url}/api/wishlist`,
+        `  gateway          ${lego.gateways[0].url}/api/wishlist`,
         `  monolith         ${env.MONOLITH_URL}`,
         `  wishlist service ${env.WISHLIST_URL}`,
         `  control API      ${lego.engines[0]!.url}/v1/status`,

@@ -1,9 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { Supervisor } from '@banyan/lab'
+import type { Supervisor } from '@banyan/lab'
 import { type Action, ControlError, type ExtractionStatus, type Phase } from '@banyan/migration'
-import { type Fault, Injector, planFaults, type Struck, StuckError } from './lego/faults.ts'
+import { type Aborts, abortsOf } from './lego/aborts.ts'
+import { Bed } from './lego/bed.ts'
+import { type Fault, planFaults, type Stage } from './lego/faults.ts'
+import { Injector, type Struck, StuckError } from './lego/injector.ts'
 import { StepGate } from './lego/step-gate.ts'
-import { askAny, type Lego, startLego } from './lego/topology.ts'
+import { askAny, EXTRACTIONS, type ExtractionName, type Lego } from './lego/topology.ts'
 import { Trial } from './lego/trial.ts'
 
 export interface RunResult {
@@ -17,182 +20,228 @@ export interface RunResult {
   /** Buckets without an owner 10 s after a restart, or a phase that never came. */
   readonly stuck: number
   readonly leftovers: number
+  /** Handover attempts that ended with the old owner still owning. */
+  readonly aborts: Aborts
   readonly findings: readonly string[]
-  /** Kept when something was found. */
-  readonly folder: string | null
   readonly ms: number
+  /** Where the time went, ms. */
+  readonly parts: Readonly<Record<string, number>>
 }
 
-const NAME = 'wishlist'
-const SIZE = { rows: 3_000, users: 150, people: 60, rate: 100 }
+/** Few rows: what is looked for is in the order of events, not in their number. */
+const SIZE = { rows: 1_200, users: 120, people: 50, rate: 50 }
+/** The data is the same in each run; who works with it, and what happens, the run's seed decides. */
+const DATA_SEED = 1
 
 /** Faults must not trip the gates: here it is not the service that is judged, but the protocol. */
 const PLAN_ENV = {
   BANYAN_STEPS: '10,100',
-  BANYAN_STEP_SECONDS: '0.5',
-  BANYAN_SOAK_SECONDS: '0.5',
-  BANYAN_MINIMUM_REQUESTS: '1',
-  BANYAN_MINIMUM_COMPARED: '5',
+  BANYAN_STEP_NEXT: 'manual',
+  BANYAN_STEP_SECONDS: '0',
+  BANYAN_SOAK_SECONDS: '0',
+  BANYAN_MINIMUM_REQUESTS: '0',
+  BANYAN_MINIMUM_COMPARED: '1',
   BANYAN_LATENCY_RATIO: '1000',
   BANYAN_ERROR_RATE: '1',
   BANYAN_SHADOW_DIFFERENCE: '1',
   BANYAN_HANDOVER_ATTEMPTS: '1000',
-  BANYAN_COPY_ROWS_PER_SECOND: '1500',
+  BANYAN_COPY_ROWS_PER_SECOND: '1000',
 }
 /** A phase that has not come after this long never will, ms. */
-const PHASE_MS = 90_000
-/** Back and forth at most this often until every fault has struck. */
-const ROUNDS = 6
-const LOOK_MS = 100
+const PHASE_MS = 60_000
+const LOOK_MS = 50
 
-/** The whole move under load, with the faults of one seed. */
-export async function proveRun(seed: number): Promise<RunResult> {
-  const begun = performance.now()
-  const supervisor = await Supervisor.create({ name: `banyan-prove-${seed}` })
-  try {
-    const result = await new Run(supervisor, seed).go()
-    const good = isClean(result)
-    if (!good) supervisor.keepFolder()
-    const ms = Math.round(performance.now() - begun)
-    return { ...result, folder: good ? null : supervisor.folder, ms }
-  } catch (error) {
-    supervisor.keepFolder()
-    throw new Error(`run of seed ${seed} failed; its folder is ${supervisor.folder}`, {
-      cause: error,
-    })
-  } finally {
-    await supervisor.stopAll()
-  }
+/** A LEGO system for runs, one after the other. */
+export function startBed(supervisor: Supervisor): Promise<Bed> {
+  return Bed.start(supervisor, {
+    ...SIZE,
+    seed: DATA_SEED,
+    engines: 2,
+    gateways: 2,
+    documentedPorts: false,
+    env: PLAN_ENV,
+    onStep: () => {},
+  })
 }
 
-export function isClean(result: Omit<RunResult, 'folder' | 'ms'>): boolean {
+/** Both extractions at once, there, back and to the end, under load, with the faults of one seed. */
+export async function proveRun(bed: Bed, seed: number): Promise<RunResult> {
+  return new Run(bed, seed).go()
+}
+
+export function isClean(result: RunResult): boolean {
   const { lost, duplicated, stale, divergent, stuck, leftovers } = result
   return lost + duplicated + stale + divergent + stuck + leftovers === 0
 }
 
 class Run {
-  readonly #supervisor: Supervisor
+  readonly #bed: Bed
+  readonly #lego: Lego
   readonly #seed: number
+  readonly #gate: StepGate
+  readonly #injector: Injector
+  readonly #faults: readonly Fault[]
+  /** The one that ends with a cancel; the others are completed. */
+  readonly #cancelled: ExtractionName | null
   readonly #struck: Struck[] = []
-  readonly #waiting: Fault[]
   readonly #stuck: string[] = []
-  readonly #ending = new AbortController()
-  #failure: Error | null = null
+  readonly #parts: Record<string, number> = {}
+  readonly #begun = performance.now()
+  #marked = this.#begun
 
-  constructor(supervisor: Supervisor, seed: number) {
-    this.#supervisor = supervisor
+  constructor(bed: Bed, seed: number) {
+    this.#bed = bed
+    this.#lego = bed.lego
     this.#seed = seed
-    this.#waiting = planFaults(seed)
+    this.#gate = new StepGate(bed.lego.urls.banyan)
+    this.#injector = new Injector(bed.lego, this.#gate)
+    this.#faults = planFaults(seed)
+    const last = this.#faults.at(-1)!
+    this.#cancelled = last.place.startsWith('cancel') ? last.extraction : null
   }
 
-  async go(): Promise<Omit<RunResult, 'folder' | 'ms'>> {
-    const lego = await startLego(this.#supervisor, {
-      ...SIZE,
-      seed: this.#seed,
-      engines: 2,
-      documentedPorts: false,
-      env: PLAN_ENV,
-      onStep: () => {},
-    })
-    const gate = new StepGate(lego.urls.banyan)
-    await gate.install()
-    const trial = await Trial.begin(this.#supervisor, lego, { ...SIZE, seed: this.#seed })
-    const injecting = this.#inject(new Injector(lego, gate))
-    injecting.catch((error: Error) => {
-      this.#failure = error
-    })
-    await this.#act(lego, 'start')
+  async go(): Promise<RunResult> {
+    await this.#bed.renew()
+    await this.#gate.install()
+    const trial = await Trial.begin(this.#bed.load, this.#lego, { ...SIZE, seed: this.#seed })
+    this.#mark('renew')
+    const none = { lost: 0, duplicated: 0, stale: 0, divergent: 0, leftovers: 0 }
     try {
-      await this.#move(lego)
-      this.#ending.abort()
-      await injecting
-      await trial.endLoad()
-      const rows = await trial.quiet()
-      await this.#act(lego, 'complete')
-      await this.#until(lego, 'completed')
-      const after = await trial.quiet()
+      await this.#thereAndBack()
+      // The users stand still for a moment: what they have done must be the same on both sides.
+      trial.load.pause()
+      const rows = await trial.quiet(EXTRACTIONS)
+      trial.load.resume()
+      this.#mark('compare')
+      await this.#end()
+      await trial.load.end()
       const leftovers = await trial.leftovers()
-      const verdict = await trial.judge('target')
-      return {
-        ...this.#result(),
-        acknowledged: verdict.acknowledged,
-        lost: verdict.lost,
-        duplicated: verdict.duplicated,
-        stale: verdict.stale,
-        divergent: Math.max(rows.divergent, after.divergent),
-        leftovers: leftovers.length,
-        findings: [...this.#stuck, ...verdict.findings, ...after.examples, ...leftovers],
-      }
+      const verdict = await trial.judge({
+        ...{ wishlist: 'target', profile: 'target' },
+        ...(this.#cancelled ? { [this.#cancelled]: 'source' } : {}),
+      })
+      this.#mark('judge')
+      const { acknowledged, lost, duplicated, stale, findings } = verdict
+      return await this.#result(acknowledged, {
+        ...{ lost, duplicated, stale, divergent: rows.divergent, leftovers: leftovers.length },
+        findings: [...this.#stuck, ...findings, ...rows.examples, ...leftovers],
+      })
     } catch (error) {
       if (!(error instanceof StuckError)) throw error
       this.#stuck.push(error.message)
-      return {
-        ...this.#result(),
-        acknowledged: trial.counts.acknowledgedWrites,
-        ...{ lost: 0, duplicated: 0, stale: 0, divergent: 0, leftovers: 0 },
-        findings: this.#stuck,
-      }
+      const { acknowledgedWrites } = trial.counts
+      return await this.#result(acknowledgedWrites ?? 0, { ...none, findings: this.#stuck })
     } finally {
-      this.#ending.abort()
-      await gate.close()
+      await this.#gate.close()
     }
   }
 
-  /** To the service, and back and forth until every fault has struck; at the end the service owns all. */
-  async #move(lego: Lego): Promise<void> {
-    await this.#until(lego, 'soaking')
-    for (let round = 0; round < ROUNDS && (round === 0 || this.#waiting.length > 0); round++) {
-      await this.#act(lego, 'rollback')
-      await this.#until(lego, 'rolled back')
-      await this.#act(lego, 'promote', 100)
-      await this.#until(lego, 'soaking')
-    }
-    if (this.#waiting.length > 0) {
-      throw new StuckError(`no engine came to "${this.#waiting[0]!.step}" in ${ROUNDS} rounds`)
-    }
-  }
-
-  async #inject(injector: Injector): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const fault = this.#waiting[0]!
-      const struck = await injector.strike(fault, this.#ending.signal)
-      if (!struck) return
-      this.#waiting.shift()
-      this.#struck.push(struck)
-      if (struck.recoveryMs === null) {
-        this.#stuck.push(
-          `after ${fault.victim} at ${fault.step}: buckets without an owner for 10 s`,
-        )
-      }
-    }
-  }
-
-  /** Waits for a phase. @throws StuckError when it does not come. */
-  async #until(lego: Lego, phase: Phase): Promise<void> {
-    const deadline = Date.now() + PHASE_MS
-    let last: ExtractionStatus | null = null
-    while (Date.now() < deadline) {
-      if (this.#failure) throw this.#failure
-      const status = await askAny(lego, (control) => control.extraction(NAME)).catch(() => null)
-      last = status ?? last
-      if (status?.phase === phase) return
-      if (status?.paused) {
-        throw new StuckError(`paused in ${status.phase}: ${status.pausedWhy}`)
-      }
-      await delay(LOOK_MS)
-    }
-    throw new StuckError(
-      `${phase} did not come within ${PHASE_MS} ms; it is ${last?.phase}, waits for ${last?.waitsFor.join('; ')}`,
+  async #thereAndBack(): Promise<void> {
+    const watched = (one: ExtractionStatus) => one.waitsFor.join() === 'promote'
+    await this.#stage(
+      'begin',
+      () => this.#all(EXTRACTIONS, 'start'),
+      () => this.#until(EXTRACTIONS, 'canary', watched),
+    )
+    await this.#stage(
+      'promote',
+      () => this.#all(EXTRACTIONS, 'promote', 100),
+      () => this.#until(EXTRACTIONS, 'soaking'),
+    )
+    await this.#stage(
+      'roll back',
+      () => this.#all(EXTRACTIONS, 'rollback'),
+      () => this.#until(EXTRACTIONS, 'rolled back'),
+    )
+    await this.#stage(
+      'promote again',
+      () => this.#all(this.#completed, 'promote', 100),
+      () => this.#until(this.#completed, 'soaking'),
     )
   }
 
+  async #end(): Promise<void> {
+    const cancelled = EXTRACTIONS.filter((name) => name === this.#cancelled)
+    await this.#stage(
+      'end',
+      async () => {
+        await Promise.all([this.#all(this.#completed, 'complete'), this.#all(cancelled, 'cancel')])
+      },
+      async () => {
+        await this.#until(this.#completed, 'completed')
+        await this.#until(cancelled, 'cancelled')
+      },
+    )
+  }
+
+  get #completed(): ExtractionName[] {
+    return EXTRACTIONS.filter((name) => name !== this.#cancelled)
+  }
+
+  /** One part of the move, struck if a fault is meant for it. */
+  async #stage(stage: Stage, ask: () => Promise<void>, wait: () => Promise<void>): Promise<void> {
+    const fault = this.#faults.find((one) => one.stage === stage)
+    if (fault) await this.#injector.arm(fault)
+    const moving = new AbortController()
+    // Side by side: an engine that stands at the gate keeps what is asked next waiting.
+    const asked = ask()
+    const striking = fault ? this.#injector.strike(fault, asked, moving.signal) : null
+    const going = asked.then(wait)
+    // Whichever fails first is what is told; the other must not go unheard.
+    striking?.catch(() => {})
+    going.catch(() => {})
+    try {
+      await (striking ? Promise.race([going, failureOf(striking)]) : going)
+    } finally {
+      moving.abort()
+    }
+    const struck = await striking
+    this.#mark(stage)
+    if (!fault) return
+    if (!struck) throw new StuckError(`${fault.extraction} did not come to "${fault.place}"`)
+    this.#struck.push(struck)
+    if (struck.recoveryMs === null) {
+      this.#stuck.push(`after ${fault.victim} at ${fault.place}: buckets without an owner for 10 s`)
+    }
+  }
+
+  /** Waits until all are in a phase. @throws StuckError when they do not come there. */
+  async #until(
+    names: readonly ExtractionName[],
+    phase: Phase,
+    also: (status: ExtractionStatus) => boolean = () => true,
+  ): Promise<void> {
+    const deadline = Date.now() + PHASE_MS
+    for (const name of names) {
+      let last: ExtractionStatus | null = null
+      for (;;) {
+        const status = await askAny(this.#lego, (one) => one.extraction(name)).catch(() => null)
+        last = status ?? last
+        if (status?.phase === phase && also(status)) break
+        if (status?.paused) {
+          throw new StuckError(`${name} paused in ${status.phase}: ${status.pausedWhy}`)
+        }
+        if (Date.now() > deadline) {
+          throw new StuckError(
+            `${name}: ${phase} did not come within ${PHASE_MS} ms; it is ${last?.phase}, waits for ${last?.waitsFor.join('; ')}`,
+          )
+        }
+        await delay(LOOK_MS)
+      }
+    }
+  }
+
+  async #all(names: readonly ExtractionName[], action: Action, percent?: number): Promise<void> {
+    await Promise.all(names.map((name) => this.#act(name, action, percent)))
+  }
+
   /** Asks for an action, as an operator would: again when the control plane was away for a moment. */
-  async #act(lego: Lego, action: Action, percent?: number): Promise<void> {
+  async #act(name: ExtractionName, action: Action, percent?: number): Promise<void> {
     const deadline = Date.now() + PHASE_MS
     const request = { by: 'prove', ...(percent === undefined ? {} : { percent }) }
     for (let tries = 0; ; tries++) {
       try {
-        await askAny(lego, (control) => control.act(NAME, action, request))
+        await askAny(this.#lego, (control) => control.act(name, action, request))
         return
       } catch (error) {
         // It was taken the time before, and only the answer was lost.
@@ -204,7 +253,33 @@ class Run {
     }
   }
 
-  #result() {
-    return { seed: this.#seed, struck: this.#struck, stuck: this.#stuck.length }
+  #mark(part: string): void {
+    const now = performance.now()
+    this.#parts[part] = Math.round(now - this.#marked)
+    this.#marked = now
   }
+
+  async #result(
+    acknowledged: number,
+    found: Pick<
+      RunResult,
+      'lost' | 'duplicated' | 'stale' | 'divergent' | 'leftovers' | 'findings'
+    >,
+  ): Promise<RunResult> {
+    return {
+      seed: this.#seed,
+      struck: this.#struck,
+      stuck: this.#stuck.length,
+      acknowledged,
+      ...found,
+      aborts: await abortsOf(this.#lego.urls.banyan),
+      ms: Math.round(performance.now() - this.#begun),
+      parts: this.#parts,
+    }
+  }
+}
+
+/** Settles only when the promise fails. */
+function failureOf(promise: Promise<unknown>): Promise<never> {
+  return new Promise((_, reject) => promise.catch(reject))
 }

@@ -1,9 +1,7 @@
 import { writeFile } from 'node:fs/promises'
-import { percentile } from '@banyan/lab'
 import { checkModel } from '@banyan/migration/model'
-import { isInHandover, STEPS, type Struck, VICTIMS } from './lego/faults.ts'
 import { type Flag, helpText, main, readFlags, UsageError, wholeNumber } from './options.ts'
-import { isClean, proveRun, type RunResult } from './prove-run.ts'
+import { proveRuns } from './prove-runs.ts'
 import { proveTypes } from './prove-types.ts'
 import { proveVerify } from './prove-verify.ts'
 
@@ -15,6 +13,14 @@ const FLAGS: readonly Flag[] = [
   { name: 'quick', text: 'with the model: a tenth of the states' },
   { name: 'types', text: 'carry 100,000 values of every type there and back, octet by octet' },
   { name: 'runs', value: 'N', text: 'move live under load N times, with 4 crashes each' },
+  { name: 'verify-faults', text: 'spoil rows under load; verify must find each, and nothing else' },
+  { name: 'minutes', value: 'N', text: 'with verify-faults: how long (5)' },
+  { name: 'faults', value: 'N', text: 'with verify-faults: how many at least (10,000)' },
+  {
+    name: 'jobs',
+    value: 'N',
+    text: 'with runs: so many at a time, each on servers of its own (2)',
+  },
   { name: 'verify-faults', text: 'spoil rows under load; verify must find each, and nothing else' },
   { name: 'minutes', value: 'N', text: 'with verify-faults: how long (5)' },
   { name: 'faults', value: 'N', text: 'with verify-faults: how many at least (10,000)' },
@@ -48,6 +54,7 @@ await main('npm run prove', async () => {
   if ((given.minutes || given.faults) && !verifying) {
     throw new UsageError('--minutes and --faults go with --verify-faults')
   }
+  if (given.jobs && !given.runs) throw new UsageError('--jobs goes with --runs')
   const seed = wholeNumber(given, 'seed', 1, 0)
   const { report, good } = given.types
     ? await proveTypes(seed)
@@ -59,7 +66,11 @@ await main('npm run prove', async () => {
         })
       : given.runs === undefined
         ? proveModel(given.quick === true)
-        : await proveRuns(wholeNumber(given, 'runs', 1, 1), seed)
+        : await proveRuns({
+            runs: wholeNumber(given, 'runs', 1, 1),
+            seed,
+            jobs: wholeNumber(given, 'jobs', 2, 1),
+          })
   if (given.json) await writeFile(given.json as string, `${JSON.stringify(report, null, 2)}\n`)
   return good ? 0 : 1
 })
@@ -71,72 +82,4 @@ function proveModel(quick: boolean) {
     `${states.toLocaleString('en')} states, ${violations} violations; ${mutantsFound} of ${mutants} mutants found`,
   )
   return { report, good: violations === 0 && mutantsFound === mutants }
-}
-
-async function proveRuns(runs: number, seed: number) {
-  const results: RunResult[] = []
-  for (let i = 0; i < runs; i++) {
-    const result = await proveRun(seed + i)
-    results.push(result)
-    console.log(`run ${i + 1} of ${runs}, seed ${result.seed}: ${lineOf(result)}`)
-    for (const finding of result.findings) console.log(`    ${finding}`)
-    if (result.folder) {
-      console.log(
-        `    again: npm run prove -- --runs 1 --seed ${result.seed}; logs and histories: ${result.folder}`,
-      )
-    }
-  }
-  const report = reportOf(results)
-  const { kills, lost, duplicated, stale, divergent, stuck, recoveryMs } = report
-  console.log(
-    `${runs} runs, ${kills} crashes, ${report.killsInHandover} of them inside a handover: ` +
-      `lost ${lost}, duplicated ${duplicated}, stale ${stale}, divergent ${divergent}, stuck ${stuck}; ` +
-      `recovery p50 ${recoveryMs.p50} ms, at most ${recoveryMs.max} ms`,
-  )
-  return { report, good: results.every(isClean) }
-}
-
-function lineOf({
-  struck,
-  acknowledged,
-  lost,
-  duplicated,
-  stale,
-  divergent,
-  ...rest
-}: RunResult): string {
-  const crashes = struck.map(
-    ({ victim, step, afterMs }) =>
-      `${victim} at ${step}${afterMs === null ? '' : ` +${afterMs} ms`}`,
-  )
-  const slowest = Math.max(0, ...struck.map((one) => one.recoveryMs ?? 10_000))
-  return (
-    `${crashes.join(', ')}; ${acknowledged} writes; lost ${lost}, duplicated ${duplicated}, ` +
-    `stale ${stale}, divergent ${divergent}, stuck ${rest.stuck}; recovery ${slowest} ms; ${Math.round(rest.ms / 1000)} s`
-  )
-}
-
-function reportOf(results: readonly RunResult[]) {
-  const struck = results.flatMap((result) => result.struck)
-  const sum = (of: (result: RunResult) => number) => results.reduce((all, one) => all + of(one), 0)
-  const count = <K extends string>(keys: readonly K[], of: (one: Struck) => K) =>
-    Object.fromEntries(keys.map((key) => [key, struck.filter((one) => of(one) === key).length]))
-  const recoveries = struck.flatMap((one) => one.recoveryMs ?? [])
-  return {
-    runs: results.length,
-    seeds: results.map((result) => result.seed),
-    kills: struck.length,
-    lost: sum((one) => one.lost),
-    duplicated: sum((one) => one.duplicated),
-    stale: sum((one) => one.stale),
-    divergent: sum((one) => one.divergent),
-    stuck: sum((one) => one.stuck),
-    leftovers: sum((one) => one.leftovers),
-    acknowledged: sum((one) => one.acknowledged),
-    killsInHandover: struck.filter((one) => isInHandover(one.step)).length,
-    killsByProcess: count(VICTIMS, (one) => one.victim),
-    killsByStep: count(STEPS, (one) => one.step),
-    recoveryMs: { p50: percentile(recoveries, 0.5), max: Math.max(0, ...recoveries) },
-    findings: results.flatMap((one) => one.findings.map((what) => `seed ${one.seed}: ${what}`)),
-  }
 }

@@ -1,7 +1,7 @@
-import { definePlan } from '@banyan/migration'
+import { definePlan, type ExtractionPlan } from '@banyan/migration'
 import { THEMES } from './services/wishlist/themes.ts'
 
-// Wishlist leaves the LEGO monolith. Every address, secret and duration can be given by environment;
+// Wishlists and profiles leave the LEGO monolith, each by itself. Every address, secret and duration can be given by environment;
 // the defaults are the ports of docs/ports.md on this machine.
 
 const { env } = process
@@ -17,6 +17,7 @@ const number = (name: string, otherwise: number) => {
 
 const percents = (env.BANYAN_STEPS ?? '1,10,50,100').split(',').map(Number)
 const seconds = number('BANYAN_STEP_SECONDS', 300)
+const next = env.BANYAN_STEP_NEXT === 'manual' ? 'manual' : 'auto'
 const local = 'postgres://postgres:banyan@127.0.0.1:5432'
 
 /** Clients know a theme by its name, the service stores a code. */
@@ -34,6 +35,22 @@ const themeName = {
 }
 
 const rewrite = { from: '/api/wishlist', to: '/v1/wishlist' }
+const users = { from: '/api/users', to: '/v1/users' }
+
+/** Under which conditions each of them moves. */
+const conditions = {
+  steps: percents.map((percent) => ({ percent, seconds, next })),
+  gates: {
+    errorRate: number('BANYAN_ERROR_RATE', 0.01),
+    shadowDifference: number('BANYAN_SHADOW_DIFFERENCE', 0.001),
+    minimumRequests: number('BANYAN_MINIMUM_REQUESTS', 50),
+    latencyRatio: number('BANYAN_LATENCY_RATIO', 2),
+  },
+  shadow: { minimumCompared: number('BANYAN_MINIMUM_COMPARED', 100) },
+  handover: { attempts: number('BANYAN_HANDOVER_ATTEMPTS', 10) },
+  copyRowsPerSecond: number('BANYAN_COPY_ROWS_PER_SECOND', Number.POSITIVE_INFINITY),
+  soakSeconds: number('BANYAN_SOAK_SECONDS', 3600),
+} satisfies Partial<ExtractionPlan>
 
 export default definePlan({
   control: {
@@ -103,17 +120,31 @@ export default definePlan({
           },
         },
       ],
-      steps: percents.map((percent) => ({ percent, seconds })),
-      gates: {
-        errorRate: number('BANYAN_ERROR_RATE', 0.01),
-        shadowDifference: number('BANYAN_SHADOW_DIFFERENCE', 0.001),
-        minimumRequests: number('BANYAN_MINIMUM_REQUESTS', 50),
-        latencyRatio: number('BANYAN_LATENCY_RATIO', 2),
+      ...conditions,
+    },
+    {
+      name: 'profile',
+      service: {
+        url: env.PROFILE_URL ?? 'http://127.0.0.1:9300',
+        databaseUrl: env.PROFILE_DATABASE_URL ?? `${local}/profile`,
       },
-      shadow: { minimumCompared: number('BANYAN_MINIMUM_COMPARED', 100) },
-      handover: { attempts: number('BANYAN_HANDOVER_ATTEMPTS', 10) },
-      copyRowsPerSecond: number('BANYAN_COPY_ROWS_PER_SECOND', Number.POSITIVE_INFINITY),
-      soakSeconds: number('BANYAN_SOAK_SECONDS', 3600),
+      routes: [
+        { methods: [], path: '/api/users/me', rewrite: users },
+        {
+          methods: [],
+          path: '/api/users/:id',
+          rewrite: users,
+          owner: { from: 'path', name: 'id' },
+        },
+        {
+          methods: ['GET'],
+          path: '/api/users/:id/public',
+          rewrite: users,
+          owner: { from: 'path', name: 'id' },
+        },
+      ],
+      tables: [{ source: 'public.user_profiles', target: 'profile.profiles', owner: 'user_id' }],
+      ...conditions,
     },
   ],
 })

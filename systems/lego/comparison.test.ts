@@ -1,7 +1,7 @@
 import { EmbeddedPostgres } from '@banyan/postgres'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { compareWishlists, WISHLISTS } from './comparison.ts'
+import { compareSides, WISHLISTS } from './comparison.ts'
 import { migrate } from './monolith/db/migrate.ts'
 import { connect } from './services/wishlist/database.ts'
 
@@ -50,7 +50,7 @@ beforeEach(async () => {
 
 describe('the comparison of both wishlists', () => {
   it('finds two sides equal that say the same in different schemas', async () => {
-    expect(await compareWishlists(urls.source, urls.target)).toEqual({
+    expect(await compareSides('wishlist', urls.source, urls.target)).toEqual({
       source: 2,
       target: 2,
       divergent: 0,
@@ -75,21 +75,23 @@ describe('the comparison of both wishlists', () => {
     `updated_at = now()`,
   ])('finds an item that differs: %s', async (change) => {
     await target.query(`UPDATE wishlist.items SET ${change}`)
-    expect(await compareWishlists(urls.source, urls.target)).toMatchObject({ divergent: 1 })
+    expect(await compareSides('wishlist', urls.source, urls.target)).toMatchObject({ divergent: 1 })
   })
 
   it.each([`item_ids = '{}'`, 'requested_at = now()', 'due_at = now()'])(
     'finds a pending order that differs: %s',
     async (change) => {
       await target.query(`UPDATE wishlist.pending_reorders SET ${change}`)
-      expect(await compareWishlists(urls.source, urls.target)).toMatchObject({ divergent: 1 })
+      expect(await compareSides('wishlist', urls.source, urls.target)).toMatchObject({
+        divergent: 1,
+      })
     },
   )
 
   it('finds rows that are on one side only', async () => {
     await target.query('DELETE FROM wishlist.items')
     await source.query('DELETE FROM wishlist_reorders')
-    expect(await compareWishlists(urls.source, urls.target)).toMatchObject({
+    expect(await compareSides('wishlist', urls.source, urls.target)).toMatchObject({
       source: 1,
       target: 1,
       divergent: 2,

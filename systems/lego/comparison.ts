@@ -1,5 +1,6 @@
 import { type Comparison, compareRows, orderedRows } from '@banyan/lab'
 import { THEMES } from './services/wishlist/themes.ts'
+import type { ExtractionName } from './topology.ts'
 
 // Written apart from the plan's mapping and from the replication engine: what checks must not share
 // a mistake with what is checked.
@@ -32,17 +33,30 @@ const reorders = (owner: string, table: string) =>
     table,
   )
 
-/** Compares both tables of both sides, row by row. */
-export async function compareWishlists(source: string, target: string): Promise<Comparison> {
-  const pairs = [
+const PROFILE = `json_build_array(display_name, bio, avatar_url, location, preferences,
+     extract(epoch FROM created_at), extract(epoch FROM updated_at))::text AS value`
+const profiles = (table: string) => page(`SELECT user_id COLLATE "C" AS key, ${PROFILE}`, table)
+
+/** What to compare of each extraction, table by table: at the source, at the target. */
+const TABLES: Readonly<Record<ExtractionName, readonly (readonly [string, string])[]>> = {
+  wishlist: [
     [SOURCE_ITEMS, TARGET_ITEMS],
     [
       reorders('user_id', 'public.wishlist_reorders'),
       reorders('owner_id', 'wishlist.pending_reorders'),
     ],
-  ] as const
+  ],
+  profile: [[profiles('public.user_profiles'), profiles('profile.profiles')]],
+}
+
+/** Compares the tables of an extraction on both sides, row by row. */
+export async function compareSides(
+  extraction: ExtractionName,
+  source: string,
+  target: string,
+): Promise<Comparison> {
   const total = { source: 0, target: 0, divergent: 0, examples: [] as string[] }
-  for (const [left, right] of pairs) {
+  for (const [left, right] of TABLES[extraction]) {
     const one = await compareRows(orderedRows(source, left), orderedRows(target, right))
     total.source += one.source
     total.target += one.target
@@ -58,4 +72,10 @@ export const WISHLISTS = {
             WHERE user_id = ANY($1) ORDER BY user_id, sort_order`,
   target: `SELECT owner_id AS user_id, id, title, quantity FROM wishlist.items
             WHERE owner_id = ANY($1) ORDER BY owner_id, position`,
+} as const
+
+/** Profiles of some users (`$1`) at each side. */
+export const PROFILES = {
+  source: 'SELECT user_id, display_name FROM public.user_profiles WHERE user_id = ANY($1)',
+  target: 'SELECT user_id, display_name FROM profile.profiles WHERE user_id = ANY($1)',
 } as const

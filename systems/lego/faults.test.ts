@@ -1,23 +1,24 @@
 import { describe, expect, it } from 'vitest'
-import { isInHandover, planFaults, STEPS, VICTIMS } from './faults.ts'
+import { FAULTS_A_RUN, PHASES, planFaults, STEPS, VICTIMS } from './faults.ts'
 
-describe('the faults of 20 runs', () => {
-  it.each([0, 1, 977])('strike everything at every step, from seed %i on', (first) => {
-    const faults = Array.from({ length: 20 }, (_, i) => planFaults(first + i)).flat()
-    const pairs = new Set(faults.map(({ victim, step }) => `${victim} at ${step}`))
-    expect(pairs.size).toBe(VICTIMS.length * STEPS.length)
-    expect(faults.filter(({ step }) => isInHandover(step)).length * 2).toBeGreaterThan(
-      faults.length,
-    )
+describe('the faults of 200 runs', () => {
+  it.each([0, 7, 977])('strike everything everywhere, from seed %i on', (first) => {
+    const faults = Array.from({ length: 200 }, (_, i) => planFaults(first + i)).flat()
+    const met = (of: (fault: (typeof faults)[number]) => string) => new Set(faults.map(of))
+    const steps = met(({ victim, place, direction }) => `${victim} at ${place} ${direction}`)
+    for (const victim of VICTIMS) {
+      for (const phase of PHASES) expect(steps).toContain(`${victim} at ${phase} null`)
+      for (const step of STEPS) {
+        expect(steps).toContain(`${victim} at ${step} to target`)
+        expect(steps).toContain(`${victim} at ${step} to source`)
+      }
+    }
+    const where = met(({ place, extraction }) => `${place} of ${extraction}`)
+    expect(where.size).toBe((PHASES.length + STEPS.length) * 2)
   })
 
-  it('are the same for the same seed, and come in the order of the phases', () => {
+  it('are the same for the same seed, and as many in each', () => {
     expect(planFaults(5)).toEqual(planFaults(5))
-    expect(planFaults(5).map(({ step }) => step)).toEqual([
-      'copying',
-      'verifying',
-      'flip',
-      'settle',
-    ])
+    expect(planFaults(5)).toHaveLength(FAULTS_A_RUN)
   })
 })

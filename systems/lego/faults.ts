@@ -1,25 +1,31 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { Random } from '@banyan/lab'
-import { bucketsWithoutOwner } from './ownership.ts'
-import type { Moment, StepGate } from './step-gate.ts'
-import { askAny, type Lego } from './topology.ts'
+import { EXTRACTIONS, type ExtractionName } from './topology.ts'
 
-/** What is struck. `engine paused` is SIGSTOP, another takes over, SIGCONT; all others are kill -9. */
+/**
+ * What is struck, and how. Without a word: kill -9, and started again. `paused`: SIGSTOP and SIGCONT;
+ * an engine until another has taken over, a gateway until its lease is over, all others for longer than
+ * writes may be held. `gone`: killed, and started again after its lease is over.
+ */
 export const VICTIMS = [
   'engine',
   'engine paused',
+  'standby engine',
   'gateway',
+  'gateway paused',
+  'gateway gone',
   'service',
+  'service paused',
   'monolith',
+  'monolith paused',
   'source PostgreSQL',
+  'source PostgreSQL paused',
   'target PostgreSQL',
+  'target PostgreSQL paused',
 ] as const
 export type Victim = (typeof VICTIMS)[number]
 
-/** When: two phases, and the steps of a handover. Their number shares no factor with the victims'. */
+/** The steps of a handover that the ledger names before they are done. */
 export const STEPS = [
-  'copying',
-  'verifying',
   'hold',
   'close',
   'drain',
@@ -32,156 +38,93 @@ export const STEPS = [
 ] as const
 export type Step = (typeof STEPS)[number]
 
-export interface Fault {
-  readonly victim: Victim
-  readonly step: Step
-  /** How long after the step has begun, ms; null: while its intent is being written. */
-  readonly afterMs: number | null
-}
+/** The phases something is struck in, in their order. */
+export const PHASES = [
+  'copying',
+  'verifying',
+  'shadowing',
+  'canary',
+  'cut over',
+  'soaking',
+  'rolling back',
+  'rolled back',
+  'completing',
+  'completed',
+  'cancelling',
+  'cancelled',
+] as const
+export type StruckPhase = (typeof PHASES)[number]
 
-export interface Struck extends Fault {
-  /** From the restart until every bucket had one owner again, ms; null: not within 10 s. */
-  readonly recoveryMs: number | null
-}
+export type Place = StruckPhase | Step
 
-export const FAULTS_A_RUN = 4
-/** Every bucket has an owner again within this, ms (handover.md, "No wedge"). */
-const RECOVERY_MS = 10_000
+/** One part of a run: the operator asks for something, and waits until it is there. */
+export type Stage = 'begin' | 'promote' | 'roll back' | 'promote again' | 'end'
 
 /**
- * The faults of one run: victims and steps are dealt out by counting, 7 against 11, so that 77 faults
- * in a row (20 runs are 80) meet every victim at every step; the seed decides the milliseconds.
+ * Where a run may be struck, a list a fault. The numbers of places share no factor with the victims',
+ * so that counting through both meets every pair.
+ */
+const PLACES = [
+  { stage: 'begin', places: ['copying', 'verifying', 'shadowing', 'canary', ...STEPS] },
+  { stage: 'promote', places: ['cut over', 'soaking', ...STEPS] },
+  { stage: 'roll back', places: ['rolling back', 'rolled back', ...STEPS] },
+  { stage: 'end', places: ['completing', 'completed', 'cancelling', 'cancelled', 'cut over'] },
+] as const satisfies readonly { stage: Stage; places: readonly Place[] }[]
+
+export const FAULTS_A_RUN = PLACES.length
+
+export interface Fault {
+  readonly stage: Stage
+  /** Whose phase or handover it is about; its service is the one that is struck. */
+  readonly extraction: ExtractionName
+  readonly place: Place
+  /** Where the buckets go in the handover; null outside of one. */
+  readonly direction: 'to target' | 'to source' | null
+  readonly victim: Victim
+  /** How long after the place was come to, ms; null: while its ledger entry is being written. */
+  readonly afterMs: number | null
+  /** Which of the gateways, where it is one. */
+  readonly gateway: number
+}
+
+/**
+ * The faults of one run, one for each list above. Victims and places are dealt by counting, so that as
+ * many runs in a row as a list has pairs (182 at most) meet every victim at every place of it; the
+ * seed decides whose it is, and the milliseconds.
  */
 export function planFaults(seed: number): Fault[] {
   const random = new Random(`faults ${seed}`)
-  const faults = Array.from({ length: FAULTS_A_RUN }, (_, k): Fault => {
-    const n = seed * FAULTS_A_RUN + k
-    const step = STEPS[n % STEPS.length]!
-    const spread = step === 'copying' ? 1_500 : step === 'verifying' ? 200 : 30
-    const within = step === 'copying' || random.next() < 0.6
+  return PLACES.map(({ stage, places }, list): Fault => {
+    const place = places[seed % places.length]!
+    // Each list begins elsewhere: otherwise one run would strike the same victim four times.
+    const victim = VICTIMS[(seed + list * 4) % VICTIMS.length]!
+    const spread = SPREAD_MS[place] ?? 30
+    const certain = place === 'copying' || place === 'rolling back'
     return {
-      victim: VICTIMS[n % VICTIMS.length]!,
-      step,
-      afterMs: within ? random.below(spread) : null,
+      stage: stage === 'end' && place === 'cut over' ? 'promote again' : stage,
+      extraction: random.pick(EXTRACTIONS),
+      place,
+      direction: isStep(place) ? (stage === 'roll back' ? 'to source' : 'to target') : null,
+      victim,
+      afterMs: certain || random.next() < 0.6 ? random.below(spread) : null,
+      gateway: random.below(2),
     }
   })
-  return faults.sort((a, b) => rank(a.step) - rank(b.step))
 }
 
-/** Phases come first, in their order; handover steps as they were dealt. */
-function rank(step: Step): number {
-  return Math.min(STEPS.indexOf(step), 2)
+/** Within how long after the place was come to, ms; 30 where nothing is said. */
+const SPREAD_MS: Partial<Record<Place, number>> = {
+  copying: 1_000,
+  verifying: 150,
+  shadowing: 300,
+  canary: 300,
+  'cut over': 300,
+  soaking: 300,
+  'rolled back': 200,
+  completing: 150,
+  cancelling: 150,
 }
 
-export function isInHandover(step: Step): boolean {
-  return rank(step) === 2
-}
-
-function momentOf(step: Step): Moment | null {
-  if (step === 'copying') return null
-  return step === 'verifying' ? { kind: 'fact', what: step } : { kind: 'intent', what: step }
-}
-
-/** What should have come by itself has not. */
-export class StuckError extends Error {}
-
-/** Strikes when the moment has come, restarts what was struck, and measures the recovery. */
-export class Injector {
-  readonly #lego: Lego
-  readonly #gate: StepGate
-
-  constructor(lego: Lego, gate: StepGate) {
-    this.#lego = lego
-    this.#gate = gate
-  }
-
-  /** @returns null when the signal came before the moment did. */
-  async strike(fault: Fault, signal: AbortSignal): Promise<Struck | null> {
-    const moment = momentOf(fault.step)
-    if (moment) {
-      await this.#gate.arm(moment)
-      if (!(await this.#gate.reached(signal))) {
-        await this.#gate.release()
-        return null
-      }
-    }
-    // Chosen now: who acts is known only when the moment has come.
-    const strike = await this.#prepare(fault.victim)
-    const at = moment && fault.afterMs === null ? 'before' : 'after'
-    if (at === 'after') {
-      if (moment) await this.#gate.release()
-      await delay(fault.afterMs ?? 0)
-    }
-    const restart = await strike()
-    // Also when it was struck at the gate: whatever the engine had sent is then done without it. With
-    // the server gone the lock is too; its row goes once the server is back.
-    if (moment && at === 'before' && fault.victim !== 'target PostgreSQL')
-      await this.#gate.release()
-    await restart()
-    if (fault.victim === 'target PostgreSQL') await this.#gate.release()
-    return { ...fault, recoveryMs: await this.#recovered() }
-  }
-
-  async #prepare(victim: Victim): Promise<() => Promise<() => Promise<void>>> {
-    const { gateway, service, monolith, source, target } = this.#lego
-    const killed = (one: { kill(): Promise<void>; start(): Promise<void> }) => async () => {
-      await one.kill()
-      return () => one.start()
-    }
-    switch (victim) {
-      case 'engine':
-        return killed(await this.#acting())
-      case 'engine paused': {
-        const engine = await this.#acting()
-        return async () => {
-          engine.pause()
-          return async () => {
-            await this.#takenOver(engine.name).finally(() => engine.resume())
-          }
-        }
-      }
-      case 'gateway':
-        return killed(gateway)
-      case 'service':
-        return killed(service)
-      case 'monolith':
-        return killed(monolith)
-      case 'source PostgreSQL':
-        return killed(source)
-      case 'target PostgreSQL':
-        return killed(target)
-    }
-  }
-
-  async #acting() {
-    const { engine } = await askAny(this.#lego, (control) => control.status())
-    const acting = this.#lego.engines.find((one) => one.name === engine.active)
-    if (!acting) throw new Error(`no engine is acting (the lease says ${engine.active})`)
-    return acting
-  }
-
-  /** Waits until an engine other than this one holds the lease. @throws after 10 s. */
-  async #takenOver(paused: string): Promise<void> {
-    const deadline = Date.now() + RECOVERY_MS
-    while (Date.now() < deadline) {
-      const { engine } = await askAny(this.#lego, (control) => control.status())
-      if (engine.active !== null && engine.active !== paused) return
-      await delay(50)
-    }
-    throw new StuckError(`no other engine took over from ${paused} within ${RECOVERY_MS} ms`)
-  }
-
-  async #recovered(): Promise<number | null> {
-    const begun = Date.now()
-    const { monolith, wishlist } = this.#lego.urls
-    for (;;) {
-      const wrong = await bucketsWithoutOwner('wishlist', {
-        source: monolith,
-        target: wishlist,
-      }).catch(() => Number.NaN)
-      if (wrong === 0) return Date.now() - begun
-      if (Date.now() - begun > RECOVERY_MS) return null
-      await delay(20)
-    }
-  }
+export function isStep(place: Place): place is Step {
+  return (STEPS as readonly Place[]).includes(place)
 }

@@ -4,8 +4,8 @@ import { type Person, Wisher } from './wisher.ts'
 
 /** What the load process is given, as a file of JSON. */
 export interface LoadSetting {
-  /** Base URL of the gateway. */
-  readonly url: string
+  /** Base URLs of the gateways. */
+  readonly urls: readonly string[]
   /** Requests a second. */
   readonly rate: number
   readonly seed: number
@@ -18,6 +18,8 @@ export interface LoadSetting {
 export type LoadEvent = { readonly event: 'listening' | 'progress' | 'finished' } & LoadCounts
 
 const PROGRESS_MS = 500
+/** Longer than anything is held; a gateway that stands still longer will not answer, ms. */
+const TIMEOUT_MS = 5_000
 
 // A process of its own: clients that share an event loop with what they measure, or with each
 // other's checker, would be late for reasons that are not the gateway's. SIGTERM ends it: it waits for
@@ -25,7 +27,8 @@ const PROGRESS_MS = 500
 const setting = JSON.parse(await readFile(process.argv[2]!, 'utf8')) as LoadSetting
 const history = new HistoryFile(setting.history)
 const load = new Load({
-  url: setting.url,
+  urls: setting.urls,
+  timeoutMs: TIMEOUT_MS,
   rate: setting.rate,
   seed: setting.seed,
   history,

@@ -15,11 +15,12 @@ export async function bucketsWithoutOwner(
     openBuckets(urls.source, extraction),
     openBuckets(urls.target, extraction),
   ])
-  // Nothing installed at the source: it owns everything, as before the start.
-  if (source === null) return 0
+  // Nothing installed at the source: it owns everything, as before the start. Nothing at the target
+  // alone: the extraction is being completed, its owner's guards go first.
+  if (source === null || target === null) return 0
   let wrong = 0
   for (let bucket = 0; bucket < BUCKETS; bucket++) {
-    if (source.has(bucket) === (target?.has(bucket) ?? false)) wrong++
+    if (source.has(bucket) === target.has(bucket)) wrong++
   }
   return wrong
 }

@@ -64,24 +64,27 @@ export function initialOf(people: readonly Person[]): Initial[] {
   ])
 }
 
-/** What the people have at the end: wishlists at their owner, profiles in the monolith. */
+/** A database, and what selects some users' rows (`$1`) in it. */
+export interface Holder {
+  readonly url: string
+  readonly sql: string
+}
+
+/** What the people have at the end, where it is owned. */
 export async function finalOf(
   people: readonly Person[],
-  wishlists: { url: string; sql: string },
-  monolith: string,
+  owners: { wishlists: Holder; profiles: Holder },
 ): Promise<FinalValue[]> {
   const ids = people.map((person) => person.id)
   const [items, profiles] = await Promise.all([
     query<{ user_id: string; id: string; title: string; quantity: number }>(
-      wishlists.url,
-      wishlists.sql,
+      owners.wishlists.url,
+      owners.wishlists.sql,
       [ids],
     ),
-    query<{ user_id: string; display_name: string }>(
-      monolith,
-      'SELECT user_id, display_name FROM user_profiles WHERE user_id = ANY($1)',
-      [ids],
-    ),
+    query<{ user_id: string; display_name: string }>(owners.profiles.url, owners.profiles.sql, [
+      ids,
+    ]),
   ])
   const itemsOf = byUser(items)
   return [

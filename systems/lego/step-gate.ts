@@ -1,13 +1,30 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
+import type { Fault } from './faults.ts'
+import { isStep } from './faults.ts'
 
-/** An entry of the ledger to be waited for: `intent give`, `fact verifying`. */
+/** An entry of the ledger to be waited for: the intent of a step, the fact of a phase. */
 export interface Moment {
+  readonly extraction: string
   readonly kind: 'intent' | 'fact'
   readonly what: string
+  /** The side that gives, of a handover's step. */
+  readonly from: 'source' | 'target' | null
 }
 
 const LOOK_MS = 4
+
+/** The entry that a fault waits for; null when it comes some time after the operator asked. */
+export function momentOf({ place, extraction, direction }: Fault): Moment | null {
+  if (place === 'copying' || place === 'rolling back') return null
+  if (isStep(place)) {
+    const from = direction === 'to target' ? 'source' : 'target'
+    return { extraction, kind: 'intent', what: place, from }
+  }
+  if (place === 'completing') return { extraction, kind: 'intent', what: 'complete', from: null }
+  if (place === 'cancelling') return { extraction, kind: 'intent', what: 'cancel', from: null }
+  return { extraction, kind: 'fact', what: place, from: null }
+}
 
 /**
  * Holds the engine at a named step, so that a fault strikes there and not some milliseconds later:
@@ -25,10 +42,12 @@ export class StepGate {
   async install(): Promise<void> {
     await (await this.#connected()).query(`
       CREATE SCHEMA trial;
-      CREATE TABLE trial.armed (kind text, what text);
+      CREATE TABLE trial.armed (extraction text, kind text, what text, giver text);
       CREATE FUNCTION trial.wait() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN
-        IF EXISTS (SELECT FROM trial.armed a WHERE a.kind = NEW.kind AND a.what = NEW.what) THEN
+        IF EXISTS (SELECT FROM trial.armed a
+                    WHERE a.extraction = NEW.extraction AND a.kind = NEW.kind AND a.what = NEW.what
+                      AND (a.giver IS NULL OR a.giver = NEW.detail ->> 'from')) THEN
           PERFORM pg_advisory_xact_lock_shared(4711, 1);
         END IF;
         RETURN NULL;
@@ -38,10 +57,15 @@ export class StepGate {
   }
 
   /** From now on the engine stops at that moment. */
-  async arm({ kind, what }: Moment): Promise<void> {
+  async arm({ extraction, kind, what, from }: Moment): Promise<void> {
     const client = await this.#connected()
     await client.query('SELECT pg_advisory_lock(4711, 1)')
-    await client.query('INSERT INTO trial.armed VALUES ($1, $2)', [kind, what])
+    await client.query('INSERT INTO trial.armed VALUES ($1, $2, $3, $4)', [
+      extraction,
+      kind,
+      what,
+      from,
+    ])
   }
 
   /** Resolves with true when the engine stands there; false when the signal came first. */
@@ -66,6 +90,7 @@ export class StepGate {
 
   async close(): Promise<void> {
     await this.#client?.end().catch(() => {})
+    this.#client = null
   }
 
   async #connected(): Promise<pg.Client> {

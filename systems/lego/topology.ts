@@ -16,16 +16,24 @@ export interface LegoOptions {
   readonly users?: number
   /** Engines; one of them acts, the others stand by. */
   readonly engines: number
+  /** Gateways; 1 by default. All serve the same, the clients choose. */
+  readonly gateways?: number
   /** Listen where docs/ports.md says, as far as that is free; else on free ports. */
   readonly documentedPorts: boolean
   /** Settings of banyan.config.ts: `BANYAN_STEP_SECONDS` and its like. */
   readonly env: Readonly<Record<string, string>>
   /** Settings of both PostgreSQL servers. */
   readonly postgres?: Readonly<Record<string, string | number>>
+  /** Called when every table is made and filled, before an engine or a gateway starts. */
+  onFilled?(servers: { source: EmbeddedPostgres; target: EmbeddedPostgres }): Promise<void>
   onStep(what: string): void
 }
 
-/** All that runs when Wishlist is moved out of the LEGO monolith, each a process of its own. */
+/** What can leave the monolith, by the names in banyan.config.ts; each is a service of its own too. */
+export const EXTRACTIONS = ['wishlist', 'profile'] as const
+export type ExtractionName = (typeof EXTRACTIONS)[number]
+
+/** All that runs when they are moved out of the LEGO monolith, each a process of its own. */
 export interface Lego {
   readonly source: EmbeddedPostgres
   readonly target: EmbeddedPostgres
@@ -33,12 +41,14 @@ export interface Lego {
     readonly monolith: string
     readonly auth: string
     readonly wishlist: string
+    readonly profile: string
     readonly banyan: string
   }
   readonly auth: ManagedProcess
   readonly monolith: ManagedProcess
-  readonly service: ManagedProcess
-  readonly gateway: ManagedProcess
+  readonly services: Readonly<Record<ExtractionName, ManagedProcess>>
+  /** The first is the one people are told of. */
+  readonly gateways: readonly [ManagedProcess, ...ManagedProcess[]]
   readonly engines: readonly ManagedProcess[]
   /** One for each engine, in their order; all answer the same. */
   readonly controls: readonly ControlClient[]
@@ -59,16 +69,19 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
     monolith: await source.createDatabase('lego'),
     auth: await source.createDatabase('auth'),
     wishlist: await target.createDatabase('wishlist'),
+    profile: await target.createDatabase('profile'),
     banyan: await target.createDatabase('banyan'),
   }
   const port = (usual: number) => (options.documentedPorts ? portNear(usual) : freePort())
   const ports = {
-    gateway: await port(9000),
+    gateways: [await port(9000)],
     monolith: await port(9001),
-    service: await port(9400),
+    wishlist: await port(9400),
+    profile: await port(9300),
     auth: await port(9900),
     engines: [] as number[],
   }
+  while (ports.gateways.length < (options.gateways ?? 1)) ports.gateways.push(await freePort())
   for (let i = 0; i < options.engines; i++) ports.engines.push(await port(9090 + i))
   const local = (at: number) => `http://127.0.0.1:${at}`
   const env: Record<string, string> = {
@@ -79,49 +92,56 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
     BANYAN_IDENTITY_KEY: 'lego-identity-key-of-this-machine',
     MONOLITH_URL: local(ports.monolith),
     MONOLITH_DATABASE_URL: urls.monolith,
-    WISHLIST_URL: local(ports.service),
+    WISHLIST_URL: local(ports.wishlist),
     WISHLIST_DATABASE_URL: urls.wishlist,
-    GATEWAY_PORT: String(ports.gateway),
+    PROFILE_URL: local(ports.profile),
+    PROFILE_DATABASE_URL: urls.profile,
+    GATEWAY_PORT: String(ports.gateways[0]),
     JWKS_URL: `${local(ports.auth)}/.well-known/jwks.json`,
   }
   const start = (name: string, file: string, more: Record<string, string>) =>
     supervisor.process(name, { file: here(file), env: { ...env, ...more } })
 
-  onStep('the Auth Service and the monolith')
-  const [auth, monolith] = await Promise.all([
+  onStep('the Auth Service, the monolith and the services')
+  const service = (name: ExtractionName) =>
+    start(name, `services/${name}/main.ts`, {
+      DATABASE_URL: urls[name],
+      PORT: String(ports[name]),
+    })
+  const [auth, monolith, wishlist, profile] = await Promise.all([
     start('auth', 'auth/main.ts', { DATABASE_URL: urls.auth, PORT: String(ports.auth) }),
     start('monolith', 'monolith/main.ts', {
       DATABASE_URL: urls.monolith,
       PORT: String(ports.monolith),
     }),
+    service('wishlist'),
+    service('profile'),
   ])
   onStep(`${options.rows.toLocaleString('en')} wishlist items`)
   await fill(supervisor, urls, options)
+  await options.onFilled?.({ source, target })
 
-  onStep('the Wishlist Service, the engine and the gateway')
-  const [service, ...engines] = await Promise.all([
-    start('wishlist', 'services/wishlist/main.ts', {
-      DATABASE_URL: urls.wishlist,
-      PORT: String(ports.service),
-    }),
-    ...ports.engines.map((at, i) =>
-      supervisor.process(`engine-${i + 1}`, {
-        file: BANYAN,
-        args: ['serve', '--config', CONFIG, '--port', String(at), '--id', `engine-${i + 1}`],
-        env,
-      }),
-    ),
-  ])
+  onStep('the engines and the gateways')
   const controlUrls = ports.engines.map(local)
-  // Who binds the admin port proves that the gateway before it is gone: a restart need not wait for a lease.
-  const adminPort = String(await freePort())
-  const gateway = await supervisor.process('gateway', {
-    file: BANYAN,
-    args: ['gateway', '--config', CONFIG, '--id', 'gateway-1', '--admin-port', adminPort].concat(
-      ...controlUrls.map((url) => ['--control', url]),
-    ),
-    env,
-  })
+  const engines = ports.engines.map((at, i) =>
+    supervisor.process(`engine-${i + 1}`, {
+      file: BANYAN,
+      args: ['serve', '--config', CONFIG, '--port', String(at), '--id', `engine-${i + 1}`],
+      env,
+    }),
+  )
+  const gateways = ports.gateways.map(async (at, i) =>
+    supervisor.process(`gateway-${i + 1}`, {
+      file: BANYAN,
+      args: [
+        ...['gateway', '--config', CONFIG, '--id', `gateway-${i + 1}`, '--port', String(at)],
+        // Who binds the admin port proves that the gateway before it is gone: a restart need not wait for a lease.
+        ...['--admin-port', String(await freePort())],
+        ...controlUrls.flatMap((url) => ['--control', url]),
+      ],
+      env,
+    }),
+  )
   const controls = controlUrls.map(
     (url) => new ControlClient({ urls: [url], token: env.BANYAN_CONTROL_TOKEN!, timeoutMs: 3_000 }),
   )
@@ -131,9 +151,9 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
     urls,
     auth,
     monolith,
-    service: service!,
-    gateway,
-    engines,
+    services: { wishlist, profile },
+    gateways: (await Promise.all(gateways)) as [ManagedProcess, ...ManagedProcess[]],
+    engines: await Promise.all(engines),
     controls,
     env,
   }

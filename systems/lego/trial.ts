@@ -12,11 +12,13 @@ import {
   type Verdict,
 } from '@banyan/lab'
 import pg from 'pg'
-import { compareWishlists, WISHLISTS } from './comparison.ts'
+import { compareSides, PROFILES, WISHLISTS } from './comparison.ts'
 import type { LoadSetting } from './load.ts'
 import { choosePeople, finalOf, initialOf } from './people.ts'
-import { type Lego, startLoad } from './topology.ts'
+import { EXTRACTIONS, type ExtractionName, type Lego, startLoad } from './topology.ts'
 import type { Person } from './wisher.ts'
+
+type SideName = 'source' | 'target'
 
 export interface TrialOptions {
   readonly people: number
@@ -28,87 +30,122 @@ export interface TrialOptions {
 /** Both sides after debounced orders were applied and the streams have delivered, ms at most. */
 const QUIET_MS = 30_000
 
-/** Users who work through the gateway while the extraction runs, and the judgement of what they met. */
-export class Trial {
-  readonly people: readonly Person[]
+/** The clients' process; it may be used by one trial after the other. */
+export class TrialLoad {
   readonly historyFile: string
-  readonly #lego: Lego
-  readonly #load: ManagedProcess
-  readonly #counts: () => LoadCounts
+  readonly #supervisor: Supervisor
+  readonly #settingFile: string
+  #process: ManagedProcess | null = null
+  #counts = {} as LoadCounts
 
-  private constructor(
-    lego: Lego,
-    people: readonly Person[],
-    historyFile: string,
-    load: ManagedProcess,
-    counts: () => LoadCounts,
-  ) {
-    this.#lego = lego
-    this.people = people
-    this.historyFile = historyFile
-    this.#load = load
-    this.#counts = counts
-  }
-
-  /** Chooses the people and lets them begin. */
-  static async begin(supervisor: Supervisor, lego: Lego, options: TrialOptions): Promise<Trial> {
-    const people = await choosePeople(lego.urls, options.people, options.seed)
-    const historyFile = join(supervisor.folder, 'history.ndjson')
-    const settingFile = join(supervisor.folder, 'load.json')
-    const { rate, seed } = options
-    const setting: LoadSetting = { url: lego.gateway.url, rate, seed, people, history: historyFile }
-    await writeFile(settingFile, JSON.stringify(setting), { mode: 0o600 })
-    let counts = {} as LoadCounts
-    const load = await startLoad(supervisor, settingFile, (event) => {
-      counts = event as unknown as LoadCounts
-    })
-    return new Trial(lego, people, historyFile, load, () => counts)
+  constructor(supervisor: Supervisor) {
+    this.#supervisor = supervisor
+    this.historyFile = join(supervisor.folder, 'history.ndjson')
+    this.#settingFile = join(supervisor.folder, 'load.json')
   }
 
   get counts(): LoadCounts {
-    return this.#counts()
+    return this.#counts
+  }
+
+  async begin(setting: Omit<LoadSetting, 'history'>): Promise<void> {
+    const whole: LoadSetting = { ...setting, history: this.historyFile }
+    await writeFile(this.#settingFile, JSON.stringify(whole), { mode: 0o600 })
+    if (this.#process) return this.#process.start()
+    this.#process = await startLoad(this.#supervisor, this.#settingFile, (event) => {
+      this.#counts = event as unknown as LoadCounts
+    })
+  }
+
+  /** Nobody begins anything new until `resume`. */
+  pause(): void {
+    this.#process?.pause()
+  }
+
+  resume(): void {
+    this.#process?.resume()
   }
 
   /** The people stop; every answer that was due has come, and is in the history. */
-  async endLoad(): Promise<void> {
-    await this.#load.stop(60_000)
-    const code = await this.#load.ended()
+  async end(): Promise<void> {
+    const load = this.#process!
+    await load.stop(60_000)
+    const code = await load.ended()
     if (code !== 0) {
-      throw new Error(`the load ended with code ${code}:\n${this.#load.lastLines(10).join('\n')}`)
+      throw new Error(`the load ended with code ${code}:\n${load.lastLines(10).join('\n')}`)
     }
+  }
+}
+
+/** Users who work through the gateways while extractions run, and the judgement of what they met. */
+export class Trial {
+  readonly people: readonly Person[]
+  readonly load: TrialLoad
+  readonly #lego: Lego
+
+  private constructor(lego: Lego, people: readonly Person[], load: TrialLoad) {
+    this.#lego = lego
+    this.people = people
+    this.load = load
+  }
+
+  /** Chooses the people and lets them begin. */
+  static async begin(load: TrialLoad, lego: Lego, options: TrialOptions): Promise<Trial> {
+    const people = await choosePeople(lego.urls, options.people, options.seed)
+    const { rate, seed } = options
+    const urls = lego.gateways.map((gateway) => gateway.url)
+    await load.begin({ urls, rate, seed, people })
+    return new Trial(lego, people, load)
+  }
+
+  get counts(): LoadCounts {
+    return this.load.counts
   }
 
   /** Waits until no order is pending and both sides hold the same rows; answers the last comparison. */
-  async quiet(): Promise<Comparison> {
-    const { monolith, wishlist } = this.#lego.urls
+  async quiet(extractions: readonly ExtractionName[]): Promise<Comparison> {
+    const { urls } = this.#lego
     const deadline = Date.now() + QUIET_MS
     for (;;) {
-      const [comparison, waiting] = await Promise.all([
-        compareWishlists(monolith, wishlist),
-        pendingOrders(wishlist),
-      ])
+      const waiting = await pendingOrders(urls)
+      const all = await Promise.all(
+        extractions.map((name) => compareSides(name, urls.monolith, urls[name])),
+      )
+      const comparison = all.reduce((a, b) => ({
+        source: a.source + b.source,
+        target: a.target + b.target,
+        divergent: a.divergent + b.divergent,
+        examples: [...a.examples, ...b.examples],
+      }))
       if (comparison.divergent === 0 && waiting === 0) return comparison
       if (Date.now() > deadline) return comparison
       await delay(200)
     }
   }
 
-  /** Holds the histories against the rows of the side that owns every bucket. */
-  async judge(owner: 'source' | 'target'): Promise<Verdict> {
-    const { monolith, wishlist } = this.#lego.urls
-    const wishlists = { url: owner === 'target' ? wishlist : monolith, sql: WISHLISTS[owner] }
+  /** Holds the histories against the rows of the side that owns every bucket of an extraction. */
+  async judge(owners: Readonly<Record<ExtractionName, SideName>>): Promise<Verdict> {
+    const { urls } = this.#lego
+    const holder = (name: ExtractionName, sql: Readonly<Record<SideName, string>>) => ({
+      url: owners[name] === 'target' ? urls[name] : urls.monolith,
+      sql: sql[owners[name]],
+    })
     return checkHistory({
       initial: initialOf(this.people),
-      operations: readHistory(this.historyFile),
-      final: await finalOf(this.people, wishlists, monolith),
+      operations: readHistory(this.load.historyFile),
+      final: await finalOf(this.people, {
+        wishlists: holder('wishlist', WISHLISTS),
+        profiles: holder('profile', PROFILES),
+      }),
     })
   }
 
-  /** What is left of ours in both sides' databases, named by side. */
+  /** What is left of ours in all databases, named by theirs. */
   async leftovers(): Promise<string[]> {
-    const { monolith, wishlist } = this.#lego.urls
-    const [source, target] = await Promise.all([findLeftovers(monolith), findLeftovers(wishlist)])
-    return [...source.map((what) => `source: ${what}`), ...target.map((what) => `target: ${what}`)]
+    const { urls } = this.#lego
+    const names = ['monolith', ...EXTRACTIONS] as const
+    const found = await Promise.all(names.map((name) => findLeftovers(urls[name])))
+    return names.flatMap((name, i) => found[i]!.map((what) => `${name}: ${what}`))
   }
 
   /**
@@ -136,15 +173,21 @@ export class Trial {
   }
 }
 
-async function pendingOrders(target: string): Promise<number> {
-  const client = new pg.Client({ connectionString: target })
-  await client.connect()
-  try {
-    const { rows } = await client.query<{ n: number }>(
-      'SELECT count(*)::int AS n FROM wishlist.pending_reorders',
-    )
-    return rows[0]!.n
-  } finally {
-    await client.end()
+/** Debounced orders nobody has applied yet: rows of the source as much as of the target. */
+async function pendingOrders(urls: Lego['urls']): Promise<number> {
+  const count = async (url: string, table: string) => {
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    try {
+      const { rows } = await client.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${table}`)
+      return rows[0]!.n
+    } finally {
+      await client.end()
+    }
   }
+  const sides = await Promise.all([
+    count(urls.monolith, 'public.wishlist_reorders'),
+    count(urls.wishlist, 'wishlist.pending_reorders'),
+  ])
+  return Math.max(...sides)
 }

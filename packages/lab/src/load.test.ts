@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { freePort } from '@banyan/postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { checkHistory, type Verdict } from './check.ts'
 import { HistoryFile, readHistory } from './history.ts'
@@ -107,11 +108,14 @@ describe('Load', () => {
     await rm(folder, { recursive: true })
   })
 
-  async function run(requests: number): Promise<{ counts: LoadCounts; verdict: Verdict }> {
+  async function run(
+    requests: number,
+    gateways = async () => [await application.listen()],
+  ): Promise<{ counts: LoadCounts; verdict: Verdict }> {
     const path = join(folder, 'history.ndjson')
     const history = new HistoryFile(path)
     const load = new Load({
-      url: await application.listen(),
+      urls: await gateways(),
       clients: Array.from({ length: 20 }, (_, i) => new Writer(`user-${i}`)),
       rate: 2_000,
       seed: 7,
@@ -162,4 +166,26 @@ describe('Load', () => {
       expect(verdict).toMatchObject({ lost: 0, duplicated: 0, stale: 0, findings: [] })
     },
   )
+
+  it('sends by another gateway what one that is gone has not taken', async () => {
+    const { counts, verdict } = await run(300, async () => [
+      await application.listen(),
+      `http://127.0.0.1:${await freePort()}`,
+    ])
+    expect(counts.repeated).toBeGreaterThan(0)
+    expect(counts.failed).toBe(0)
+    expect(verdict).toMatchObject({ lost: 0, duplicated: 0, stale: 0, findings: [] })
+  })
+
+  it('never repeats a write whose connection broke, and repeats such a read', async () => {
+    application.fault = 'break'
+    const { counts, verdict } = await run(400, async () => {
+      const url = await application.listen()
+      return [url, url]
+    })
+    expect(counts.repeated).toBeGreaterThan(0)
+    expect(counts.failures['write UND_ERR_SOCKET']).toBeGreaterThan(0)
+    expect(Math.max(...application.requests.values())).toBe(1)
+    expect(verdict).toMatchObject({ lost: 0, duplicated: 0, stale: 0, findings: [] })
+  })
 })

@@ -38,8 +38,8 @@ export interface Client {
 }
 
 export interface LoadOptions {
-  /** Base URL of the gateway. */
-  readonly url: string
+  /** Base URLs of the gateways, at least one; the clients are spread over them. */
+  readonly urls: readonly string[]
   readonly clients: readonly Client[]
   /** Requests a second, over all clients. */
   readonly rate: number
@@ -57,6 +57,8 @@ export interface LoadCounts {
   readonly failed: number
   readonly acknowledgedWrites: number
   readonly reads: number
+  /** Requests sent once more, by another gateway, since that could do no harm. */
+  readonly repeated: number
   /** Requests that could not be sent when they were due, because every client was waiting. */
   readonly late: number
   /** Failures by operation and status, e.g. `create 503 HELD_TOO_LONG`. */
@@ -69,38 +71,60 @@ export interface LoadCounts {
 const NOT_FORWARDED = new Set(['HELD_TOO_LONG', 'HOLD_QUEUE_FULL', 'LEASE_LOST'])
 const TICK_MS = 5
 const RECENT = 1_000
+/** Failures of a connection before a byte of the request was sent. */
+const NOT_SENT = new Set(['ECONNREFUSED', 'UND_ERR_CONNECT_TIMEOUT'])
 /** A client whose request broke waits this long: nobody hammers a dead gateway thousands of times a second. */
 const PAUSE_AFTER_BREAK_MS = 200
 
+/** A client, its luck, and the gateway it is using. */
+interface Seat {
+  readonly client: Client
+  readonly random: Random
+  at: number
+}
+
+interface Sent {
+  readonly answer: Answer | null
+  /** Why there is no answer. */
+  readonly broke: string
+}
+
 /**
  * Clients that work at a set rate, whatever the answers take (open loop), each with one request at a
- * time so that its own history is sequential. Nothing is ever sent twice.
+ * time so that its own history is sequential. A write is sent a second time, by another gateway, only
+ * when the first certainly forwarded nothing; a read also when its answer never came.
  */
 export class Load {
   readonly #options: LoadOptions
-  readonly #pool: Pool
-  readonly #idle: { client: Client; random: Random }[]
+  readonly #pools: readonly Pool[]
+  readonly #idle: Seat[]
   readonly #outstanding = new Set<Promise<void>>()
   readonly #recent: number[] = []
   readonly #failures: Record<string, number> = {}
-  readonly #counts = { sent: 0, failed: 0, acknowledgedWrites: 0, reads: 0, late: 0 }
+  readonly #counts = { sent: 0, failed: 0, acknowledgedWrites: 0, reads: 0, late: 0, repeated: 0 }
   #timer: NodeJS.Timeout | null = null
   #stopped = false
 
   constructor(options: LoadOptions) {
+    if (options.urls.length === 0) throw new RangeError('a load needs at least one gateway')
     if (options.clients.length === 0) throw new RangeError('a load needs at least one client')
     if (!(options.rate > 0)) throw new RangeError(`the rate must be above 0, given ${options.rate}`)
     this.#options = options
-    this.#pool = new Pool(options.url, {
-      connections: options.connections ?? 128,
-      pipelining: 1,
-      headersTimeout: options.timeoutMs ?? 30_000,
-      bodyTimeout: options.timeoutMs ?? 30_000,
-    })
+    this.#pools = options.urls.map(
+      (url) =>
+        new Pool(url, {
+          connections: options.connections ?? 128,
+          pipelining: 1,
+          headersTimeout: options.timeoutMs ?? 30_000,
+          bodyTimeout: options.timeoutMs ?? 30_000,
+        }),
+    )
     const random = new Random(options.seed)
-    this.#idle = random
-      .shuffled(options.clients)
-      .map((client) => ({ client, random: new Random(`${options.seed}/${client.user}`) }))
+    this.#idle = random.shuffled(options.clients).map((client, i) => ({
+      client,
+      random: new Random(`${options.seed}/${client.user}`),
+      at: i % this.#pools.length,
+    }))
   }
 
   get counts(): LoadCounts {
@@ -119,7 +143,7 @@ export class Load {
           this.#counts.late++
           continue
         }
-        const running = this.#one(next.client, next.random).then((broke) => {
+        const running = this.#one(next).then((broke) => {
           this.#outstanding.delete(running)
           if (!broke) this.#idle.push(next)
           else if (!this.#stopped) setTimeout(() => this.#idle.push(next), PAUSE_AFTER_BREAK_MS)
@@ -134,16 +158,17 @@ export class Load {
     this.#stopped = true
     if (this.#timer) clearInterval(this.#timer)
     await Promise.all(this.#outstanding)
-    await this.#pool.close()
+    await Promise.all(this.#pools.map((pool) => pool.close()))
   }
 
   /** One request of one client; true when it was not answered. */
-  async #one(client: Client, random: Random): Promise<boolean> {
+  async #one(seat: Seat): Promise<boolean> {
+    const { client, random } = seat
     const step = client.next(random)
     const sentAt = Date.now()
     const begun = performance.now()
     this.#counts.sent++
-    const { answer, broke } = await this.#send(client, step)
+    const { answer, broke } = await this.#sendSafely(seat, step)
     const outcome = answer === null ? 'unknown' : outcomeOf(step, answer)
     const { writes, reads } = step.conclude(outcome, answer)
     this.#options.history.add({
@@ -169,9 +194,19 @@ export class Load {
     return outcome === 'unknown'
   }
 
-  async #send(client: Client, step: Step): Promise<{ answer: Answer | null; broke: string }> {
+  async #sendSafely(seat: Seat, step: Step): Promise<Sent> {
+    const first = await this.#send(seat, step)
+    if (this.#pools.length === 1 || !failedAtGateway(first)) return first
+    // Whatever becomes of this request: the next one goes to a gateway that may be better off.
+    seat.at = (seat.at + 1) % this.#pools.length
+    if (step.writes && !wasNotForwarded(first)) return first
+    this.#counts.repeated++
+    return this.#send(seat, step)
+  }
+
+  async #send({ client, at }: Seat, step: Step): Promise<Sent> {
     try {
-      const response = await this.#pool.request({
+      const response = await this.#pools[at]!.request({
         method: step.method,
         path: step.path,
         headers: {
@@ -186,6 +221,15 @@ export class Load {
       return { answer: null, broke: (error as NodeJS.ErrnoException).code ?? String(error) }
     }
   }
+}
+
+/** The gateway is gone, stands still, or may not serve: another one might. */
+function failedAtGateway({ answer }: Sent): boolean {
+  return answer === null || codeOf(answer) === 'LEASE_LOST'
+}
+
+function wasNotForwarded({ answer, broke }: Sent): boolean {
+  return answer === null ? NOT_SENT.has(broke) : codeOf(answer) === 'LEASE_LOST'
 }
 
 function outcomeOf(step: Step, answer: Answer): Outcome {

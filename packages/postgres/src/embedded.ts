@@ -128,6 +128,23 @@ export class EmbeddedPostgres {
     await this.#end('SIGKILL')
   }
 
+  /** SIGSTOP to the postmaster and every backend: it stands still and holds what it holds. */
+  async pause(): Promise<void> {
+    const { pid } = this
+    if (pid === undefined || !this.running) return
+    // It must not fork another one between the look and the signal.
+    signal(pid, 'SIGSTOP')
+    for (const backend of await childrenOf(pid)) signal(backend, 'SIGSTOP')
+  }
+
+  /** SIGCONT. */
+  async resume(): Promise<void> {
+    const { pid } = this
+    if (pid === undefined || !this.running) return
+    for (const backend of await childrenOf(pid)) signal(backend, 'SIGCONT')
+    signal(pid, 'SIGCONT')
+  }
+
   /** Creates a database when it is not there, and answers its URL. */
   async createDatabase(name: string): Promise<string> {
     const client = new pg.Client({ connectionString: this.url() })
@@ -143,12 +160,12 @@ export class EmbeddedPostgres {
     return this.url(name)
   }
 
-  async #end(signal: 'SIGINT' | 'SIGKILL'): Promise<void> {
+  async #end(how: 'SIGINT' | 'SIGKILL'): Promise<void> {
     const child = this.#process
     if (!child || !this.running) return
     const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-    if (signal === 'SIGKILL' && child.pid) await killFamily(child.pid)
-    else child.kill(signal)
+    if (how === 'SIGKILL' && child.pid) await killFamily(child.pid)
+    else child.kill(how)
     await exited
     this.#process = null
   }
@@ -177,14 +194,16 @@ export class EmbeddedPostgres {
  */
 async function killFamily(postmaster: number): Promise<void> {
   // It must not fork another one between the look and the kill.
-  process.kill(postmaster, 'SIGSTOP')
+  signal(postmaster, 'SIGSTOP')
   const backends = await childrenOf(postmaster)
-  for (const pid of [postmaster, ...backends]) {
-    try {
-      process.kill(pid, 'SIGKILL')
-    } catch {
-      // It ended by itself.
-    }
+  for (const pid of [postmaster, ...backends]) signal(pid, 'SIGKILL')
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch {
+    // It ended by itself.
   }
 }
 

@@ -1,7 +1,8 @@
 import { eq, sql } from 'drizzle-orm'
 import type { FastifyBaseLogger } from 'fastify'
-import { type Database, write } from './database.ts'
-import { NOT_OWNER_STATE, rootCause, sqlState } from './failures.ts'
+import { NOT_OWNER_STATE, rootCause, sqlState } from '../../kit/failures.ts'
+import { write } from '../../kit/transaction.ts'
+import type { Database } from './database.ts'
 import { applyStored } from './reorder.ts'
 import { pendingReorders } from './schema.ts'
 

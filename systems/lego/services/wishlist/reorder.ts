@@ -1,6 +1,7 @@
 import { asc, eq, sql } from 'drizzle-orm'
-import { type Database, type Transaction, write } from './database.ts'
-import { WishlistError } from './errors.ts'
+import { ServiceError } from '../../kit/errors.ts'
+import { write } from '../../kit/transaction.ts'
+import type { Database, Transaction } from './database.ts'
 import type { Reordered, ReorderStatus } from './messages.ts'
 import { items, pendingReorders } from './schema.ts'
 import { lockOrder } from './wishlist.ts'
@@ -13,7 +14,7 @@ const LONGEST_WAIT_MS = 5_000
 /**
  * Gives the owner's items the new order, all at once.
  *
- * @throws WishlistError 409 when the order does not name each item
+ * @throws ServiceError 409 when the order does not name each item
  */
 export async function reorder(db: Database, owner: string, itemIds: string[]): Promise<Reordered> {
   await write(db, async (tx) => {
@@ -29,7 +30,7 @@ export async function reorder(db: Database, owner: string, itemIds: string[]): P
 /**
  * Stores the order, to be applied once the owner has stopped dragging.
  *
- * @throws WishlistError 409 when the order does not name each item
+ * @throws ServiceError 409 when the order does not name each item
  */
 export async function reorderLater(
   db: Database,
@@ -96,7 +97,7 @@ async function requireWhole(
   const missing = current.filter((id) => !named.has(id)).length
   const unknown = itemIds.filter((id) => !existing.has(id)).length
   if (missing + unknown === 0) return
-  throw new WishlistError(
+  throw new ServiceError(
     409,
     'REORDER_MISMATCH',
     `The order must name each of your ${current.length} items once: ${missing} missing, ${unknown} unknown`,

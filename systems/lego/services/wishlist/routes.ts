@@ -1,9 +1,7 @@
-import { IDENTITY_HEADERS, verifyIdentity } from '@banyan/contracts'
-import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
+import { requireIdentity } from '../../kit/identity.ts'
 import type { Database } from './database.ts'
-import { noSuch, WishlistError } from './errors.ts'
 import {
   failures,
   Item,
@@ -22,18 +20,7 @@ import { changeItem, createItem, deleteItem, getItem, listItems } from './wishli
 /** Everything under /v1/wishlist. Believes the gateway's signed identity alone. */
 export function wishlistRoutes(db: Database, identityKey: string): FastifyPluginAsyncZod {
   return async (app) => {
-    const owners = new WeakMap<FastifyRequest, string>()
-    const owner = (request: FastifyRequest) => owners.get(request)!
-
-    app.addHook('onRequest', async (request) => {
-      const header = request.headers[IDENTITY_HEADERS.signed]
-      const identity = verifyIdentity(Array.isArray(header) ? header[0] : header, identityKey)
-      if (!identity) throw new WishlistError(401, 'UNAUTHENTICATED', 'Sign in first')
-      owners.set(request, identity.userId)
-    })
-    app.setNotFoundHandler(() => {
-      throw noSuch('route')
-    })
+    const owner = requireIdentity(app, identityKey)
 
     app.get(
       '/',

@@ -1,22 +1,3 @@
-import { z } from 'zod'
-
-/** What the Wishlist Service is called, and what it needs to run. It depends on no other service. */
+/** What the Wishlist Service is called, and where it listens. It depends on no other service. */
 export const NAME = 'wishlist'
-
-const Settings = z.object({
-  /** Port on 127.0.0.1; 0 takes a free one. */
-  PORT: z.coerce.number().int().min(0).max(65535).default(9400),
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
-  /** Shared with the gateway, which signs the caller's identity with it. */
-  BANYAN_IDENTITY_KEY: z.string().min(16),
-})
-
-export type Settings = z.infer<typeof Settings>
-
-/** Reads the settings; throws an Error that names each variable that breaks its rule. */
-export function readSettings(env: NodeJS.ProcessEnv): Settings {
-  const parsed = Settings.safeParse(env)
-  if (parsed.success) return parsed.data
-  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
-  throw new Error(`${NAME}: settings are not valid: ${faults.join('; ')}`)
-}
+export const PORT = 9400

@@ -1,6 +1,7 @@
 import { and, asc, count, eq, sql } from 'drizzle-orm'
-import { type Database, type Transaction, write } from './database.ts'
-import { noSuch } from './errors.ts'
+import { noSuch } from '../../kit/errors.ts'
+import { write } from '../../kit/transaction.ts'
+import type { Database, Transaction } from './database.ts'
 import type { Item, ItemChange, ItemPage, ListQuery, NewItem } from './messages.ts'
 import { items } from './schema.ts'
 import { THEMES, themeCode } from './themes.ts'
@@ -39,7 +40,7 @@ export async function listItems(
   }
 }
 
-/** @throws WishlistError 404 when the owner has no such item */
+/** @throws ServiceError 404 when the owner has no such item */
 export async function getItem(db: Database, owner: string, id: string): Promise<Item> {
   const [row] = await db.select().from(items).where(own(owner, id))
   if (!row) throw noSuch('wishlist item')
@@ -70,7 +71,7 @@ export async function createItem(db: Database, owner: string, item: NewItem): Pr
   return view(row)
 }
 
-/** @throws WishlistError 404 when the owner has no such item */
+/** @throws ServiceError 404 when the owner has no such item */
 export async function changeItem(
   db: Database,
   owner: string,
@@ -102,7 +103,7 @@ export async function changeItem(
   return view(row)
 }
 
-/** @throws WishlistError 404 when the owner has no such item */
+/** @throws ServiceError 404 when the owner has no such item */
 export async function deleteItem(db: Database, owner: string, id: string): Promise<void> {
   await write(db, async (tx) => {
     await lockOrder(tx, owner)

@@ -4,7 +4,7 @@ import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { isPassing, NOT_OWNER_STATE, rootCause, sqlState } from './failures.ts'
 
 /** A failure the client is told about: `{error: {code, message, details?}}`, as it always was. */
-export class WishlistError extends Error {
+export class ServiceError extends Error {
   readonly status: number
   readonly code: string
   readonly details: unknown
@@ -18,12 +18,21 @@ export class WishlistError extends Error {
 }
 
 export const noSuch = (what: string) =>
-  new WishlistError(404, 'NOT_FOUND', `There is no such ${what}`)
+  new ServiceError(404, 'NOT_FOUND', `There is no such ${what}`)
 
-/** Fastify's error handler: the one place where failures become answers. */
-export function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
+/**
+ * Fastify's error handler: the one place where failures become answers.
+ *
+ * @param thing what an id in a path names, e.g. `wishlist item`
+ */
+export function answerError(
+  thing: string,
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) {
   if (sqlState(error) === NOT_OWNER_STATE) return answerNotOwner(rootCause(error), reply)
-  const known = translate(error)
+  const known = translate(error, thing)
   if (known.status >= 500) {
     request.log.error({ code: sqlState(error), reason: rootCause(error).message }, 'request failed')
   }
@@ -34,28 +43,28 @@ export function answerError(error: FastifyError, request: FastifyRequest, reply:
     .send({ error: { code, message, ...(details === undefined ? {} : { details }) } })
 }
 
-function translate(error: FastifyError): WishlistError {
-  if (error instanceof WishlistError) return error
+function translate(error: FastifyError, thing: string): ServiceError {
+  if (error instanceof ServiceError) return error
   if (hasZodFastifySchemaValidationErrors(error)) {
-    // An id that is no uuid names nothing.
-    if (error.validationContext === 'params') return noSuch('wishlist item')
+    // An id that is none names nothing.
+    if (error.validationContext === 'params') return noSuch(thing)
     const details = error.validation.map(({ instancePath, message }) => ({
       path: instancePath.slice(1).replaceAll('/', '.'),
       message,
     }))
-    return new WishlistError(400, 'VALIDATION', 'The request is not valid', details)
+    return new ServiceError(400, 'VALIDATION', 'The request is not valid', details)
   }
   if (isPassing(error)) {
-    return new WishlistError(503, 'UNAVAILABLE', 'The database cannot be reached, try again')
+    return new ServiceError(503, 'UNAVAILABLE', 'The database cannot be reached, try again')
   }
   // unique_violation: two requests wanted the same place; either may try again.
   if (sqlState(error) === '23505') {
-    return new WishlistError(409, 'CONFLICT', 'Another request changed the same data, try again')
+    return new ServiceError(409, 'CONFLICT', 'Another request changed the same data, try again')
   }
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    return new WishlistError(413, 'TOO_LARGE', 'The body is larger than 1 MiB')
+    return new ServiceError(413, 'TOO_LARGE', 'The body is larger than 1 MiB')
   }
-  return new WishlistError(500, 'INTERNAL', 'Something went wrong')
+  return new ServiceError(500, 'INTERNAL', 'Something went wrong')
 }
 
 /** Lets the gateway send the request to the side that owns the row. */

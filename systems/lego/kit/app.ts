@@ -1,23 +1,39 @@
+import type { Pool } from '@banyan/postgres'
 import swagger from '@fastify/swagger'
-import fastify, { type FastifyInstance } from 'fastify'
+import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import {
   jsonSchemaTransform,
   serializerCompiler,
   validatorCompiler,
 } from 'fastify-type-provider-zod'
-import type { Connection } from './database.ts'
-import { answerError, noSuch, WishlistError } from './errors.ts'
-import { wishlistRoutes } from './routes.ts'
-import { NAME, type Settings } from './service.ts'
+import { answerError, noSuch, ServiceError } from './errors.ts'
 
-/** The Wishlist Service's HTTP application. */
-export async function createApp(
-  { pool, db }: Connection,
-  settings: Settings,
-): Promise<FastifyInstance> {
+export interface AppOptions {
+  /** In its log. */
+  readonly name: string
+  /** In its OpenAPI document. */
+  readonly title: string
+  /** What an id in a path names, e.g. `wishlist item`. */
+  readonly thing: string
+  readonly prefix: string
+  readonly routes: FastifyPluginAsyncZod
+  /** The service's own database, for its readiness. */
+  readonly pool: Pool
+}
+
+/** A service's HTTP application: its routes, health, and what all of them answer alike. */
+export async function createApp({
+  name,
+  title,
+  thing,
+  prefix,
+  routes,
+  pool,
+}: AppOptions): Promise<FastifyInstance> {
   const app = fastify({
     // To stderr: stdout carries the listening line alone.
-    logger: { level: 'warn', name: NAME, stream: process.stderr },
+    logger: { level: 'warn', name, stream: process.stderr },
     bodyLimit: 1024 * 1024,
     routerOptions: { ignoreTrailingSlash: true },
     // Longer than a proxy keeps its idle connections (often 60 s): it must not send into one just closed.
@@ -27,17 +43,19 @@ export async function createApp(
   })
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
-  app.setErrorHandler(answerError)
+  app.setErrorHandler<FastifyError>((error, request, reply) =>
+    answerError(thing, error, request, reply),
+  )
   app.setNotFoundHandler(() => {
     throw noSuch('route')
   })
   readBodies(app)
 
   await app.register(swagger, {
-    openapi: { info: { title: 'Wishlist Service', version: '1.0.0' } },
+    openapi: { info: { title, version: '1.0.0' } },
     transform: jsonSchemaTransform,
   })
-  await app.register(wishlistRoutes(db, settings.BANYAN_IDENTITY_KEY), { prefix: '/v1/wishlist' })
+  await app.register(routes, { prefix })
 
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
   app.get('/health', { schema: { hide: true } }, () => ({ status: 'ok' }))
@@ -61,7 +79,7 @@ function readBodies(app: FastifyInstance): void {
         if (!/^\s*[[{]/.test(body)) throw new SyntaxError('not an object or array')
         done(null, JSON.parse(body))
       } catch {
-        done(new WishlistError(400, 'BAD_JSON', 'The body is not valid JSON'))
+        done(new ServiceError(400, 'BAD_JSON', 'The body is not valid JSON'))
       }
     },
   )
