@@ -107,6 +107,8 @@ export default definePlan({
             category: themeName,
             price: { from: ['price_cents'], sql: 'price_cents::numeric / 100' },
           },
+          // numeric knows "not a number", and NaN >= 0 is true; the monolith never writes one.
+          holds: ["price <> 'NaN'"],
         },
         {
           source: 'public.wishlist_reorders',

@@ -32,6 +32,9 @@ function extractionView(one: ExtractionStatus, terminal: Terminal): string {
       `${number(one.refusals.source)} at the monolith, ${number(one.refusals.target)} at the service (BN001)`,
     ],
     ['handovers', handovers(one)],
+    ...(one.losesOnRollback
+      ? [['rollback', `loses ${one.losesOnRollback.join('; ')}`] as [string, string]]
+      : []),
   ]
   const newest = one.handovers.slice(-NEWEST).map((record) => {
     const sides = { source: 'monolith', target: 'service' }

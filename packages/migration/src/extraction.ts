@@ -1,5 +1,5 @@
 import { BanyanError, BucketSet } from '@banyan/contracts'
-import type { LinkProblem } from '@banyan/replication'
+import { declaredLosses, type LinkProblem } from '@banyan/replication'
 import type { ExtractionDependencies } from './dependencies.ts'
 import { finishCancel, finishComplete } from './ending.ts'
 import { judgeCanary, judgeShadow } from './gates.ts'
@@ -365,6 +365,9 @@ export class Extraction {
       handovers: this.#handovers,
       verify: this.#verification.figures,
       stats: this.#measurements.total(),
+      losses: live
+        ? live.tables.flatMap((table) => table.oneWay ?? [])
+        : this.#d.plan.tables.flatMap(declaredLosses),
     })
     await this.#d.store.writeStatus(this.#d.plan.name, status)
   }

@@ -5,7 +5,9 @@ import {
   type LinkProblem,
   type PreparedCheck,
   prepareBucketCheck,
+  proveRoundTrips,
   type ResolvedTable,
+  refuseLosses,
   resolveTables,
   type VerifyReport,
   verify,
@@ -107,6 +109,7 @@ export class Live {
       await take(dependencies, source, target)
       const tables = await resolveTables(source.pool, target.pool, plan.tables)
       const ending = row.wanted.includes('completing') || row.wanted.includes('cancelling')
+      if (!ending) await proveBeforeStart(row, source, target, tables)
       const sequences = ending
         ? row.sequences
         : await install(dependencies, row, source, target, tables)
@@ -272,6 +275,22 @@ async function take(d: ExtractionDependencies, source: Side, target: Side): Prom
     }
   }
   throw failed.reason
+}
+
+/** Before the first row is copied: a mapping that loses values without saying so does not begin. */
+async function proveBeforeStart(
+  row: ExtractionRow,
+  source: Side,
+  target: Side,
+  tables: readonly ResolvedTable[],
+): Promise<void> {
+  if (row.phase !== 'copying') return
+  const { rowCount } = await target.pool.query(
+    'SELECT 1 FROM banyan.extraction WHERE extraction = $1',
+    [row.name],
+  )
+  if (rowCount === 1) return
+  refuseLosses(tables, await proveRoundTrips(source.pool, target.pool, tables))
 }
 
 async function install(

@@ -148,6 +148,8 @@ const table = z.strictObject({
   owner: z.string().nullable(),
   forward: z.record(z.string(), expression).optional(),
   backward: z.record(z.string(), expression).optional(),
+  holds: z.array(z.string().min(1)).optional(),
+  oneWay: z.record(z.string(), z.string().min(1, 'a reason')).optional(),
 })
 
 const extraction = z.strictObject({

@@ -1,6 +1,6 @@
 import { BucketSet } from '@banyan/contracts'
 import { createPool, type Pool, transaction } from '@banyan/postgres'
-import { streamObjectName } from '@banyan/replication'
+import { declaredLosses, streamObjectName } from '@banyan/replication'
 import { type Plan, type ResolvedExtraction, resolveExtraction } from './plan.ts'
 
 /** One step that an extraction will take, and what it does, in the order it does it. */
@@ -146,6 +146,7 @@ function copy(plan: ResolvedExtraction, source: Seen | null): StepPreview {
           : 'rows not known: database not reached'
         return `${table.source} -> ${table.target}: ${about}${mapping(table)}`
       }),
+      'before it: what is computed or changes its type is tried there and back on made-up values and a sample of rows; what does not come back, and is not declared under "oneWay", refuses the start',
       `in chunks by key, ${limit}; changes meanwhile follow by the stream`,
       'way back: banyan cancel; users notice nothing of this step',
     ],
@@ -205,9 +206,17 @@ function handover(plan: ResolvedExtraction, index: number): StepPreview {
       `waits while a stream lags more than ${number(gates.lagMs)} ms`,
       ...(last ? [`watched for another ${number(step.seconds)} s, cut over`] : []),
       ...(step.next === 'manual' && !last ? ['then waits for: banyan promote'] : []),
-      'way back: banyan rollback; the same handover the other way, nothing lost: the reverse stream keeps the monolith up to date',
+      `way back: banyan rollback; the same handover the other way, ${lost(plan)}: the reverse stream keeps the monolith up to date`,
     ],
   }
+}
+
+/** What the plan itself declares; what nothing is written back of, `banyan doctor` finds. */
+function lost(plan: ResolvedExtraction): string {
+  const losses = plan.tables.flatMap(declaredLosses)
+  return losses.length === 0
+    ? 'nothing lost'
+    : `nothing lost but what the plan declares (${losses.join('; ')})`
 }
 
 function soak(plan: ResolvedExtraction): StepPreview {

@@ -16,6 +16,8 @@ export interface ReportInput {
     readonly at: number
   }
   readonly stats: ExtractionStats
+  /** What a rollback would not bring back. */
+  readonly losses: readonly string[]
 }
 
 /** The figures of one extraction now. What only a running extraction can tell is kept from the last report. */
@@ -57,6 +59,7 @@ export async function buildStatus(input: ReportInput): Promise<ExtractionStatus>
     traffic: { source: trafficFigures(stats.source), target: trafficFigures(stats.target) },
     handovers,
     holdMs: holdFigures(handovers),
+    ...(input.losses.length > 0 ? { losesOnRollback: input.losses } : {}),
     refusals: await refusals(live, before),
   }
 }

@@ -93,6 +93,8 @@ export interface ExtractionStatus {
   >
   readonly handovers: readonly HandoverRecord[]
   readonly holdMs: { readonly p50: number; readonly p99: number }
+  /** What a rollback would not bring back; absent when that is nothing. */
+  readonly losesOnRollback?: readonly string[]
   /** Writes that a guard refused (BN001), by the database that refused. */
   readonly refusals: { readonly source: number; readonly target: number }
 }

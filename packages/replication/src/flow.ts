@@ -75,11 +75,21 @@ function flowExpr(
     from: indexes,
     key: to.key.includes(expr.column),
     insertOnly: target.identity === 'always',
-    sql:
-      expr.sql === null
-        ? castText(`u.c${indexes[0]}`, target.baseType)
-        : computed(expr, from, indexes),
+    sql: computedSql(expr, from, to, columns),
   }
+}
+
+/** What fills a column, as SQL over the text columns `u.c0`, `u.c1`, … that hold `columns`. */
+export function computedSql(
+  expr: ColumnExpr,
+  from: TableSide,
+  to: TableSide,
+  columns: readonly string[],
+): string {
+  const indexes = expr.from.map((name) => columns.indexOf(name))
+  return expr.sql === null
+    ? castText(`u.c${indexes[0]}`, columnOf(to, expr.column).baseType)
+    : computed(expr, from, indexes)
 }
 
 function computed(expr: ColumnExpr, from: TableSide, indexes: readonly number[]): string {

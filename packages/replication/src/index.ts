@@ -3,6 +3,7 @@ export {
   type Column,
   type ColumnExpr,
   type ColumnSource,
+  declaredLosses,
   type ResolvedTable,
   resolveTables,
   type TableSide,
@@ -10,6 +11,14 @@ export {
 } from './mapping.ts'
 export { type PaceOptions, paced } from './pace.ts'
 export { type Repaired, type RepairOptions, repairRow } from './repair.ts'
+export {
+  describeLoss,
+  type Loss,
+  proveRoundTrips,
+  type RoundTrip,
+  type RoundTripOptions,
+  refuseLosses,
+} from './round-trip.ts'
 export {
   installSide,
   leftovers,

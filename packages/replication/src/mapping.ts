@@ -15,6 +15,16 @@ export interface TableSpec {
   readonly forward?: Readonly<Record<string, ColumnSource>>
   /** Source column <- target column or expression. Plain renames of `forward` are inverted by themselves. */
   readonly backward?: Readonly<Record<string, ColumnSource>>
+  /**
+   * SQL conditions over source columns that hold for every row, besides its CHECK constraints: values
+   * that break them are not tried when the round trip is proven.
+   */
+  readonly holds?: readonly string[]
+  /**
+   * Source columns that a rollback may lose, each with the reason. Without it a column that does not
+   * survive the way there and back makes the plan be refused.
+   */
+  readonly oneWay?: Readonly<Record<string, string>>
 }
 
 export interface Column {
@@ -68,6 +78,13 @@ export interface ResolvedTable {
   readonly backward: readonly ColumnExpr[]
   /** Why a rollback would lose something; absent when nothing is lost. */
   readonly oneWay?: readonly string[]
+}
+
+/** What the plan itself says a rollback may lose. */
+export function declaredLosses(spec: Pick<TableSpec, 'source' | 'oneWay'>): string[] {
+  return Object.entries(spec.oneWay ?? {}).map(
+    ([column, reason]) => `${spec.source}.${column}: ${reason}`,
+  )
 }
 
 /**

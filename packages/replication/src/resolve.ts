@@ -1,7 +1,14 @@
 import { BanyanError } from '@banyan/contracts'
 import type { Queryable } from '@banyan/postgres'
 import { describeTable, nearNames, quoteIdent } from './catalog.ts'
-import type { ColumnExpr, ColumnSource, ResolvedTable, TableSide, TableSpec } from './mapping.ts'
+import {
+  type ColumnExpr,
+  type ColumnSource,
+  declaredLosses,
+  type ResolvedTable,
+  type TableSide,
+  type TableSpec,
+} from './mapping.ts'
 
 /** Looks one table of a plan up and checks its mapping; see `resolveTables`. */
 export async function resolveTable(
@@ -22,6 +29,18 @@ export async function resolveTable(
   for (const column of unfilled(source, backward)) {
     oneWay.push(`nothing fills ${spec.source}.${column}, which has no default`)
   }
+  for (const column of Object.keys(spec.oneWay ?? {})) {
+    if (!source.columns.some((known) => known.name === column)) {
+      const names = source.columns.map((known) => known.name)
+      throw bad(
+        `table ${spec.source}, oneWay`,
+        `there is no column "${column}"; near: ${near(column, names)}`,
+      )
+    }
+    const told = oneWay.indexOf(`${spec.source}.${column} is not written back`)
+    if (told >= 0) oneWay.splice(told, 1)
+  }
+  oneWay.push(...declaredLosses(spec))
   checkKeys(spec, source, target, renames)
   checkToast(spec.source, source, forward)
   checkToast(spec.target, target, backward)

@@ -1,8 +1,5 @@
-import type { Pool } from '@banyan/postgres'
-import { transaction } from '@banyan/postgres'
-import { type ResolvedTable, resolveTables } from '@banyan/replication'
 import { type Finding, finding } from './finding.ts'
-import { at, READ_ONLY, type Scene, type SideView } from './scene.ts'
+import { at, type Scene, type SideView } from './scene.ts'
 
 /** That the plan's tables exist, and are of a kind that can move. */
 export const tableChecks = [
@@ -168,44 +165,4 @@ async function relations<T>(
     [side.tables.map((table) => table.oid)],
   )
   return rows.map((row) => ({ ...row, table: side.tables.find((t) => t.oid === row.oid)! }))
-}
-
-/** The mapping as the engine will resolve it, table by table, so that every wrong one is told. */
-export async function mappings(scene: Scene, source: Pool, target: Pool): Promise<Finding[]> {
-  const found: Finding[] = []
-  for (const table of scene.source.tables) {
-    if (!scene.target.tables.some((other) => other.spec === table.spec)) continue
-    try {
-      const [resolved] = await transaction(
-        source,
-        (from) => transaction(target, (to) => resolveTables(from, to, [table.spec]), READ_ONLY),
-        READ_ONLY,
-      )
-      found.push(...oneWay(resolved!))
-    } catch (error) {
-      found.push(
-        finding(
-          'mapping',
-          'error',
-          `${table.spec.source} -> ${table.spec.target}`,
-          (error as Error).message,
-          `Correct the entry of ${table.spec.source} under "tables" in the plan, or the table itself as the finding says.`,
-        ),
-      )
-    }
-  }
-  return found
-}
-
-function oneWay(table: ResolvedTable): Finding[] {
-  if (!table.oneWay) return []
-  return [
-    finding(
-      'mapping-one-way',
-      'warning',
-      `${table.spec.source} -> ${table.spec.target}`,
-      `A rollback would lose: ${table.oneWay.join('; ')}.`,
-      'Say in the plan, under "backward", what fills those columns from the target’s.',
-    ),
-  ]
 }

@@ -1,7 +1,7 @@
 import { between, chance, pick, type Random, several } from './random.ts'
 
 /** What breaks those who put text together by hand: separators, escapes, and words that look like NULL. */
-const AWKWARD_TEXTS: readonly string[] = [
+export const AWKWARD_TEXTS: readonly string[] = [
   '',
   ' ',
   '   trailing   ',
