@@ -59,7 +59,7 @@ export async function measureCopy(options: MeasureOptions): Promise<Measured> {
     }
     if (await pgcopydbInstalled()) {
       contenders.pgcopydb = () =>
-        into('pgcopydb', (target) => pgcopydbTableData(source.url, target.url))
+        into('pgcopydb', (target) => pgcopydbTableData(source.url, target.url, 'public.item'))
     }
     const measured = await interleave(rounds, contenders)
 
@@ -101,6 +101,9 @@ export async function measureCopy(options: MeasureOptions): Promise<Measured> {
       notes: [
         'copy: both tables have their primary key and, for ours, guards on both sides; ours is timed from creating the slot to the last chunk committed, the native sync from CREATE SUBSCRIPTION to state "r", COPY | COPY from its first byte to its commit',
         'copy: rows are not hashed while they are copied; verify hashes every row of both sides afterwards and is timed by itself',
+        ...(other
+          ? ['copy: pgcopydb copies with one job, and its time includes a VACUUM ANALYZE']
+          : []),
       ],
     }
   })

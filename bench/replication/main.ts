@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { open, writeFile } from 'node:fs/promises'
 import { loadavg } from 'node:os'
 import { Supervisor } from '@banyan/lab'
 import {
@@ -72,6 +72,7 @@ await main('npm run bench:replication', async () => {
   const defaults = given.quick ? QUICK : FULL
   const sizes = { ...defaults, rows: wholeNumber(given, 'rows', defaults.rows, 10_000) }
   const chosen = chosenOf(given)
+  if (given.json) await requireWritable(String(given.json))
   const supervisor = await Supervisor.create({ name: 'banyan-bench' })
   try {
     await run(supervisor, chosen, sizes, given)
@@ -80,6 +81,15 @@ await main('npm run bench:replication', async () => {
     await supervisor.stopAll()
   }
 })
+
+/** Found out now, and not when a quarter of an hour's figures are to be written. */
+async function requireWritable(file: string): Promise<void> {
+  try {
+    await (await open(file, 'a')).close()
+  } catch (error) {
+    throw new UsageError(`--json cannot be written: ${(error as Error).message}`)
+  }
+}
 
 function chosenOf(given: Given): string[] {
   if (given.only === undefined) return NAMES

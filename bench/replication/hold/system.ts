@@ -9,7 +9,7 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const BANYAN = here('../../../packages/cli/src/main.ts')
 const PLAN = here('plan.ts')
 const TOKEN = 'token-of-the-benchmark'
-const NOTE = `CREATE TABLE public.note (id bigint PRIMARY KEY, owner text NOT NULL, n int NOT NULL, text text NOT NULL);
+export const NOTE = `CREATE TABLE public.note (id bigint PRIMARY KEY, owner text NOT NULL, n int NOT NULL, text text NOT NULL);
   CREATE INDEX note_owner ON public.note (owner)`
 
 /** An application of two sides, one gateway and one engine, each a process of its own. */
