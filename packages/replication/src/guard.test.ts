@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { bucketOf } from '@banyan/contracts'
 import { createPool, EmbeddedPostgres, type Pool } from '@banyan/postgres'
 import pg from 'pg'
@@ -204,21 +205,182 @@ describe('the guard', () => {
     await flip('', 'open', 'closing', { epoch: 2 })
     await expect(insert(1, null)).rejects.toMatchObject({ code: 'BN001' })
   })
+})
 
-  it('guards the partitions of a partitioned table', async () => {
+describe('a statement of many rows', () => {
+  beforeEach(async () => {
     await pool.query(
-      `CREATE TABLE public.log (id int, owner text, PRIMARY KEY (id)) PARTITION BY RANGE (id)`,
+      `INSERT INTO public.item SELECT n, 'user-' || n % 50 FROM generate_series(1, 500) n`,
     )
-    await pool.query(
-      'CREATE TABLE public.log_1 PARTITION OF public.log FOR VALUES FROM (0) TO (10)',
-    )
-    await pool.query(`SELECT banyan.guard('x', 'public.log', 'owner')`)
+    await insert(1000, 'ann')
     await flip('ann', 'open', 'closing', { epoch: 2 })
-    await expect(pool.query(`INSERT INTO public.log_1 VALUES (1, 'ann')`)).rejects.toMatchObject({
-      code: 'BN001',
-    })
+  })
+
+  it.each([
+    ['INSERT', `INSERT INTO public.item SELECT 2000 + n, 'bob' FROM generate_series(1, 9) n`],
+    ['UPDATE', `UPDATE public.item SET note = 'x' WHERE id <= 500`],
+    ['DELETE', `DELETE FROM public.item WHERE id <= 500`],
+  ])('passes where every owner is open (%s)', async (_, sql) => {
+    expect((await pool.query(sql)).rowCount).toBeGreaterThan(8)
+  })
+
+  it.each([
+    [
+      'INSERT',
+      `INSERT INTO public.item SELECT 2000 + n, 'user-' || n FROM generate_series(1, 50) n
+        UNION ALL VALUES (3000, 'ann')`,
+    ],
+    ['UPDATE', `UPDATE public.item SET note = 'x'`],
+    ['DELETE', 'DELETE FROM public.item'],
+    [
+      'ON CONFLICT DO UPDATE',
+      `INSERT INTO public.item VALUES (1000, 'bob') ON CONFLICT (id) DO UPDATE SET note = 'x'`,
+    ],
+    [
+      'MERGE',
+      `MERGE INTO public.item i USING (SELECT 1000 AS id) s ON i.id = s.id WHEN MATCHED THEN DELETE`,
+    ],
+    [
+      'a writable CTE',
+      `WITH moved AS (DELETE FROM public.item WHERE id = 1000 RETURNING *)
+         INSERT INTO public.item SELECT id, 'bob' FROM moved`,
+    ],
+    [
+      'a function that handles the error of another statement',
+      `DO $$ BEGIN
+         BEGIN INSERT INTO public.item VALUES (1000, 'bob'); EXCEPTION WHEN unique_violation THEN NULL; END;
+         UPDATE public.item SET note = 'x' WHERE id = 1000; END $$`,
+    ],
+  ])('is refused as a whole for one row that is not (%s)', async (_, sql) => {
+    const before = await rowsOf('public.item')
+    await expect(pool.query(sql)).rejects.toMatchObject({ code: 'BN001' })
+    expect(await rowsOf('public.item')).toEqual(before)
+  })
+
+  it('is refused when it is a COPY', async () => {
+    await pool.query(`CREATE TABLE public.source AS SELECT 4000 AS id, 'ann' AS "User"`)
+    const file = `/tmp/banyan-guard-${process.pid}-${database}`
+    await pool.query(`COPY public.source TO '${file}'`)
+    const copy = pool.query(`COPY public.item (id, "User") FROM '${file}'`)
+    await expect(copy).rejects.toMatchObject({ code: 'BN001' })
+    await rm(file, { force: true })
+  })
+
+  it('takes its locks in one order, each stripe once', async () => {
+    const writer = await pool.connect()
+    await writer.query('BEGIN')
+    await writer.query(`UPDATE public.item SET note = 'x' WHERE id <= 500`)
+    const { rows } = await pool.query<{ n: number }>(
+      `SELECT count(DISTINCT objid)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' AND granted`,
+    )
+    const stripes = new Set(Array.from({ length: 50 }, (_, i) => bucketOf(`user-${i}`) % 16))
+    expect(rows).toEqual([{ n: stripes.size }])
+    await writer.query('ROLLBACK')
+    writer.release()
   })
 })
+
+describe('what else writes a guarded table', () => {
+  beforeEach(async () => {
+    await pool.query(`
+      CREATE TABLE public.part (id int PRIMARY KEY, item int REFERENCES public.item ON DELETE CASCADE ON UPDATE CASCADE, owner text);
+      CREATE TABLE public.loose (id int PRIMARY KEY, item int REFERENCES public.item ON DELETE SET NULL, owner text)`)
+    await pool.query(`SELECT banyan.guard('x', 'public.part', 'owner')`)
+    await pool.query(`SELECT banyan.guard('x', 'public.loose', 'owner')`)
+    await pool.query(`INSERT INTO public.item VALUES (1, 'bob'), (2, 'bob'), (3, 'bob')`)
+  })
+
+  it.each([
+    ['a cascading delete', 'part', 'DELETE FROM public.item'],
+    ['a cascading key update', 'part', 'UPDATE public.item SET id = id + 10'],
+    ['ON DELETE SET NULL', 'loose', 'DELETE FROM public.item'],
+  ])('%s is refused with its cause where the child is not open', async (_, child, sql) => {
+    await pool.query(`INSERT INTO public.${child} VALUES (1, 1, 'bob'), (2, 3, 'ann')`)
+    await flip('ann', 'open', 'closing', { epoch: 2 })
+    await expect(pool.query(sql)).rejects.toMatchObject({ code: 'BN001' })
+    expect(await rowsOf('public.item')).toHaveLength(3)
+  })
+
+  it('an AFTER trigger of the application, whose own write is refused with its cause', async () => {
+    await pool.query(`
+      CREATE FUNCTION public.also() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN INSERT INTO public.part VALUES (NEW.id, NEW.id, 'ann'); RETURN NULL; END $$;
+      CREATE TRIGGER also AFTER INSERT ON public.item FOR EACH ROW EXECUTE FUNCTION public.also()`)
+    await insert(4, 'bob')
+    await flip('ann', 'open', 'closing', { epoch: 2 })
+    await expect(insert(5, 'bob')).rejects.toMatchObject({ code: 'BN001' })
+    // And what it wrote elsewhere is undone when the row itself is refused.
+    await pool.query('CREATE TABLE public.audit (id int)')
+    await pool.query(`CREATE OR REPLACE FUNCTION public.also() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN INSERT INTO public.audit VALUES (NEW.id); RETURN NULL; END $$`)
+    await expect(insert(6, 'ann')).rejects.toMatchObject({ code: 'BN001' })
+    expect(await rowsOf('public.audit')).toEqual([])
+  })
+
+  it('an owner that a BEFORE trigger of the application sets counts as set', async () => {
+    await pool.query(`
+      CREATE FUNCTION public.fill() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN NEW."User" := 'ann'; RETURN NEW; END $$;
+      CREATE TRIGGER "~~last" BEFORE INSERT ON public.item FOR EACH ROW EXECUTE FUNCTION public.fill()`)
+    await flip('ann', 'open', 'closing', { epoch: 2 })
+    await expect(insert(7, 'bob')).rejects.toMatchObject({ code: 'BN001' })
+  })
+})
+
+describe('a partitioned table', () => {
+  beforeEach(async () => {
+    await pool.query(`
+      CREATE TABLE public.log (id int, owner text, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+      CREATE TABLE public.log_1 PARTITION OF public.log FOR VALUES FROM (0) TO (10);
+      CREATE TABLE public.log_2 PARTITION OF public.log FOR VALUES FROM (10) TO (20) PARTITION BY RANGE (id);
+      CREATE TABLE public.log_2a PARTITION OF public.log_2 FOR VALUES FROM (10) TO (15);
+      CREATE TABLE public.log_rest PARTITION OF public.log DEFAULT`)
+    await pool.query(`SELECT banyan.guard('x', 'public.log', 'owner')`)
+    await pool.query(
+      `INSERT INTO public.log VALUES (1, 'ann'), (11, 'ann'), (90, 'ann'), (2, 'bob')`,
+    )
+    await flip('ann', 'open', 'closing', { epoch: 2 })
+    await pool.query(
+      `CREATE TABLE public.log_3 PARTITION OF public.log FOR VALUES FROM (30) TO (40)`,
+    )
+    await pool.query(`CREATE TABLE public.log_4 (id int NOT NULL, owner text)`)
+    await pool.query(
+      `ALTER TABLE public.log ATTACH PARTITION public.log_4 FOR VALUES FROM (40) TO (50)`,
+    )
+  })
+
+  it.each([
+    [`INSERT INTO public.log VALUES (3, 'ann')`],
+    [`INSERT INTO public.log_1 VALUES (3, 'ann')`],
+    [`INSERT INTO public.log_2 VALUES (12, 'ann')`],
+    [`INSERT INTO public.log_2a VALUES (12, 'ann')`],
+    [`INSERT INTO public.log_rest VALUES (91, 'ann')`],
+    [`INSERT INTO public.log_3 VALUES (30, 'ann')`],
+    [`INSERT INTO public.log_4 VALUES (40, 'ann')`],
+    [`UPDATE public.log SET id = 13 WHERE id = 1`],
+    [`UPDATE public.log SET id = 13, owner = 'ann' WHERE id = 2`],
+    [`UPDATE public.log_2a SET owner = 'bob' WHERE id = 11`],
+    [`DELETE FROM public.log_rest WHERE id = 90`],
+    ['TRUNCATE public.log'],
+    ['TRUNCATE public.log_1'],
+    ['TRUNCATE public.log_2a'],
+  ])('is guarded as a whole and partition by partition (%s)', async (sql) => {
+    await expect(pool.query(sql)).rejects.toMatchObject({ code: 'BN001' })
+    await pool.query(`UPDATE public.log SET id = 12 WHERE id = 2`)
+  })
+
+  it('lets go of every partition at the end', async () => {
+    await pool.query(`SELECT banyan.unregister('x')`)
+    const { rows } = await pool.query(
+      `SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname LIKE '~banyan%'`,
+    )
+    expect(rows).toEqual([])
+  })
+})
+
+async function rowsOf(table: string): Promise<unknown[]> {
+  return (await pool.query(`SELECT * FROM ${table} ORDER BY id`)).rows
+}
 
 describe('a flip', () => {
   it('is refused under another token', async () => {

@@ -53,7 +53,7 @@ async function subscriptions(side: SideView): Promise<Finding[]> {
       'subscription-writes-moved',
       'error',
       `${side.name} subscription ${ident(name)}`,
-      `It writes ${tables}: a second source of rows, which the guard stops as soon as the other side owns one of them.`,
+      `It writes ${tables}: a second source of rows, and one that the guard does not stop, since a subscription fires no statement triggers.`,
       `ALTER SUBSCRIPTION ${ident(name)} DISABLE; or drop the tables from its publication and: ALTER SUBSCRIPTION ${ident(name)} REFRESH PUBLICATION;`,
     ),
   )
