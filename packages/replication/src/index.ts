@@ -10,7 +10,13 @@ export {
   type TableSpec,
 } from './mapping.ts'
 export { type PaceOptions, paced } from './pace.ts'
-export { type Repaired, type RepairOptions, repairRow } from './repair.ts'
+export {
+  inspectRow,
+  type Repaired,
+  type RowInspection,
+  type RowOptions,
+  repairRow,
+} from './repair.ts'
 export {
   describeLoss,
   type Loss,

@@ -1,11 +1,16 @@
-import { BanyanError, bucketOf } from '@banyan/contracts'
+import { BanyanError } from '@banyan/contracts'
 import type { Pool } from '@banyan/postgres'
+import { sqlState } from './failures.ts'
+import { columnOf } from './flow.ts'
 import type { Link } from './link.ts'
-import { keyOf, mapTable, rowsByKey } from './mapped-rows.ts'
+import { keyOf, type MappedSides, mapBoth, rowsByKey } from './mapped-rows.ts'
 import type { ResolvedTable } from './mapping.ts'
-import { openBuckets } from './settle.ts'
+import { type Owner, Owners } from './owners.ts'
+import { settle } from './settle.ts'
+import type { SideName } from './side.ts'
+import type { Divergence } from './verify.ts'
 
-export interface RepairOptions {
+export interface RowOptions {
   readonly table: ResolvedTable
   /** Values of the key as text, in the order of the source's key. */
   readonly key: readonly string[]
@@ -17,33 +22,109 @@ export interface RepairOptions {
 
 export type Repaired = 'written' | 'deleted' | 'refused'
 
+/** One row on both sides, once replication has caught up with it. */
+export interface RowInspection {
+  /** The key as the source prints it. */
+  readonly key: readonly string[]
+  /** Whether any side has such a row. */
+  readonly exists: boolean
+  /** The side that may write it; null while its bucket is being handed over. */
+  readonly owner: SideName | null
+  /** Null when both sides agree. */
+  readonly divergence: Divergence | null
+  /** What differs, for `changed` and `swapped`. */
+  readonly values: readonly {
+    readonly column: string
+    readonly owner: string | null
+    readonly other: string | null
+  }[]
+}
+
+/**
+ * Looks at one row on both sides.
+ *
+ * @throws BanyanError `BAD_REQUEST` when the key does not fit the table's; an Error when a stream
+ *   that is needed does not run.
+ */
+export async function inspectRow(options: RowOptions): Promise<RowInspection> {
+  const { table, source, target, forward, reverse } = options
+  const key = await printedKey(options)
+  const mapped = await mapBoth(source, target, table)
+  const { extraction } = forward.options
+  const compared = { ...mapped, extraction, source, target, forward, reverse, signal: undefined }
+  const [divergence] = await settle(compared, [key])
+  const { owner, rows } = await look({ ...options, key }, mapped)
+  const [owners, others] =
+    owner?.side === 'target' ? [rows.target, rows.source] : [rows.source, rows.target]
+  return {
+    key,
+    exists: rows.source !== undefined || rows.target !== undefined,
+    owner: owner?.side ?? null,
+    divergence: divergence ?? null,
+    values: (divergence?.columns ?? []).map((column) => {
+      const i = mapped.onTarget.columns.indexOf(column)
+      return { column, owner: owners?.[i] ?? null, other: others?.[i] ?? null }
+    }),
+  }
+}
+
 /**
  * Copies one row from its owner's side over whatever the other side holds; deletes it there when
  * the owner has none. Done by the applier of the stream that leads there, between two batches.
  *
- * @throws BanyanError `BAD_REQUEST` when the key does not have the table's columns; an Error when
- *   that stream does not run.
+ * @returns `refused` when its bucket is open on the side that would be written, or on its way there.
+ * @throws BanyanError `BAD_REQUEST` when the key does not fit the table's; an Error when that
+ *   stream does not run.
  */
-export async function repairRow(options: RepairOptions): Promise<Repaired> {
-  const { table, key } = options
-  if (key.length !== table.source.key.length) {
+export async function repairRow(options: RowOptions): Promise<Repaired> {
+  const { table, source, target, forward, reverse } = options
+  const key = await printedKey(options)
+  const { owner } = await look({ ...options, key }, await mapBoth(source, target, table))
+  if (!owner) return 'refused'
+  return (owner.side === 'target' ? reverse : forward).repair(table.spec.source, key)
+}
+
+/** The row as both sides have it, and who owns it. */
+async function look(
+  { source, target, forward, key }: RowOptions,
+  { onSource, onTarget }: MappedSides,
+): Promise<{
+  owner: Owner | null
+  rows: Record<SideName, (string | null)[] | undefined>
+}> {
+  const [here, there, owners] = await Promise.all([
+    rowsByKey(source, onSource, [key]),
+    rowsByKey(target, onTarget, [key]),
+    Owners.read({ source, target }, forward.options.extraction),
+  ])
+  const rows = { source: here.get(keyOf(key)), target: there.get(keyOf(key)) }
+  const { ownerIndex } = onTarget
+  const ownerKey = (row: (string | null)[] | undefined) =>
+    row && (ownerIndex === null ? null : row[ownerIndex]!)
+  const owner = owners.ofRow({ source: ownerKey(rows.source), target: ownerKey(rows.target) })
+  return { owner, rows }
+}
+
+/** The key as PostgreSQL prints it, whichever way it was written. */
+async function printedKey({ table, key, source }: RowOptions): Promise<readonly string[]> {
+  const names = table.source.key
+  if (key.length !== names.length) {
     throw new BanyanError('BAD_REQUEST', {
-      reason: `the key of ${table.spec.source} is (${table.source.key.join(', ')}), given ${key.length} values`,
+      reason: `the key of ${table.spec.source} is (${names.join(', ')}), given ${key.length} values`,
     })
   }
-  const [onSource, onTarget] = await Promise.all([
-    mapTable(options.source, table, 'source'),
-    mapTable(options.target, table, 'target'),
-  ])
-  const [here, there, open] = await Promise.all([
-    rowsByKey(options.source, onSource, [key]),
-    rowsByKey(options.target, onTarget, [key]),
-    openBuckets(options.target, options.forward.options.extraction),
-  ])
-  const row =
-    here.get(keyOf(key)) ?? there.get(keyOf(key)) ?? [...here.values(), ...there.values()][0]
-  const { ownerIndex } = onTarget
-  const bucket = bucketOf(ownerIndex === null || !row ? null : row[ownerIndex])
-  const link = open.has(bucket) ? options.reverse : options.forward
-  return link.repair(table.spec.source, key)
+  const casts = names.map((name, i) => `$${i + 1}::text::${columnOf(table.source, name).baseType}`)
+  try {
+    const { rows } = await source.query<{ key: string[] }>(
+      `SELECT ARRAY[${casts.map((cast) => `(${cast})::text`).join(', ')}] AS key`,
+      [...key],
+    )
+    return rows[0]!.key
+  } catch (error) {
+    // Data exceptions: what was given is no value of the type.
+    if (!sqlState(error)?.startsWith('22')) throw error
+    throw new BanyanError('BAD_REQUEST', {
+      reason: `the key of ${table.spec.source} is (${names.join(', ')}): ${(error as Error).message}`,
+    })
+  }
 }

@@ -1,7 +1,8 @@
-import { bucketOf } from '@banyan/contracts'
-import { type Pool, type Queryable, transaction } from '@banyan/postgres'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Pool, transaction } from '@banyan/postgres'
 import type { Link } from './link.ts'
 import { keyOf, type MappedTable, rowsByKey } from './mapped-rows.ts'
+import { type Owner, Owners, sameOwner } from './owners.ts'
 import type { SideName } from './side.ts'
 import type { Divergence } from './verify.ts'
 
@@ -24,6 +25,8 @@ const PROBE_MS = 30_000
 /** Held rows wait for one probe; a few at once and not for long, since their writers wait with them. */
 const HELD_AT_ONCE = 20
 const HELD_MS = 250
+/** When a handover is at work on all that is left, ms. */
+const UNDECIDED_MS = 50
 
 /**
  * Looks again at rows that differed: reads the owner's, waits until replication has carried what
@@ -53,22 +56,26 @@ async function lookAgain(
   suspects: readonly (readonly string[])[],
   divergences: Divergence[],
 ): Promise<readonly (readonly string[])[]> {
+  const ownersBefore = await readOwners(options)
   const before = await readBoth(options, suspects)
   // Mostly the stream has brought by now what was missing.
   const keys = suspects.filter(
     (key) => !same(before.source.get(keyOf(key)), before.target.get(keyOf(key))),
   )
   if (keys.length === 0) return []
-  const owners = await ownersOf(options, keys, before)
-  await caughtUp(options, new Set(owners.values()))
+  const owners = ownersOf(options, keys, before, ownersBefore)
+  await caughtUp(options, owners)
   const middle = await readBoth(options, keys)
   const after = await readBoth(options, keys)
+  const ownersAfter = ownersOf(options, keys, after, await readOwners(options))
   return keys.filter((key) => {
     const id = keyOf(key)
-    const owner = owners.get(id)!
-    const first = before[owner].get(id)
-    const last = after[owner].get(id)
-    const other = middle[owner === 'source' ? 'target' : 'source'].get(id)
+    const owner = owners.get(id)
+    // Given away meanwhile, or being so: what stood still on one side says nothing.
+    if (!owner || !sameOwner(owner, ownersAfter.get(id))) return true
+    const first = before[owner.side].get(id)
+    const last = after[owner.side].get(id)
+    const other = middle[otherThan(owner.side)].get(id)
     if (same(other, first) || same(other, last)) return false
     if (!same(first, last)) return true
     divergences.push(describe(options, key, last, other))
@@ -86,24 +93,40 @@ async function lookHeld(
   keys: readonly (readonly string[])[],
   divergences: Divergence[],
 ): Promise<readonly (readonly string[])[]> {
-  const owners = await ownersOf(options, keys, await readBoth(options, keys))
-  const undecided: (readonly string[])[] = []
-  for (const owner of ['source', 'target'] as const) {
-    const mine = keys.filter((key) => owners.get(keyOf(key)) === owner)
+  const owners = ownersOf(options, keys, await readBoth(options, keys), await readOwners(options))
+  // Whatever the streams are behind is waited for before the rows are held, not while.
+  await caughtUp(options, owners)
+  const undecided = keys.filter((key) => !owners.get(keyOf(key)))
+  for (const side of ['source', 'target'] as const) {
+    const mine = keys.filter((key) => owners.get(keyOf(key))?.side === side)
     if (mine.length === 0) continue
-    // Whatever the stream is behind is waited for before the rows are held, not while.
-    await caughtUp(options, new Set([owner]))
-    if (!(await lookHeldAt(owner, options, mine, divergences))) undecided.push(...mine)
+    const found: Divergence[] = []
+    const left = await lookHeldAt(side, options, mine, found)
+    // The lock holds the row, not the bucket.
+    const now = await readOwners(options)
+    const both = await readBoth(
+      options,
+      found.map((one) => one.key),
+    )
+    const ownersNow = ownersOf(options, mine, both, now)
+    for (const one of found) {
+      const id = keyOf(one.key)
+      if (sameOwner(owners.get(id), ownersNow.get(id))) divergences.push(one)
+      else undecided.push(one.key)
+    }
+    undecided.push(...left)
   }
+  if (undecided.length === keys.length) await delay(UNDECIDED_MS)
   return undecided
 }
 
+/** @returns keys that could not be decided. */
 async function lookHeldAt(
   owner: SideName,
   options: SettleOptions,
   keys: readonly (readonly string[])[],
   divergences: Divergence[],
-): Promise<boolean> {
+): Promise<readonly (readonly string[])[]> {
   const [here, onHere, there, onThere, stream] =
     owner === 'source'
       ? [options.source, options.onSource, options.target, options.onTarget, options.forward]
@@ -114,18 +137,19 @@ async function lookHeldAt(
       () => true,
       () => false,
     )
-    if (!arrived) return false
+    if (!arrived) return keys
     const others = await rowsByKey(there, onThere, keys)
+    const undecided: (readonly string[])[] = []
     for (const key of keys) {
       const row = rows.get(keyOf(key))
       const other = others.get(keyOf(key))
-      // A row that is not there cannot be locked: it may have come meanwhile, and then it is no longer extra.
-      const now = row ?? (await rowsByKey(client, onHere, [key])).get(keyOf(key))
-      if (!same(now, other) && !same(row, other)) {
-        divergences.push(describe(options, key, now, other))
-      }
+      if (same(row, other)) continue
+      // A row that is not there cannot be locked: it may have come meanwhile.
+      const came = row === undefined && (await rowsByKey(client, onHere, [key])).has(keyOf(key))
+      if (came) undecided.push(key)
+      else divergences.push(describe(options, key, row, other))
     }
-    return true
+    return undecided
   })
 }
 
@@ -142,39 +166,43 @@ async function readBoth(
   return { source, target }
 }
 
-/** Which side may write each row now. */
-async function ownersOf(
-  options: SettleOptions,
+function readOwners({ source, target, extraction }: SettleOptions): Promise<Owners> {
+  return Owners.read({ source, target }, extraction)
+}
+
+/** Which side may write each row; no entry while its bucket is on its way. */
+function ownersOf(
+  { onTarget }: SettleOptions,
   keys: readonly (readonly string[])[],
   rows: Both,
-): Promise<Map<string, SideName>> {
-  const open = await openBuckets(options.target, options.extraction)
-  const { ownerIndex } = options.onTarget
-  const owned = (row: FullRow | undefined) =>
-    row !== undefined && open.has(bucketOf(ownerIndex === null ? null : row[ownerIndex]))
-  return new Map(
-    keys.map((key) => {
-      const id = keyOf(key)
-      const byTarget = owned(rows.source.get(id) ?? rows.target.get(id))
-      return [id, byTarget ? 'target' : 'source']
-    }),
-  )
+  owners: Owners,
+): Map<string, Owner> {
+  const { ownerIndex } = onTarget
+  const ownerKey = (row: FullRow | undefined) =>
+    row && (ownerIndex === null ? null : row[ownerIndex]!)
+  const found = new Map<string, Owner>()
+  for (const key of keys) {
+    const id = keyOf(key)
+    const owner = owners.ofRow({
+      source: ownerKey(rows.source.get(id)),
+      target: ownerKey(rows.target.get(id)),
+    })
+    if (owner) found.set(id, owner)
+  }
+  return found
 }
 
-/** Buckets that a side may write now. */
-export async function openBuckets(db: Queryable, extraction: string): Promise<Set<number>> {
-  const { rows } = await db.query<{ bucket: number }>(
-    "SELECT bucket FROM banyan.ownership WHERE extraction = $1 AND state = 'open'",
-    [extraction],
-  )
-  return new Set(rows.map((row) => row.bucket))
-}
-
-async function caughtUp(options: SettleOptions, owners: ReadonlySet<SideName>): Promise<void> {
+/** Waits until all that the owners had committed is on the other side. */
+async function caughtUp(options: SettleOptions, owners: ReadonlyMap<string, Owner>): Promise<void> {
+  const sides = new Set([...owners.values()].map((owner) => owner.side))
   await Promise.all([
-    ...(owners.has('source') ? [options.forward.probe(PROBE_MS)] : []),
-    ...(owners.has('target') ? [options.reverse.probe(PROBE_MS)] : []),
+    ...(sides.has('source') ? [options.forward.probe(PROBE_MS)] : []),
+    ...(sides.has('target') ? [options.reverse.probe(PROBE_MS)] : []),
   ])
+}
+
+function otherThan(side: SideName): SideName {
+  return side === 'source' ? 'target' : 'source'
 }
 
 function same(a: FullRow | undefined, b: FullRow | undefined): boolean {

@@ -3,7 +3,7 @@ import { type Pool, transaction } from '@banyan/postgres'
 import { quoteIdent } from './catalog.ts'
 import { sqlState } from './failures.ts'
 import { columnOf } from './flow.ts'
-import { type MappedTable, mapTable } from './mapped-rows.ts'
+import { type MappedTable, mapBoth } from './mapped-rows.ts'
 import type { ResolvedTable } from './mapping.ts'
 import type { SideName } from './side.ts'
 
@@ -55,9 +55,10 @@ export async function prepareBucketCheck(
   try {
     const pairs = await Promise.all(
       options.tables.map(async (table) => {
+        const mapped = await mapBoth(options.source, options.target, table)
         const [source, target] = await Promise.all([
-          partOf(options, table, 'source'),
-          partOf(options, table, 'target'),
+          partOf(options, table, 'source', mapped.onSource),
+          partOf(options, table, 'target', mapped.onTarget),
         ])
         // An owner that only one side knows is compared on both.
         const owners = [...new Set([...source.part.owners, ...target.part.owners])]
@@ -82,9 +83,9 @@ async function partOf(
   options: BucketCheckOptions,
   table: ResolvedTable,
   side: SideName,
+  mapped: MappedTable,
 ): Promise<{ part: Part; rows: number }> {
   const pool = options[side]
-  const mapped = await mapTable(pool, table, side)
   const column = side === 'source' ? table.spec.owner : table.ownerTarget
   if (column === null) {
     const [row] = await bounded(pool, options.withinMs, (query) =>

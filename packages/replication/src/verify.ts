@@ -1,7 +1,7 @@
 import type { BucketSet } from '@banyan/contracts'
 import type { Pool } from '@banyan/postgres'
 import type { Link } from './link.ts'
-import { mapTable } from './mapped-rows.ts'
+import { mapBoth } from './mapped-rows.ts'
 import type { ResolvedTable } from './mapping.ts'
 import { scanTable } from './scan.ts'
 import { type SettleOptions, settle } from './settle.ts'
@@ -148,10 +148,7 @@ async function settlingOf(
   table: ResolvedTable,
 ): Promise<SettleOptions> {
   const { source, target, forward, reverse, signal } = options
-  const [onSource, onTarget] = await Promise.all([
-    mapTable(source, table, 'source'),
-    mapTable(target, table, 'target'),
-  ])
+  const mapped = await mapBoth(source, target, table)
   const { extraction } = forward.options
-  return { extraction, source, target, forward, reverse, onSource, onTarget, signal }
+  return { ...mapped, extraction, source, target, forward, reverse, signal }
 }
