@@ -153,6 +153,8 @@ export async function settleEarlier(
   watch: CopyWatch,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  // A snapshot names those that run among the ids before the last one that ended: this ends a later one.
+  await from.query("SELECT set_config('synchronous_commit', 'local', true), pg_current_xact_id()")
   const { rows } = await from.query<{ snapshot: string }>(
     'SELECT pg_current_snapshot()::text AS snapshot',
   )

@@ -1,5 +1,7 @@
 import { createPool, EmbeddedPostgres, type Pool } from '@banyan/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { settleEarlier } from './copier.ts'
+import { CopyWatch } from './copy-watch.ts'
 import { raiseToken } from './index.ts'
 import {
   contents,
@@ -208,6 +210,37 @@ describe('a copy', () => {
     client.release()
     await waiter.end()
     await pair.close()
+    await own.stop()
+  })
+
+  it('waits for a commit that is not visible though no transaction began after it', async () => {
+    const own = await EmbeddedPostgres.start({
+      settings: { synchronous_standby_names: 'nobody', synchronous_commit: 'local' },
+    })
+    const pool = createPool(own.url(), { name: 'waiter' })
+    await pool.query('CREATE TABLE public.item (id int)')
+    const waiter = await pool.connect()
+    await waiter.query('SET synchronous_commit = on')
+    const insert = waiter.query('INSERT INTO public.item VALUES (1)')
+    await until('it waits for the standby', async () => {
+      const { rowCount } = await pool.query(
+        "SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'",
+      )
+      return rowCount === 1
+    })
+    let settled = false
+    const settling = settleEarlier(pool, new CopyWatch('test'), undefined).then(() => {
+      settled = true
+    })
+    for (let i = 0; i < 20; i++) await pool.query('SELECT 1')
+    expect(settled).toBe(false)
+    await pool.query(
+      "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'",
+    )
+    await settling
+    await insert
+    waiter.release()
+    await pool.end()
     await own.stop()
   })
 })
