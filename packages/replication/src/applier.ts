@@ -51,6 +51,9 @@ const LOCKED_OUT = new Set(['55P03', '40P01'])
  */
 const LOCK_WAIT_MS = { first: 50, longest: 2_000 }
 
+/** What comes behind the rows holds locks that nobody of the application wants. */
+const PATIENT = 'SET LOCAL lock_timeout TO DEFAULT'
+
 const raw = { getTypeParser: () => (value: string) => value }
 
 /** Writes transactions of a stream to its side, each together with how far that is. */
@@ -170,7 +173,7 @@ export class Applier {
   /** Makes one row what it is on the side read now, or takes it away; in a transaction of its own. */
   async repair(flow: Flow, key: readonly string[]): Promise<Repaired> {
     const open = await this.#begin(null, true)
-    const wanted: NetRow = { base: null, baseKey: null, values: [...key], xid: 0 }
+    const wanted: NetRow = { base: null, baseKey: null, values: [...key], xid: 0, fresh: false }
     const [values] = await readRows(this.#options.from, flow, [wanted])
     const net = new NetTable(flow)
     if (values) net.rows.set('', { ...wanted, values })
@@ -193,6 +196,7 @@ export class Applier {
         ? [
             `SELECT bucket FROM banyan.ownership WHERE extraction = ${literal(extraction)} AND state = 'open'`,
             ...(durable ? [] : ['SET LOCAL synchronous_commit = off']),
+            `SET LOCAL lock_timeout = ${LOCK_WAIT_MS.first}`,
             'SAVEPOINT batch',
           ]
         : []),
@@ -232,14 +236,14 @@ export class Applier {
     batch: readonly { xid: number; changes: readonly Change[] }[],
   ): Promise<void> {
     if (nets.size === 0) return
-    for (let waitMs = LOCK_WAIT_MS.first; ; waitMs = Math.min(2 * waitMs, LOCK_WAIT_MS.longest)) {
+    for (let waitMs = LOCK_WAIT_MS.first; ; ) {
       try {
-        await this.#client.query(`SET LOCAL lock_timeout = ${waitMs}`)
         await this.#writeOrRewrite(nets, open, batch)
-        await this.#client.query('SET LOCAL lock_timeout TO DEFAULT')
         return
       } catch (error) {
         await this.#rollback(error, LOCKED_OUT)
+        waitMs = Math.min(2 * waitMs, LOCK_WAIT_MS.longest)
+        await this.#client.query(`SET LOCAL lock_timeout = ${waitMs}`)
       }
     }
   }
@@ -249,19 +253,20 @@ export class Applier {
     open: OpenBuckets,
     batch: readonly { xid: number; changes: readonly Change[] }[],
   ): Promise<void> {
-    try {
-      for (const net of nets.values())
-        await this.#account(net.flow, await writeNet(this.#run, net, open), open)
-      return
-    } catch (error) {
-      await this.#rollback(error, CONTENDED)
-    }
-    try {
-      for (const net of nets.values())
-        await this.#account(net.flow, await rewriteNet(this.#run, net, open), open)
-      return
-    } catch (error) {
-      await this.#rollback(error, CONTENDED)
+    const ways: ((net: NetTable) => Promise<Written>)[] = [
+      // While its copy runs, a row that is inserted may have been copied already.
+      (net) =>
+        writeNet(this.#run, net, open, this.#options.copying(net.flow) ? 'upsert' : 'insert'),
+      (net) => writeNet(this.#run, net, open),
+      (net) => rewriteNet(this.#run, net, open),
+    ]
+    for (const way of ways) {
+      try {
+        for (const net of nets.values()) await this.#account(net.flow, await way(net), open)
+        return
+      } catch (error) {
+        await this.#rollback(error, CONTENDED)
+      }
     }
     // Last, as the source did it. A piece of a large transaction may have no other order that works.
     for (const { xid, changes } of batch) {
@@ -296,7 +301,7 @@ export class Applier {
     const found = await readRows(this.#options.from, flow, needed)
     const rows: NetRow[] = found
       .filter((values) => !open.holds(flow, values))
-      .map((values) => ({ base: null, baseKey: null, values, xid: 0 }))
+      .map((values) => ({ base: null, baseKey: null, values, xid: 0, fresh: false }))
     await upsertRows(this.#run, flow, rows, open, written)
   }
 
@@ -318,6 +323,7 @@ export class Applier {
   async #storeBarriers(barriers: readonly string[]): Promise<void> {
     if (barriers.length === 0) return
     const { extraction, stream } = this.#options
+    await this.#client.query(PATIENT)
     await this.#client.query(
       `INSERT INTO banyan.barrier (extraction, stream, barrier)
        SELECT $1, $2, b FROM unnest($3::text[]) b ON CONFLICT DO NOTHING`,
@@ -326,6 +332,7 @@ export class Applier {
   }
 
   async #merge(chunk: PendingChunk, open: OpenBuckets): Promise<number> {
+    await this.#client.query(PATIENT)
     const { rows, refused } = await mergeChunk(this.#client, chunk, open)
     count(this.#refused, chunk.flow.name, refused)
     await this.#client.query(

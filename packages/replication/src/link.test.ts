@@ -114,6 +114,25 @@ describe('a link', () => {
     await pair.close()
   })
 
+  it('overwrites a row that stands where the stream inserts one', async () => {
+    const pair = await createPair(server, { source: ITEM, tables: [item] })
+    const link = pair.link('forward')
+    await link.prepare()
+    link.start()
+    await link.copy()
+    // As a repair leaves it that read the row before the stream came to it.
+    await pair.target.query("INSERT INTO public.item VALUES (2, 'a', 'ahead')")
+    await pair.source.query(
+      "INSERT INTO public.item SELECT n, 'a', 'note ' || n FROM generate_series(1, 3) n",
+    )
+    await link.probe(5000)
+    expect(await contents(pair.target, 'public.item')).toEqual(
+      await contents(pair.source, 'public.item'),
+    )
+    expect(pair.problems).toEqual([])
+    await pair.close()
+  })
+
   it('refuses and reports rows whose bucket is open on the side it writes', async () => {
     const pair = await createPair(server, { source: ITEM, tables: [item] })
     const link = pair.link('forward')

@@ -11,6 +11,8 @@ export interface NetRow {
   values: Row
   /** The youngest transaction that touched it. */
   xid: number
+  /** The batch inserts it, so that nothing should stand under its key. */
+  fresh: boolean
 }
 
 /**
@@ -38,7 +40,7 @@ export class NetTable {
   /** A row the stream does not insert may stand here all the same (a copy was ahead): it is overwritten. */
   #insert(change: Change, xid: number): void {
     const base = this.#moved.has(change.key) ? null : change.key
-    this.rows.set(change.key, { base, baseKey: null, values: change.values, xid })
+    this.rows.set(change.key, { base, baseKey: null, values: change.values, xid, fresh: true })
   }
 
   #update(change: Change, xid: number): void {
@@ -47,7 +49,13 @@ export class NetTable {
       row.values = overlay(row.values, change.values)
       row.xid = xid
     } else {
-      this.rows.set(change.key, { base: change.key, baseKey: null, values: change.values, xid })
+      this.rows.set(change.key, {
+        base: change.key,
+        baseKey: null,
+        values: change.values,
+        xid,
+        fresh: false,
+      })
     }
   }
 
@@ -61,6 +69,7 @@ export class NetTable {
       baseKey: row?.baseKey ?? (base === null ? null : change.old!.slice(0, this.flow.keyWidth)),
       values: row ? overlay(row.values, change.values) : change.values,
       xid,
+      fresh: false,
     })
   }
 

@@ -24,20 +24,25 @@ function rowsOf(names: readonly string[]): string {
 }
 
 export function upsert(flow: Flow, guarded: boolean, from?: string): Statement {
-  const columns = flow.columns.map((_, i) => i)
-  const source = from ?? rowsOf(columns.map((i) => `c${i}`))
-  const names = flow.exprs.map((expr) => quoteIdent(expr.column))
   const sets = flow.exprs
     .filter((expr) => !expr.key && !expr.insertOnly)
     .map((expr) => `${quoteIdent(expr.column)} = EXCLUDED.${quoteIdent(expr.column)}`)
-  const open = notOpen(flow, guarded, from ? 1 : columns.length + 1)
+  const open = notOpen(flow, guarded, from ? 1 : flow.columns.length + 1)
   const action =
     sets.length === 0 ? 'NOTHING' : `UPDATE SET ${sets.join(', ')}${open && ` WHERE true${open}`}`
+  const { columns, text } = insert(flow, from)
+  return { columns, text: `${text}\nON CONFLICT (${keyList(flow)}) DO ${action}` }
+}
+
+/** Puts rows in where none stand. An upsert would first look for each, and mark what it puts in twice. */
+export function insert(flow: Flow, from?: string): Statement {
+  const columns = flow.columns.map((_, i) => i)
+  const source = from ?? rowsOf(columns.map((i) => `c${i}`))
+  const names = flow.exprs.map((expr) => quoteIdent(expr.column))
   return {
     columns,
     text: `INSERT INTO ${flow.to.quoted} AS t (${names.join(', ')}) OVERRIDING SYSTEM VALUE
-SELECT ${flow.exprs.map((expr) => expr.sql).join(', ')} FROM ${source}
-ON CONFLICT (${keyList(flow)}) DO ${action}`,
+SELECT ${flow.exprs.map((expr) => expr.sql).join(', ')} FROM ${source}`,
   }
 }
 

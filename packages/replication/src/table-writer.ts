@@ -1,7 +1,7 @@
 import { bucketOf } from '@banyan/contracts'
 import type { Flow, Row } from './flow.ts'
 import { groupByShape, isWhole, type NetRow, type NetTable } from './net.ts'
-import { existing, remove, type Statement, update, upsert } from './statements.ts'
+import { existing, insert, remove, type Statement, update, upsert } from './statements.ts'
 import { textArray } from './text-array.ts'
 
 /** Runs a statement with text values in and out; prepared under its text. */
@@ -40,8 +40,17 @@ export interface Written {
   missing: NetRow[]
 }
 
-/** Writes the net effect of a batch on one table: rows taken away, rows that move, then all others. */
-export async function writeNet(run: Run, net: NetTable, open: OpenBuckets): Promise<Written> {
+/**
+ * Writes the net effect of a batch on one table: rows taken away, rows that move, then all others.
+ *
+ * @param fresh how rows go in that the batch inserts; 'insert' fails when one stands there already.
+ */
+export async function writeNet(
+  run: Run,
+  net: NetTable,
+  open: OpenBuckets,
+  fresh: 'insert' | 'upsert' = 'upsert',
+): Promise<Written> {
   const written: Written = { rows: 0, refused: 0, missing: [] }
   await writeGone(run, net, open, written)
   const rows: NetRow[] = []
@@ -57,7 +66,10 @@ export async function writeNet(run: Run, net: NetTable, open: OpenBuckets): Prom
     whole.push(...lost.filter((row) => isWhole(row.values)))
     written.missing.push(...lost.filter((row) => !isWhole(row.values)))
   }
-  await upsertRows(run, net.flow, whole, open, written)
+  const inserted = fresh === 'insert' ? whole.filter((row) => row.fresh) : []
+  await insertRows(run, net.flow, inserted, written)
+  const others = inserted.length > 0 ? whole.filter((row) => !row.fresh) : whole
+  await upsertRows(run, net.flow, others, open, written)
   for (const group of groupByShape(partial)) {
     written.missing.push(...(await updateRows(run, net.flow, group, false, open, written)))
   }
@@ -85,6 +97,18 @@ async function writeGone(
     const left = await run(check, arrays(check.columns, keys))
     written.refused += left.rows.length
   }
+}
+
+async function insertRows(
+  run: Run,
+  flow: Flow,
+  rows: readonly NetRow[],
+  written: Written,
+): Promise<void> {
+  if (rows.length === 0) return
+  const statement = insert(flow)
+  const values = rows.map((row) => row.values)
+  written.rows += (await run(statement, arrays(statement.columns, values))).count
 }
 
 export async function upsertRows(
