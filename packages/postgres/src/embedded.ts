@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
-import { embeddedBinaries } from './binaries.ts'
+import { BUNDLED_MAJOR, embeddedBinaries } from './binaries.ts'
 
 export interface EmbeddedOptions {
   /** Folder of the data; a temporary one, deleted at `stop`, when left out. An initialised folder is reused. */
@@ -15,6 +15,8 @@ export interface EmbeddedOptions {
   readonly port?: number
   /** Server settings over the defaults, e.g. `{ max_slot_wal_keep_size: '64MB' }`. */
   readonly settings?: Readonly<Record<string, string | number>>
+  /** Major version; BANYAN_POSTGRES of the environment when left out, else the one that is installed with us. */
+  readonly version?: number
 }
 
 const USER = 'postgres'
@@ -32,6 +34,9 @@ const SETTINGS = {
   shared_buffers: '128MB',
   max_wal_size: '2GB',
   log_min_messages: 'warning',
+} as const
+
+const SETTINGS_FROM_14 = {
   // A dead client's backend is noticed within seconds, not at the next statement.
   client_connection_check_interval: '1s',
 } as const
@@ -43,6 +48,7 @@ const NOBODY = 65534
 export class EmbeddedPostgres {
   readonly dataDir: string
   readonly port: number
+  readonly version: number
   readonly #temporary: boolean
   readonly #settings: Readonly<Record<string, string | number>>
   #process: ChildProcess | null = null
@@ -51,24 +57,33 @@ export class EmbeddedPostgres {
   private constructor(
     dataDir: string,
     port: number,
+    version: number,
     temporary: boolean,
     settings: Readonly<Record<string, string | number>>,
   ) {
     this.dataDir = dataDir
+    this.version = version
     this.port = port
     this.#temporary = temporary
     this.#settings = settings
   }
 
-  /** Initialises the folder when it is empty, starts the server and waits until it answers. */
+  /**
+   * Initialises the folder when it is empty, starts the server and waits until it answers.
+   *
+   * @throws an Error when this major is not here, with the command that gets it.
+   */
   static async start(options: EmbeddedOptions = {}): Promise<EmbeddedPostgres> {
     const temporary = options.dataDir === undefined
     const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'banyan-pg-')))
-    const server = new EmbeddedPostgres(dataDir, options.port ?? (await freePort()), temporary, {
+    const version = options.version ?? Number(process.env.BANYAN_POSTGRES ?? BUNDLED_MAJOR)
+    const port = options.port ?? (await freePort())
+    const server = new EmbeddedPostgres(dataDir, port, version, temporary, {
       ...SETTINGS,
+      ...(version >= 14 ? SETTINGS_FROM_14 : {}),
       ...options.settings,
     })
-    await initialise(dataDir)
+    await initialise(dataDir, version)
     await server.start()
     return server
   }
@@ -91,7 +106,7 @@ export class EmbeddedPostgres {
   /** Starts the server again after `stop`, `kill` or a crash. */
   async start(): Promise<void> {
     if (this.running) return
-    const { postgres } = await embeddedBinaries()
+    const { postgres } = await embeddedBinaries(this.version)
     const settings = Object.entries({ ...this.#settings, port: this.port }).flatMap(
       ([name, value]) => ['-c', `${name}=${value}`],
     )
@@ -224,7 +239,7 @@ async function childrenOf(parent: number): Promise<number[]> {
   return pids.filter((_, i) => parents[i] === parent).map(Number)
 }
 
-async function initialise(dataDir: string): Promise<void> {
+async function initialise(dataDir: string, version: number): Promise<void> {
   await mkdir(dataDir, { recursive: true })
   if (
     await readFile(join(dataDir, 'PG_VERSION')).then(
@@ -233,7 +248,7 @@ async function initialise(dataDir: string): Promise<void> {
     )
   )
     return
-  const { initdb } = await embeddedBinaries()
+  const { initdb } = await embeddedBinaries(version)
   const passwordFile = `${dataDir}.password`
   await writeFile(passwordFile, PASSWORD, { mode: 0o600 })
   const { uid } = identity()

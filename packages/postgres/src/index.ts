@@ -1,4 +1,5 @@
 export { type EmbeddedOptions, EmbeddedPostgres, freePort } from './embedded.ts'
+export { fetchMajor } from './majors.ts'
 export { migrate } from './migrations.ts'
 export {
   createPool,
