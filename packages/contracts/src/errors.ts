@@ -103,6 +103,11 @@ export const CATALOGUE = {
     title: 'Another engine has taken over',
     detail: 'This engine holds token {held}; the highest is {highest}.',
   },
+  SERVER_TOO_OLD: {
+    status: 422,
+    title: 'The PostgreSQL server is too old',
+    detail: 'It is version {given}; {oldest} or newer is needed. Upgrade it (pg_upgrade) first.',
+  },
 } as const satisfies Record<string, { status: number; title: string; detail: string }>
 
 export type ErrorCode = keyof typeof CATALOGUE

@@ -2,7 +2,8 @@ import type { Gateway } from '@banyan/gateway'
 import { leftovers } from '@banyan/replication'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startForumLoad } from './testing/forum-load.ts'
-import { ForumSystem, OLD_POSTS } from './testing/forum-system.ts'
+import { ForumSystem } from './testing/forum-system.ts'
+import { bothSidesAreEqual, everyAcknowledgedWriteIsThereOnce } from './testing/forum-verdict.ts'
 
 let forum: ForumSystem
 let gateway: Gateway
@@ -47,8 +48,8 @@ describe('an application unlike the demonstration', () => {
     const done = status.handovers.filter((one) => one.outcome === 'done')
     expect(done.map((one) => one.to)).toEqual(['target', 'target', 'source', 'target'])
 
-    await everyAcknowledgedWriteIsThereOnce(known)
-    await bothSidesAreEqual()
+    await everyAcknowledgedWriteIsThereOnce(forum, known)
+    await bothSidesAreEqual(forum)
     expect(await leftovers(source)).toEqual([])
     expect(await leftovers(target)).toEqual([])
     const ledger = await forum.control('GET', '/v1/extractions/posts/ledger')
@@ -61,33 +62,3 @@ describe('an application unlike the demonstration', () => {
     expect(rows).toEqual([{ increment: '1' }])
   }, 120_000)
 })
-
-async function everyAcknowledgedWriteIsThereOnce(
-  known: Map<string, Map<string, string>>,
-): Promise<void> {
-  const { rows } = await forum.target.query<{ id: string; author: string; title: string }>(
-    'SELECT id::text, author_id::text AS author, title FROM content.post WHERE id > $1 ORDER BY id::text',
-    [OLD_POSTS],
-  )
-  const acknowledged = [...known].flatMap(([author, posts]) =>
-    [...posts].map(([id, title]) => ({ id, author, title })),
-  )
-  expect(rows).toEqual(acknowledged.sort((a, b) => (a.id < b.id ? -1 : 1)))
-}
-
-async function bothSidesAreEqual(): Promise<void> {
-  const digest = (columns: string, table: string) =>
-    `SELECT count(*)::int AS n, sum(hashtextextended(t::text, 0))::text AS hash FROM (SELECT ${columns} FROM ${table}) t`
-  const posts = await forum.source.query(
-    digest('"Id", "authorId", "Title", body, "createdAt"', 'public."Posts"'),
-  )
-  const tags = await forum.source.query(
-    digest('"postId", "tagId", "authorId"', 'public."PostTags"'),
-  )
-  const newPosts = await forum.target.query(
-    digest('id, author_id, title, text, created_at', 'content.post'),
-  )
-  const newTags = await forum.target.query(digest('post_id, tag_id, author_id', 'content.post_tag'))
-  expect(newPosts.rows).toEqual(posts.rows)
-  expect(newTags.rows).toEqual(tags.rows)
-}

@@ -36,6 +36,9 @@ export const PINNED_SETTINGS = Object.entries({
   // Or the names of types, which we compare, come in quotes.
   quote_all_identifiers: 'off',
   standard_conforming_strings: 'on',
+  // Meant for the application's statements; a chunk or a large transaction of ours would never get past them.
+  statement_timeout: '0',
+  lock_timeout: '0',
 })
   .map(([name, value]) => `-c ${name}=${value}`)
   .join(' ')

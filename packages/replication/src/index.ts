@@ -28,6 +28,7 @@ export {
 export {
   installSide,
   leftovers,
+  OLDEST_MAJOR,
   raiseToken,
   type SideName,
   type StreamName,

@@ -12,9 +12,11 @@ export async function endSession(db: Queryable, pid: number, token: bigint): Pro
 
 /** Ends whoever reads this slot, unless a younger engine does. */
 export async function endSlotReader(db: Queryable, slot: string, token: bigint): Promise<void> {
-  const { rows } = await db.query<{ active_pid: number | null }>(
-    'SELECT active_pid FROM pg_replication_slots WHERE slot_name = $1',
+  // A reader only: whoever drops the slot holds it for that moment too.
+  const { rows } = await db.query<{ pid: number }>(
+    `SELECT a.pid FROM pg_replication_slots s JOIN pg_stat_activity a ON a.pid = s.active_pid
+      WHERE s.slot_name = $1 AND a.backend_type = 'walsender'`,
     [slot],
   )
-  if (rows[0]?.active_pid) await endSession(db, rows[0].active_pid, token)
+  if (rows[0]) await endSession(db, rows[0].pid, token)
 }

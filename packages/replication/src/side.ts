@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { BanyanError } from '@banyan/contracts'
 import { createPool, migrate, type Pool, type Queryable } from '@banyan/postgres'
 
 /** Which of the two databases of an extraction. */
@@ -33,8 +34,23 @@ export function enginePool(
   return createPool(url, { name: sessionName(extraction, token, purpose), max })
 }
 
-/** Installs the schema `banyan` on a side, once. */
+/** The oldest major with logical messages in pgoutput, which barriers are. */
+export const OLDEST_MAJOR = 14
+
+/**
+ * Installs the schema `banyan` on a side, once.
+ *
+ * @throws BanyanError `SERVER_TOO_OLD`.
+ */
 export async function installSide(pool: Pool): Promise<void> {
+  const { rows } = await pool.query<{ version: string; number: number }>(
+    `SELECT current_setting('server_version') AS version,
+            current_setting('server_version_num')::int AS number`,
+  )
+  const { version, number } = rows[0]!
+  if (number < OLDEST_MAJOR * 10_000) {
+    throw new BanyanError('SERVER_TOO_OLD', { given: version, oldest: OLDEST_MAJOR })
+  }
   await migrate(pool, 'banyan', SQL_FOLDER)
 }
 

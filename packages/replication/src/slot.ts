@@ -9,9 +9,14 @@ import { formatLsn, parseLsn } from './lsn.ts'
  * @throws FatalProblem `slot-lost`.
  */
 export async function checkSlot(from: Queryable, slot: string, position: bigint): Promise<void> {
-  const { rows } = await from.query<{ wal_status: string | null; confirmed: string | null }>(
-    `SELECT wal_status, confirmed_flush_lsn::text AS confirmed FROM pg_replication_slots
-      WHERE slot_name = $1`,
+  const { rows } = await from.query<{
+    wal_status: string | null
+    confirmed: string | null
+    reason: string | null
+  }>(
+    // Servers tell the reason from 17 on.
+    `SELECT wal_status, confirmed_flush_lsn::text AS confirmed, to_jsonb(s) ->> 'invalidation_reason' AS reason
+       FROM pg_replication_slots s WHERE slot_name = $1`,
     [slot],
   )
   const row = rows[0]
@@ -20,7 +25,7 @@ export async function checkSlot(from: Queryable, slot: string, position: bigint)
   if (row.wal_status === 'lost' || row.confirmed === null) {
     throw new FatalProblem(
       'slot-lost',
-      `slot ${slot} was invalidated, the server kept no more log for it: its tables must be copied again`,
+      `slot ${slot} was invalidated (${row.reason ?? 'wal_removed'}), the server kept no more log for it: its tables must be copied again`,
     )
   }
   if (parseLsn(row.confirmed) > position) {

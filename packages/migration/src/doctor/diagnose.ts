@@ -13,7 +13,7 @@ import { roleChecks } from './role.ts'
 import { routeOwners } from './routes.ts'
 import { doctorPool, type Scene, type SideView, viewSide } from './scene.ts'
 import { sequenceChecks } from './sequences.ts'
-import { databaseIdentity, databasesDiffer, serverChecks } from './server.ts'
+import { databaseIdentity, databasesDiffer, serverChecks, serverVersion } from './server.ts'
 import { tableChecks } from './tables.ts'
 import { leftBehind, targetChecks } from './target.ts'
 import { triggerChecks } from './triggers.ts'
@@ -89,6 +89,9 @@ async function lookAround(
   const run = async (name: string, work: Promise<Finding[]>) => {
     found.push(...(await attempt(name, work)))
   }
+  for (const side of [source, target]) found.push(...(await serverVersion(side)))
+  // The other checks ask what an older server does not know.
+  if (found.some((one) => one.severity === 'error')) return found
   await run('same-database', databasesDiffer(scene))
   if (controlReachable) {
     const identities = Promise.all([source, target].map(databaseIdentity))

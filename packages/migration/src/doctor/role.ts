@@ -9,6 +9,7 @@ export const roleChecks = [
   mayCreate,
   ownsTables,
   ownsSequences,
+  seesSessions,
 ]
 
 async function mayReplicate(side: SideView): Promise<Finding[]> {
@@ -31,13 +32,18 @@ async function mayReplicate(side: SideView): Promise<Finding[]> {
 }
 
 async function maySilenceTriggers(side: SideView): Promise<Finding[]> {
-  // has_parameter_privilege came with 15; before, only a superuser can.
-  const sql =
-    side.version >= 150_000
-      ? `SELECT has_parameter_privilege('session_replication_role', 'SET') AS allowed`
-      : 'SELECT rolsuper AS allowed FROM pg_roles WHERE rolname = current_user'
-  const rows = await side.rows<{ allowed: boolean }>(sql)
-  if (rows[0]!.allowed) return []
+  // Tried, for the length of this transaction: managed servers let roles do it that are no superusers.
+  const INSUFFICIENT_PRIVILEGE = '42501'
+  const refused = await side
+    .rows(`SELECT set_config('session_replication_role', 'replica', true)`)
+    .then(
+      () => false,
+      (error: { code?: string }) => {
+        if (error.code === INSUFFICIENT_PRIVILEGE) return true
+        throw error
+      },
+    )
+  if (!refused) return []
   return [
     finding(
       'role-session-replication-role',
@@ -46,7 +52,7 @@ async function maySilenceTriggers(side: SideView): Promise<Finding[]> {
       'The role may not set session_replication_role: foreign keys and triggers of the application would fire a second time for every row that is copied or applied.',
       side.version >= 150_000
         ? `GRANT SET ON PARAMETER session_replication_role TO ${ident(side.role)};`
-        : `ALTER ROLE ${ident(side.role)} SUPERUSER; (PostgreSQL 15 and newer can grant this one setting)`,
+        : `ALTER ROLE ${ident(side.role)} SUPERUSER; (PostgreSQL 15 and newer can grant this one setting; on a managed server use the role it gives its administrator)`,
     ),
   ]
 }
@@ -57,8 +63,7 @@ async function mayUseOrigins(side: SideView): Promise<Finding[]> {
        FROM pg_proc p
       WHERE p.pronamespace = 'pg_catalog'::regnamespace
         AND p.proname IN ('pg_replication_origin_create', 'pg_replication_origin_drop',
-                          'pg_replication_origin_oid', 'pg_replication_origin_session_setup',
-                          'pg_replication_origin_session_reset', 'pg_replication_origin_xact_setup')
+                          'pg_replication_origin_session_setup')
         AND NOT has_function_privilege(p.oid, 'EXECUTE')
       ORDER BY 1`,
   )
@@ -66,7 +71,7 @@ async function mayUseOrigins(side: SideView): Promise<Finding[]> {
   return [
     finding(
       'role-replication-origin',
-      'warning',
+      'error',
       `${side.name} role ${side.role}`,
       `The role may not call ${rows.length} of the replication origin functions, by which applied rows are told from the application's own.`,
       rows
@@ -128,4 +133,20 @@ async function ownsSequences(side: SideView): Promise<Finding[]> {
       `GRANT ${ident(owner)} TO ${ident(side.role)};`,
     ),
   )
+}
+
+async function seesSessions(side: SideView): Promise<Finding[]> {
+  const rows = await side.rows<{ allowed: boolean }>(
+    `SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS allowed`,
+  )
+  if (rows[0]!.allowed) return []
+  return [
+    finding(
+      'role-monitor',
+      'warning',
+      `${side.name} role ${side.role}`,
+      "The role does not see what other roles' sessions do: long transactions stay unseen, and a copy waits for every transaction that is open when it begins.",
+      `GRANT pg_monitor TO ${ident(side.role)};`,
+    ),
+  ]
 }

@@ -202,7 +202,8 @@ describe('the doctor, on a role', () => {
       expect.arrayContaining([
         'error role-replication source role modest',
         'error role-session-replication-role source role modest',
-        'warning role-replication-origin source role modest',
+        'error role-replication-origin source role modest',
+        'warning role-monitor source role modest',
         'error role-create source role modest',
         'error role-table-owner source "public"."notes"',
       ]),

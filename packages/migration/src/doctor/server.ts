@@ -1,22 +1,23 @@
+import { OLDEST_MAJOR } from '@banyan/replication'
 import { type Finding, finding } from './finding.ts'
 import type { Scene, SideView } from './scene.ts'
 
 /** Settings of both servers that the streams and the handover need. */
 export const serverChecks = [
-  serverVersion,
   isPrimary,
   walLevel,
   freeSlots,
   freeSenders,
   freeOrigins,
   slotKeepSize,
+  idleSlotTimeout,
   senderTimeout,
+  sessionTimeouts,
   idleTransactionTimeout,
   asynchronousStandby,
   asynchronousCommit,
 ]
 
-const OLDEST = 14
 const NEWEST = 18
 /** A system must come back to one owner within this long after a crash, ms. */
 const RECOVERY_MS = 10_000
@@ -29,17 +30,17 @@ async function setting(side: SideView, name: string): Promise<string> {
   return rows[0]?.setting ?? ''
 }
 
-async function serverVersion(side: SideView): Promise<Finding[]> {
+export async function serverVersion(side: SideView): Promise<Finding[]> {
   const major = Math.floor(side.version / 10_000)
-  if (major >= OLDEST && major <= NEWEST) return []
+  if (major >= OLDEST_MAJOR && major <= NEWEST) return []
   return [
     finding(
       'server-version',
-      major < OLDEST ? 'error' : 'warning',
+      major < OLDEST_MAJOR ? 'error' : 'warning',
       `${side.name} server`,
-      `PostgreSQL ${major}; supported are ${OLDEST} to ${NEWEST}.`,
-      major < OLDEST
-        ? `Upgrade the server to PostgreSQL ${OLDEST} or newer (pg_upgrade).`
+      `PostgreSQL ${major}; supported are ${OLDEST_MAJOR} to ${NEWEST}.`,
+      major < OLDEST_MAJOR
+        ? `Upgrade the server to PostgreSQL ${OLDEST_MAJOR} or newer (pg_upgrade).`
         : 'Try the whole extraction on a copy of both databases first.',
     ),
   ]
@@ -143,6 +144,40 @@ async function slotKeepSize(side: SideView): Promise<Finding[]> {
       `ALTER SYSTEM SET max_slot_wal_keep_size = '50GB'; SELECT pg_reload_conf(); (a part of the free disk)`,
     ),
   ]
+}
+
+/** From 18 on a server can drop a slot because nobody read it for a while. */
+async function idleSlotTimeout(side: SideView): Promise<Finding[]> {
+  const seconds = Number(await setting(side, 'idle_replication_slot_timeout'))
+  if (seconds === 0) return []
+  return [
+    finding(
+      'idle-slot-timeout',
+      'warning',
+      `${side.name} server`,
+      `idle_replication_slot_timeout is ${seconds} s: an engine that is away for longer finds its slot invalidated, and all is copied again.`,
+      `ALTER SYSTEM SET idle_replication_slot_timeout = 0; SELECT pg_reload_conf();`,
+    ),
+  ]
+}
+
+/** Limits that the engine's sessions cannot lift for themselves when they connect, since older servers do not know them. */
+async function sessionTimeouts(side: SideView): Promise<Finding[]> {
+  const rows = await side.rows<{ name: string; now: string }>(
+    `SELECT name, current_setting(name) AS now FROM pg_settings
+      WHERE name IN ('transaction_timeout', 'idle_session_timeout') AND setting <> '0' ORDER BY name`,
+  )
+  return rows.map(({ name, now }) =>
+    finding(
+      'session-timeouts',
+      'warning',
+      `${side.name} role ${side.role}`,
+      name === 'transaction_timeout'
+        ? `${name} is ${now} for the role: a change stream that has to write a longer transaction never gets past it.`
+        : `${name} is ${now} for the role: the engine's idle sessions are ended again and again.`,
+      `ALTER ROLE "${side.role}" SET ${name} = 0; (for new sessions)`,
+    ),
+  )
 }
 
 async function senderTimeout(side: SideView): Promise<Finding[]> {

@@ -27,6 +27,7 @@ export class ForumSystem {
   readonly source: Pool
   readonly target: Pool
   readonly users: readonly ForumUser[]
+  readonly #targetServer: EmbeddedPostgres
   #plan: Plan
   readonly #apps: readonly RunningApp[]
   readonly #engines: RunningEngine[] = []
@@ -34,6 +35,7 @@ export class ForumSystem {
 
   private constructor(parts: {
     server: EmbeddedPostgres
+    targetServer: EmbeddedPostgres
     source: Pool
     target: Pool
     plan: Plan
@@ -41,6 +43,7 @@ export class ForumSystem {
     apps: RunningApp[]
   }) {
     this.server = parts.server
+    this.#targetServer = parts.targetServer
     this.source = parts.source
     this.target = parts.target
     this.#plan = parts.plan
@@ -48,36 +51,48 @@ export class ForumSystem {
     this.#apps = parts.apps
   }
 
-  static async start(change: Partial<ExtractionPlan> = {}): Promise<ForumSystem> {
-    const server = await EmbeddedPostgres.start()
-    const [forumUrl, contentUrl, controlUrl] = await Promise.all(
-      ['forum', 'content', 'control'].map((name) => server.createDatabase(name)),
-    )
-    const source = createPool(forumUrl!, { name: 'forum', max: 20 })
-    const target = createPool(contentUrl!, { name: 'content', max: 20 })
+  /** @param on the servers and the role of the two sides; one server, its superuser, when left out. */
+  static async start(
+    change: Partial<ExtractionPlan> = {},
+    on: ForumPlace = {},
+  ): Promise<ForumSystem> {
+    const server = await EmbeddedPostgres.start(version(on.source))
+    const targetServer =
+      on.target === undefined ? server : await EmbeddedPostgres.start(version(on.target))
+    const [forumUrl, contentUrl, controlUrl] = await Promise.all([
+      server.createDatabase('forum'),
+      targetServer.createDatabase('content'),
+      targetServer.createDatabase('control'),
+    ])
+    const source = createPool(forumUrl, { name: 'forum', max: 20 })
+    const target = createPool(contentUrl, { name: 'content', max: 20 })
     await source.query(FORUM_SCHEMA)
     await target.query(SERVICE_SCHEMA)
+    const engineUrl = async (pool: Pool, url: string, database: string, schema: string) =>
+      on.role ? asEngineRole(pool, url, database, schema, on.role) : url
+    const engineSource = await engineUrl(source, forumUrl, 'forum', 'public')
+    const engineTarget = await engineUrl(target, contentUrl, 'content', 'content')
     const users = await createUsers(source)
     const apps = await Promise.all([startForum(source), startContentService(target, IDENTITY_KEY)])
     const [forum, content] = apps
     const plan: Plan = {
       // A fixed port: an engine that is started again is found where the former was.
-      control: { databaseUrl: controlUrl!, token: TOKEN, port: await freePort() },
-      monolith: { url: forum.url, databaseUrl: forumUrl! },
+      control: { databaseUrl: controlUrl, token: TOKEN, port: await freePort() },
+      monolith: { url: forum.url, databaseUrl: engineSource },
       gateway: {
         port: 0,
         identityKey: IDENTITY_KEY,
         auth: {
           kind: 'session',
           header: 'x-session',
-          databaseUrl: forumUrl!,
+          databaseUrl: forumUrl,
           query: 'SELECT "accountId" FROM public."Sessions" WHERE token = $1',
         },
       },
       extractions: [
         {
           name: 'posts',
-          service: { url: content.url, databaseUrl: contentUrl! },
+          service: { url: content.url, databaseUrl: engineTarget },
           routes: ['/api/posts', '/api/posts/*'].map((path) => ({
             methods: [],
             path,
@@ -99,7 +114,7 @@ export class ForumSystem {
         },
       ],
     }
-    return new ForumSystem({ server, source, target, plan, users, apps })
+    return new ForumSystem({ server, targetServer, source, target, plan, users, apps })
   }
 
   get plan(): Plan {
@@ -171,7 +186,8 @@ export class ForumSystem {
       const status = await this.status(name)
       if (wanted(status)) return status
       if (status.paused || status.phase === 'rolled back') {
-        const last = (await this.ledger(name)).slice(-4)
+        const ledger = await this.ledger(name)
+        const last = [...ledger.filter((entry) => entry.what === 'rollback'), ...ledger.slice(-4)]
         throw new Error(`it is ${status.phase}, paused ${status.paused}: ${JSON.stringify(last)}`)
       }
       await new Promise((resolve) => setTimeout(resolve, 50))
@@ -192,9 +208,60 @@ export class ForumSystem {
     await Promise.all(this.#engines.map((engine) => engine.close()))
     await Promise.all(this.#apps.map((app) => app.close()))
     await Promise.all([this.source.end(), this.target.end()])
+    await this.#targetServer.stop()
     await this.server.stop()
   }
 }
+
+interface ForumPlace {
+  /** Majors; the installed one when left out. */
+  readonly source?: number
+  /** The source's server when left out. */
+  readonly target?: number
+  /** A role without superuser rights that the engine uses, with exactly the rights of docs/postgresql.md. */
+  readonly role?: string
+}
+
+function version(major: number | undefined): { version: number } | undefined {
+  return major === undefined ? undefined : { version: major }
+}
+
+/** Makes the role, gives it its rights in this database, and answers the URL it connects with. */
+async function asEngineRole(
+  pool: Pool,
+  url: string,
+  database: string,
+  schema: string,
+  role: string,
+): Promise<string> {
+  await pool.query(`
+    DO $$ BEGIN
+      IF to_regrole('forum_owner') IS NULL THEN
+        CREATE ROLE forum_owner;
+        ${engineRole(role)}
+      END IF;
+    END $$;
+    ${engineRights(role, database)}
+    GRANT USAGE, CREATE ON SCHEMA ${schema} TO forum_owner`)
+  const { rows } = await pool.query<{ alter: string }>(
+    `SELECT format('ALTER TABLE %s OWNER TO forum_owner', c.oid::regclass) AS alter
+       FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = $1::regnamespace`,
+    [schema],
+  )
+  for (const { alter } of rows) await pool.query(alter)
+  return Object.assign(new URL(url), { username: role, password: 'pw' }).href
+}
+
+const engineRole = (role: string) => `
+  CREATE ROLE ${role} LOGIN PASSWORD 'pw' REPLICATION;
+  GRANT pg_monitor, forum_owner TO ${role};
+  GRANT SET ON PARAMETER session_replication_role TO ${role};`
+
+/** What has to be granted in each database. */
+const engineRights = (role: string, database: string) => `
+  GRANT CREATE ON DATABASE ${database} TO ${role};
+  GRANT EXECUTE ON FUNCTION pg_replication_origin_create(text), pg_replication_origin_drop(text),
+    pg_replication_origin_session_setup(text) TO ${role};`
 
 async function createUsers(source: Pool): Promise<ForumUser[]> {
   await source.query(`
