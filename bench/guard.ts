@@ -18,6 +18,8 @@ export interface GuardOverheadOptions {
   readonly writes?: number
   /** Rows of one bulk statement. */
   readonly bulkRows?: number
+  /** A server of the caller's, who stops it; one is started, and stopped, when left out. */
+  readonly server?: EmbeddedPostgres
 }
 
 /** Extra time as a share of the time without a guard: 0.1 is ten percent longer. */
@@ -31,6 +33,8 @@ export interface GuardOverhead {
   /** CPU time of the server alone: one single-row INSERT in a loop on the server, no wire, no commit. */
   readonly microsPerWrite: { readonly bare: number; readonly guarded: number }
   readonly writesPerSecond: { readonly bare: number; readonly guarded: number }
+  /** The overheads of every round that counts. */
+  readonly rounds: Readonly<Record<'single' | 'bulk' | 'bulkUpdate', readonly number[]>>
 }
 
 const TABLES = ['bare', 'guarded'] as const
@@ -38,7 +42,8 @@ type Table = (typeof TABLES)[number]
 
 export async function guardOverhead(options: GuardOverheadOptions = {}): Promise<GuardOverhead> {
   const { rounds = 7, clients = 4, writes = 4_000, bulkRows = 100_000 } = options
-  const server = await EmbeddedPostgres.start({ settings: { max_wal_size: '4GB' } })
+  const server =
+    options.server ?? (await EmbeddedPostgres.start({ settings: { max_wal_size: '4GB' } }))
   const sessions: pg.Client[] = []
   try {
     const connectionString = await server.createDatabase('guard')
@@ -69,10 +74,11 @@ export async function guardOverhead(options: GuardOverheadOptions = {}): Promise
       bulkUpdate: bulkUpdate.overhead,
       microsPerWrite: perTable((table) => (looped.ms[table] / writes) * 1000),
       writesPerSecond: perTable((table) => (writes / inserted.ms[table]) * 1000),
+      rounds: { single: inserted.rounds, bulk: bulk.rounds, bulkUpdate: bulkUpdate.rounds },
     }
   } finally {
     for (const session of sessions) await session.end()
-    await server.stop()
+    if (!options.server) await server.stop()
   }
 }
 
@@ -94,15 +100,17 @@ async function install(url: string): Promise<void> {
 async function measure(
   rounds: number,
   run: (table: Table, round: number) => Promise<number>,
-): Promise<{ overhead: number; ms: Record<Table, number> }> {
+): Promise<{ overhead: number; rounds: number[]; ms: Record<Table, number> }> {
   const all = await interleave(
     rounds + 1,
     perTable((table) => (round: number) => run(table, round)),
     true,
   )
   const counted = all.slice(1)
+  const overheads = counted.map(({ bare, guarded }) => guarded / bare - 1)
   return {
-    overhead: median(counted.map(({ bare, guarded }) => guarded / bare - 1)),
+    overhead: median(overheads),
+    rounds: overheads,
     ms: perTable((table) => median(counted.map((round) => round[table]))),
   }
 }

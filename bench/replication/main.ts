@@ -13,6 +13,7 @@ import {
 import { measureApply } from './apply.ts'
 import { measureCopy } from './copy.ts'
 import { judge } from './goals.ts'
+import { measureGuard } from './guard.ts'
 import { measureHold } from './hold/hold.ts'
 import { measureLag } from './lag.ts'
 import { measureLarge } from './large.ts'
@@ -26,6 +27,7 @@ const MEASUREMENTS: Readonly<Record<string, (options: MeasureOptions) => Promise
   verify: measureVerify,
   apply: measureApply,
   lag: measureLag,
+  guard: measureGuard,
   large: measureLarge,
   hold: measureHold,
 }
@@ -37,7 +39,8 @@ const FULL: Sizes = {
   rounds: 5,
   backlogTransactions: 20_000,
   lagSeconds: 15,
-  guardSeconds: 4,
+  guardWrites: 4_000,
+  guardBulkRows: 100_000,
   largeTransactionMb: 2048,
   handovers: 200,
 }
@@ -47,7 +50,8 @@ const QUICK: Sizes = {
   rounds: 3,
   backlogTransactions: 4_000,
   lagSeconds: 5,
-  guardSeconds: 1,
+  guardWrites: 1_000,
+  guardBulkRows: 20_000,
   largeTransactionMb: 200,
   handovers: 20,
 }

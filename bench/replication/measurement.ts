@@ -10,7 +10,9 @@ export interface Sizes {
   readonly backlogTransactions: number
   /** One window of the steady load, s. */
   readonly lagSeconds: number
-  readonly guardSeconds: number
+  /** Single-row writes of a round, without the guard and with it. */
+  readonly guardWrites: number
+  readonly guardBulkRows: number
   readonly largeTransactionMb: number
   readonly handovers: number
 }

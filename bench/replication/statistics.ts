@@ -86,7 +86,7 @@ export function spread(values: readonly number[]): {
   return { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1), samples: values.length }
 }
 
-function rounded(value: number, digits = 3): number {
+export function rounded(value: number, digits = 3): number {
   return Math.round(value * 10 ** digits) / 10 ** digits
 }
 
