@@ -204,9 +204,31 @@ describe('verify', () => {
 describe('why and ledger', () => {
   it('why lists what the next step waits for', async () => {
     expect(await terminal.run(...at('why'))).toBe(0)
-    expect(terminal.out).toBe(
-      'notes is canary, and waits for\n  · 12 s of watching\n  · 3 of 50 requests at the service\n',
+    expect(terminal.out.trim().split('\n')).toEqual([
+      'notes is canary since 2024-05-01T09:59:00.000Z, and waits for',
+      '  · 12 s of watching',
+      '  · 3 of 50 requests at the service',
+      'the copy: 5,000 rows/s at most (banyan throttle)',
+      'gate holds  error rate: 0.1 %, required at most 1 %',
+      'gate waits  requests at the service: 3, required at least 50',
+      'the last handover was aborted at 2024-05-01T10:01:05.000Z (attempt 1): a request in flight',
+      'what you can do:',
+      '  banyan rollback notes',
+    ])
+  })
+
+  it('why answers the same as JSON, and status names a gateway in the way and a leader elsewhere', async () => {
+    control.gatewayProblem = 'it has not renewed'
+    control.self = 'engine-2'
+    await terminal.run(...at('why', '--json'))
+    expect(terminal.json).toEqual(control.why(extractionStatus()))
+    const screen = new FakeTerminal()
+    await screen.run(...at('status'))
+    expect(screen.out).toContain(
+      `engine engine-1 (token 3); engine-2, which answers, is standing by (the leader: ${control.url}); gateways gateway-1 v12 (it has not renewed)`,
     )
+    control.gatewayProblem = null
+    control.self = 'engine-1'
   })
 
   it('ledger prints entries after a number', async () => {

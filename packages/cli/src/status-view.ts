@@ -116,8 +116,12 @@ function engineLine({ engine, gateways }: ControlStatus, terminal: Terminal): st
     engine.active === null
       ? paint(terminal, 'yellow', 'none acts')
       : `${engine.active} (token ${engine.token})`
+  const standby =
+    engine.role === 'leading'
+      ? ''
+      : `; ${engine.self}, which answers, is standing by${engine.url ? ` (the leader: ${engine.url})` : ''}`
   const list = gateways
-    .map((one) => `${one.id} v${one.version}${one.leaseMs < 0 ? ' (lease over)' : ''}`)
+    .map((one) => `${one.id} v${one.version}${one.problem ? ` (${one.problem})` : ''}`)
     .join(', ')
-  return `engine ${active}; gateways ${list || 'none registered'}`
+  return `engine ${active}${standby}; gateways ${list || 'none registered'}`
 }

@@ -3,6 +3,8 @@
 CREATE TABLE banyan_control.lease (
   one        boolean PRIMARY KEY DEFAULT true CHECK (one),
   holder     text,
+  -- Where the holder's control API answers.
+  url        text,
   -- Of the holder's term; only ever rises. Fences route tables and the ledger.
   token      bigint NOT NULL DEFAULT 0,
   -- The highest token given out: a term's, or one of an extraction that recovers within it.

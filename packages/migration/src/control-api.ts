@@ -16,6 +16,7 @@ import {
   type ThrottleStatus,
 } from './status.ts'
 import type { ExtractionRow, Store } from './store.ts'
+import { explain } from './why.ts'
 
 export interface ControlApiOptions {
   readonly token: string
@@ -71,8 +72,8 @@ export function createControlApi(options: ControlApiOptions): FastifyInstance {
     statusOf(await store.read(request.params.name)),
   )
   app.get<{ Params: { name: string } }>('/v1/extractions/:name/why', async (request) => {
-    const { waitsFor } = statusOf(await store.read(request.params.name))
-    return { waitsFor }
+    const own = statusOf(await store.read(request.params.name))
+    return explain(own, await status())
   })
   app.get<{ Params: { name: string }; Querystring: { after?: string } }>(
     '/v1/extractions/:name/ledger',
@@ -168,6 +169,7 @@ function statusOf(row: ExtractionRow): ExtractionStatus {
     ...known,
     copy: { ...known.copy, throttle },
     phase: row.phase,
+    phaseSince: row.phaseSince.toISOString(),
     paused: row.paused,
     pausedWhy: row.pausedWhy,
     goal: row.goal,

@@ -8,6 +8,7 @@ import type {
   ControlStatus,
   ExtractionStatus,
   LedgerEntry,
+  Why,
 } from './status.ts'
 
 export interface ControlClientOptions {
@@ -60,7 +61,7 @@ export class ControlClient {
     return this.#ask<ExtractionStatus>(`/v1/extractions/${encodeURIComponent(name)}`)
   }
 
-  why(name: string): Promise<{ waitsFor: string[] }> {
+  why(name: string): Promise<Why> {
     return this.#ask(`/v1/extractions/${encodeURIComponent(name)}/why`)
   }
 

@@ -10,6 +10,7 @@ import { controlPool, Lease, sleep } from './lease.ts'
 import { DeposedError, Ledger } from './ledger.ts'
 import { type Plan, type ResolvedExtraction, resolvePlan } from './plan.ts'
 import { isAnswer } from './sides.ts'
+import type { ControlStatus } from './status.ts'
 import { Store } from './store.ts'
 import { supervise } from './supervision.ts'
 
@@ -72,7 +73,8 @@ export async function startEngine(plan: Plan, options: EngineOptions): Promise<R
   const { port } = api.server.address() as { port: number }
 
   const abort = new AbortController()
-  const lease = new Lease(pool, id)
+  const url = `http://${host}:${port}`
+  const lease = new Lease(pool, id, url)
   const running = lead()
 
   /** Takes the lease whenever it is free, and drives every extraction while it is ours. */
@@ -111,7 +113,7 @@ export async function startEngine(plan: Plan, options: EngineOptions): Promise<R
   }
 
   return {
-    url: `http://${host}:${port}`,
+    url,
     port,
     close: async () => {
       abort.abort()
@@ -149,10 +151,22 @@ function untilFailure(task: Promise<void>): Promise<never> {
   return new Promise((_, reject) => task.catch(reject))
 }
 
-async function holder(pool: Pool, self: string) {
-  const { rows } = await pool.query<{ holder: string | null; token: string; current: boolean }>(
-    'SELECT holder, token, expires_at > clock_timestamp() AS current FROM banyan_control.lease',
+async function holder(pool: Pool, self: string): Promise<ControlStatus['engine']> {
+  const { rows } = await pool.query<{
+    holder: string | null
+    url: string | null
+    token: string
+    current: boolean
+  }>(
+    'SELECT holder, url, token, expires_at > clock_timestamp() AS current FROM banyan_control.lease',
   )
-  const { holder, token, current } = rows[0]!
-  return { active: current ? holder : null, token: Number(token), self }
+  const { holder, url, token, current } = rows[0]!
+  const active = current ? holder : null
+  return {
+    active,
+    url: current ? url : null,
+    token: Number(token),
+    self,
+    role: active === self ? 'leading' : 'standing by',
+  }
 }

@@ -9,7 +9,7 @@ import { Live } from './live.ts'
 import { Measurements } from './measurements.ts'
 import { buildStatus } from './report.ts'
 import { isAnswer, isStale } from './sides.ts'
-import type { HandoverRecord, Phase } from './status.ts'
+import type { GateFigure, HandoverRecord, Phase } from './status.ts'
 import type { ExtractionRow, Store } from './store.ts'
 import { withRoutes } from './tables.ts'
 import { Verification } from './verification.ts'
@@ -17,6 +17,9 @@ import { Verification } from './verification.ts'
 /** How often the engine looks at an extraction when nothing wakes it, ms. */
 const TICK_MS = 100
 const STATUS_MS = 500
+
+/** Phases that gates judge. */
+const GATED: readonly Phase[] = ['shadowing', 'canary', 'cut over', 'soaking']
 
 /** Phases in which nothing of ours is at work. */
 const AT_REST: readonly Phase[] = ['planned', 'completed', 'cancelled']
@@ -28,6 +31,7 @@ export class Extraction {
   #verification: Verification
   #live: Live | null = null
   #waitsFor: readonly string[] = []
+  #gates: readonly GateFigure[] = []
   #handovers: HandoverRecord[] = []
   #attempts = 0
   #retryAt = 0
@@ -117,6 +121,7 @@ export class Extraction {
   }
 
   async #advance(row: ExtractionRow): Promise<void> {
+    if (!GATED.includes(row.phase)) this.#gates = []
     this.#waitsFor = row.paused ? [`resume (paused: ${row.pausedWhy ?? 'by an operator'})`] : []
     if (row.wanted.includes('cancel')) return this.#begin(row, 'cancel')
     if (row.wanted.includes('verify')) {
@@ -188,8 +193,11 @@ export class Extraction {
     if (plan.shadow.percent > 0) await this.#show('shadow')
     if (row.paused) return
     const measures = this.#measures()
-    const { failed, waiting } =
-      plan.shadow.percent > 0 ? judgeShadow(plan, measures) : { failed: [], waiting: [] }
+    const { failed, waiting, figures } =
+      plan.shadow.percent > 0
+        ? judgeShadow(plan, measures)
+        : { failed: [], waiting: [], figures: [] }
+    this.#gates = figures
     this.#waitsFor = waiting
     if (failed.length > 0) {
       await this.#change(row, { paused: true, pausedWhy: failed.join('; ') }, 'paused', {
@@ -206,7 +214,8 @@ export class Extraction {
     if (row.paused) return
     if (!(await this.#moveTo(row, BucketSet.share(row.goal)))) return
 
-    const { failed, waiting } = judgeCanary(plan, this.#measures())
+    const { failed, waiting, figures } = judgeCanary(plan, this.#measures())
+    this.#gates = figures
     if (failed.length > 0) {
       await this.#change(
         row,
@@ -362,6 +371,7 @@ export class Extraction {
       row,
       live,
       waitsFor: this.#waitsFor,
+      gates: this.#gates,
       handovers: this.#handovers,
       verify: this.#verification.figures,
       stats: this.#measurements.total(),

@@ -29,7 +29,18 @@ function measures(change: Partial<Measures> = {}): Measures {
 
 describe('the gates of a canary', () => {
   it('hold when everything is within bounds', () => {
-    expect(judgeCanary(plan, measures())).toEqual({ failed: [], waiting: [] })
+    const { failed, waiting, figures } = judgeCanary(plan, measures())
+    expect({ failed, waiting }).toEqual({ failed: [], waiting: [] })
+    expect(figures.map(({ gate, state }) => [gate, state])).toEqual(
+      [
+        'requests at the service',
+        'error rate',
+        'p95 of the service',
+        'divergent rows',
+        'shadow answers that differ',
+        'lag of both streams',
+      ].map((gate) => [gate, 'holds']),
+    )
   })
 
   it('wait for want of samples, without failing', () => {

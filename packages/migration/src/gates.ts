@@ -1,6 +1,7 @@
 import type { ExtractionStats, SideStats } from '@banyan/contracts'
 import { latencyQuantile } from './gateways.ts'
 import type { ResolvedExtraction } from './plan.ts'
+import type { GateFigure } from './status.ts'
 
 /** What the gates are judged by, measured since the step began. */
 export interface Measures {
@@ -14,6 +15,7 @@ export interface Measures {
 }
 
 export interface Judgement {
+  readonly figures: readonly GateFigure[]
   /** Beyond a bound: the extraction rolls back. */
   readonly failed: readonly string[]
   /** Not enough known yet, or a passing condition to be waited out. */
@@ -27,68 +29,144 @@ const MINIMUM_FOR_FAILURE = 20
 /** A few answers that differ once users have moved can be their own writes, overtaken; so many are not. */
 const MINIMUM_DIFFERING = 5
 
+/** Collects what each gate says. */
+class Verdicts {
+  readonly failed: string[] = []
+  readonly waiting: string[] = []
+  readonly figures: GateFigure[] = []
+
+  /** @param text what is said of a gate that does not hold. */
+  add(figure: GateFigure, text = ''): void {
+    this.figures.push(figure)
+    if (figure.state === 'fails') this.failed.push(text)
+    if (figure.state === 'waits') this.waiting.push(text)
+  }
+}
+
 /** Judges a step while some users are on the target. */
 export function judgeCanary(plan: ResolvedExtraction, measures: Measures): Judgement {
   const { gates } = plan
-  const failed: string[] = []
-  const waiting: string[] = []
+  const verdicts = new Verdicts()
   const { target, source, lagMs, divergent } = measures
 
-  if (target.requests < gates.minimumRequests) {
-    waiting.push(`${target.requests} of ${gates.minimumRequests} requests at the service`)
-  }
+  verdicts.add(
+    {
+      gate: 'requests at the service',
+      measured: String(target.requests),
+      required: `at least ${gates.minimumRequests}`,
+      state: target.requests < gates.minimumRequests ? 'waits' : 'holds',
+    },
+    `${target.requests} of ${gates.minimumRequests} requests at the service`,
+  )
   const errorRate = target.errors / Math.max(1, target.requests)
-  if (errorRate > gates.errorRate && target.requests >= MINIMUM_FOR_FAILURE) {
-    failed.push(`error rate ${percent(errorRate)} is above ${percent(gates.errorRate)}`)
-  }
-  const [mine, theirs] = [
-    latencyQuantile(target.latency, 0.95),
-    latencyQuantile(source.latency, 0.95),
-  ]
-  // Fewer answers may be timed than counted: the burst right after a handover is not.
-  const timed = target.latency.at(-1) ?? 0
-  if (target.requests >= gates.minimumRequests && timed < gates.minimumRequests) {
-    waiting.push(`${timed} of ${gates.minimumRequests} answers of the service to be timed`)
-  }
-  if (mine !== null && theirs !== null && timed >= gates.minimumRequests) {
-    const bound = Math.max(LATENCY_FLOOR_MS, theirs * gates.latencyRatio)
-    if (mine > bound) failed.push(`p95 of the service is ${mine} ms, allowed are ${bound} ms`)
-  }
-  if (divergent !== null && divergent > gates.divergentRows) {
-    failed.push(`${divergent} rows differ, allowed are ${gates.divergentRows}`)
-  }
+  const erring = errorRate > gates.errorRate && target.requests >= MINIMUM_FOR_FAILURE
+  verdicts.add(
+    {
+      gate: 'error rate',
+      measured: percent(errorRate),
+      required: `at most ${percent(gates.errorRate)}`,
+      state: erring ? 'fails' : 'holds',
+    },
+    `error rate ${percent(errorRate)} is above ${percent(gates.errorRate)}`,
+  )
+  addLatency(verdicts, plan, source, target)
+  verdicts.add(
+    {
+      gate: 'divergent rows',
+      measured: divergent === null ? 'not compared yet' : String(divergent),
+      required: `at most ${gates.divergentRows}`,
+      state: divergent !== null && divergent > gates.divergentRows ? 'fails' : 'holds',
+    },
+    `${divergent} rows differ, allowed are ${gates.divergentRows}`,
+  )
   const { compared, differing } = measures.shadow
-  if (differing >= MINIMUM_DIFFERING && differing / compared > gates.shadowDifference) {
-    failed.push(describeDifference(plan, measures))
-  }
-  waiting.push(...judgeLag(plan, lagMs))
-  return { failed, waiting }
+  const differs = differing >= MINIMUM_DIFFERING && differing / compared > gates.shadowDifference
+  addDifference(verdicts, plan, measures, differs ? 'fails' : 'holds')
+  addLag(verdicts, plan, lagMs)
+  return verdicts
 }
 
 /** Judges the shadow before the first user moves. */
 export function judgeShadow(plan: ResolvedExtraction, measures: Measures): Judgement {
   const { compared, differing } = measures.shadow
   const { minimumCompared } = plan.shadow
-  const failed: string[] = []
-  const waiting: string[] = []
-  if (compared < minimumCompared) {
-    waiting.push(`${compared} of ${minimumCompared} answers compared by the shadow`)
-  } else if (differing / compared > plan.gates.shadowDifference) {
-    failed.push(describeDifference(plan, measures))
-  }
-  waiting.push(...judgeLag(plan, measures.lagMs))
-  return { failed, waiting }
+  const verdicts = new Verdicts()
+  const enough = compared >= minimumCompared
+  verdicts.add(
+    {
+      gate: 'answers compared by the shadow',
+      measured: String(compared),
+      required: `at least ${minimumCompared}`,
+      state: enough ? 'holds' : 'waits',
+    },
+    `${compared} of ${minimumCompared} answers compared by the shadow`,
+  )
+  const differs = enough && differing / compared > plan.gates.shadowDifference
+  addDifference(verdicts, plan, measures, differs ? 'fails' : 'holds')
+  addLag(verdicts, plan, measures.lagMs)
+  return verdicts
 }
 
-function describeDifference(plan: ResolvedExtraction, { shadow }: Measures): string {
+function addLatency(
+  verdicts: Verdicts,
+  { gates }: ResolvedExtraction,
+  source: SideStats,
+  target: SideStats,
+): void {
+  const [mine, theirs] = [target, source].map((side) => latencyQuantile(side.latency, 0.95))
+  // Fewer answers may be timed than counted: the burst right after a handover is not.
+  const timed = target.latency.at(-1) ?? 0
+  const few = target.requests >= gates.minimumRequests && timed < gates.minimumRequests
+  const bound =
+    theirs === null || theirs === undefined
+      ? null
+      : Math.max(LATENCY_FLOOR_MS, theirs * gates.latencyRatio)
+  const known = typeof mine === 'number' && bound !== null && timed >= gates.minimumRequests
+  const slow = known && mine > bound
+  verdicts.add(
+    {
+      gate: 'p95 of the service',
+      measured: typeof mine === 'number' ? `${mine} ms of ${timed} answers` : 'nothing timed yet',
+      required: bound === null ? 'known once the monolith answers' : `at most ${bound} ms`,
+      state: slow ? 'fails' : few ? 'waits' : 'holds',
+    },
+    slow
+      ? `p95 of the service is ${mine} ms, allowed are ${bound} ms`
+      : `${timed} of ${gates.minimumRequests} answers of the service to be timed`,
+  )
+}
+
+function addDifference(
+  verdicts: Verdicts,
+  plan: ResolvedExtraction,
+  { shadow }: Measures,
+  state: 'holds' | 'fails',
+): void {
   const allowed = percent(plan.gates.shadowDifference)
-  return `${shadow.differing} of ${shadow.compared} shadow answers differ, allowed are ${allowed}`
+  verdicts.add(
+    {
+      gate: 'shadow answers that differ',
+      measured: `${shadow.differing} of ${shadow.compared}`,
+      required: `at most ${allowed}`,
+      state,
+    },
+    `${shadow.differing} of ${shadow.compared} shadow answers differ, allowed are ${allowed}`,
+  )
 }
 
 /** Lag passes by itself: it is waited for, not rolled back for. */
-function judgeLag(plan: ResolvedExtraction, lagMs: number | null): string[] {
-  if (lagMs === null) return ['the lag of both streams to be measured']
-  return lagMs > plan.gates.lagMs ? [`lag ${lagMs} ms to fall below ${plan.gates.lagMs} ms`] : []
+function addLag(verdicts: Verdicts, { gates }: ResolvedExtraction, lagMs: number | null): void {
+  verdicts.add(
+    {
+      gate: 'lag of both streams',
+      measured: lagMs === null ? 'not measured yet' : `${Math.round(lagMs)} ms`,
+      required: `at most ${gates.lagMs} ms`,
+      state: lagMs === null || lagMs > gates.lagMs ? 'waits' : 'holds',
+    },
+    lagMs === null
+      ? 'the lag of both streams to be measured'
+      : `lag ${lagMs} ms to fall below ${gates.lagMs} ms`,
+  )
 }
 
 /** Counters since a base; a gateway that was restarted counts from zero again. */

@@ -18,6 +18,8 @@ import type { GatewayStatus } from './status.ts'
  * step must have healed: a handover past *give* waits for a vanished gateway's lease to end.
  */
 const LEASE_MS = 8_000
+/** A gateway renews each third of its lease: who has missed two may be gone, and a handover need not begin. */
+const SILENT_MS = 5_500
 
 /** A gateway has a newer table than the one it was given. */
 const REFUSED_AS_OLD = 'a newer table was given to it meanwhile'
@@ -30,6 +32,7 @@ interface StoredTable {
 }
 
 interface Registered {
+  readonly id: string
   readonly adminUrl: string
   readonly leaseMs: number
 }
@@ -87,6 +90,7 @@ export class Gateways {
    * @param extraction whose routes the change is about: only its holds are waited for.
    * @param change turns the newest table into the next one.
    * @param options.drainMs how long each may take to let go of what the table's holds are about.
+   * @param options.answerMs how long each may take beyond that; 1,000 by default.
    * @param options.outlast wait for the leases of gateways that do not acknowledge; otherwise answer at once.
    * @returns whether every gateway that counts has acknowledged, drained.
    */
@@ -94,7 +98,7 @@ export class Gateways {
     term: bigint,
     extraction: string,
     change: (table: RouteTable) => RouteTable,
-    options: { drainMs: number; outlast: boolean; signal?: AbortSignal },
+    options: { drainMs: number; answerMs?: number; outlast: boolean; signal?: AbortSignal },
   ): Promise<{ acknowledged: boolean; why: string | null; table: RouteTable }> {
     const table = await this.#store(term, change)
     const targets = await this.#leased()
@@ -106,12 +110,18 @@ export class Gateways {
   }
 
   async status(): Promise<GatewayStatus[]> {
-    const { rows } = await this.#pool.query<GatewayStatus>(
+    const { rows } = await this.#pool.query<Omit<GatewayStatus, 'problem'>>(
       `SELECT id, public_url AS "publicUrl", version::float8,
               (extract(epoch FROM lease_until - clock_timestamp()) * 1000)::float8 AS "leaseMs"
          FROM banyan_control.gateway WHERE lease_until > clock_timestamp() - interval '10 minutes' ORDER BY id`,
     )
-    return rows
+    return rows.map((one) => ({ ...one, problem: problemOf(one.leaseMs) }))
+  }
+
+  /** The gateway that a handover would have to wait for: silent, and its lease not over yet. */
+  async silent(): Promise<string | null> {
+    const found = (await this.status()).find(({ leaseMs, problem }) => leaseMs > 0 && problem)
+    return found ? `gateway "${found.id}": ${found.problem}` : null
   }
 
   /** Counters of every gateway that answers. */
@@ -177,7 +187,7 @@ export class Gateways {
 
   async #leased(): Promise<Registered[]> {
     const { rows } = await this.#pool.query<Registered>(
-      `SELECT admin_url AS "adminUrl",
+      `SELECT id, admin_url AS "adminUrl",
               (extract(epoch FROM lease_until - clock_timestamp()) * 1000)::float8 AS "leaseMs"
          FROM banyan_control.gateway WHERE lease_until > clock_timestamp()`,
     )
@@ -188,11 +198,17 @@ export class Gateways {
   async #convince(
     gateway: Registered,
     table: RouteTable,
-    options: { extraction: string; drainMs: number; outlast: boolean; signal?: AbortSignal },
+    options: {
+      extraction: string
+      drainMs: number
+      answerMs?: number
+      outlast: boolean
+      signal?: AbortSignal
+    },
   ): Promise<string | null> {
     let newest = table
     for (;;) {
-      const problem = await this.#give(gateway.adminUrl, newest, options)
+      const problem = await this.#give(gateway, newest, options)
       if (problem === REFUSED_AS_OLD) {
         // Another extraction has published since, with this change in its table: so that one is given.
         const stored = await this.table()
@@ -213,32 +229,44 @@ export class Gateways {
   }
 
   async #give(
-    adminUrl: string,
+    { id, adminUrl }: Registered,
     table: RouteTable,
-    { extraction, drainMs }: { extraction: string; drainMs: number },
+    {
+      extraction,
+      drainMs,
+      answerMs = 1_000,
+    }: { extraction: string; drainMs: number; answerMs?: number },
   ): Promise<string | null> {
+    const name = `gateway "${id}" (${adminUrl})`
     try {
       const path = `/table?drainMs=${drainMs}&extraction=${encodeURIComponent(extraction)}`
       const { statusCode, body } = await request(new URL(path, adminUrl), {
         method: 'PUT',
         headers: { ...this.#headers(), 'content-type': 'application/json' },
         body: JSON.stringify(table),
-        headersTimeout: drainMs + 1_000,
-        bodyTimeout: 1_000,
+        headersTimeout: drainMs + answerMs,
+        bodyTimeout: answerMs,
       })
       if (statusCode === 409) return REFUSED_AS_OLD
       if (statusCode !== 200)
-        return `${adminUrl} answered ${statusCode}: ${(await body.text()).slice(0, 200)}`
+        return `${name} answered ${statusCode}: ${(await body.text()).slice(0, 200)}`
       const ack = (await body.json()) as TableAcknowledgement
-      return ack.drained ? null : `${ack.inFlight} requests were still in flight at ${adminUrl}`
+      return ack.drained ? null : `${ack.inFlight} requests were still in flight at ${name}`
     } catch (error) {
-      return `${adminUrl}: ${(error as Error).message}`
+      return `${name}: ${(error as Error).message}`
     }
   }
 
   #headers(): Record<string, string> {
     return { authorization: `Bearer ${this.#token}` }
   }
+}
+
+function problemOf(leaseMs: number): string | null {
+  if (leaseMs < 0) return 'its lease is over: it serves no moved routes, and nothing waits for it'
+  const silentMs = LEASE_MS - leaseMs
+  if (silentMs < SILENT_MS) return null
+  return `it has not renewed its lease for ${(silentMs / 1000).toFixed(1)} s; handovers wait ${(leaseMs / 1000).toFixed(1)} s more for it`
 }
 
 /** Adds up one extraction's counters over gateways. */

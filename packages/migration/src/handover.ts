@@ -142,7 +142,10 @@ class Handover {
   /** Step 0. */
   async #ready(): Promise<void> {
     this.#step = 'ready'
-    const { forward, reverse, plan } = this.#context
+    const { forward, reverse, plan, gateways } = this.#context
+    // Nobody is to be held for an attempt that a gateway will not acknowledge.
+    const silent = await gateways.silent()
+    if (silent) throw new AttemptAborted('ready', silent)
     for (const link of [forward, reverse]) {
       const { state, walStatus } = link.status()
       if (state !== 'streaming') throw new AttemptAborted('ready', `a stream is ${state}`)
@@ -166,10 +169,10 @@ class Handover {
     this.#heldAt = Date.now()
     const budget = this.#context.plan.handover.holdBudgetMs
     this.#deadline = this.#heldAt + budget
-    // A quarter is kept for closing, draining and giving.
+    // A quarter is kept for closing, draining and giving, or for letting go before anybody is refused.
     const answer = await this.#publish(
       { hold: this.#holdSetting(false) },
-      { drainMs: Math.floor(budget * 0.75), outlast: false },
+      { drainMs: Math.floor(budget * 0.75), answerMs: Math.floor(budget * 0.1), outlast: false },
     )
     if (!answer.acknowledged) throw new AttemptAborted('hold', answer.why ?? 'not acknowledged')
   }
@@ -288,7 +291,7 @@ class Handover {
 
   #publish(
     change: Parameters<typeof withRoutes>[2],
-    options: { drainMs: number; outlast: boolean },
+    options: { drainMs: number; answerMs?: number; outlast: boolean },
   ) {
     const { gateways, term, monolithUrl, plan, signal } = this.#context
     return gateways.publish(term, plan.name, withRoutes(monolithUrl, plan, change), {

@@ -20,10 +20,12 @@ export {
   type ControlEvent,
   type ControlStatus,
   type ExtractionStatus,
+  type GateFigure,
   type GatewayStatus,
   type HandoverRecord,
   type LedgerEntry,
   PHASES,
   type Phase,
   type ThrottleStatus,
+  type Why,
 } from './status.ts'

@@ -30,20 +30,23 @@ export function controlPool(url: string, engine: string): Pool {
 export class Lease {
   readonly #pool: Pool
   readonly #holder: string
+  readonly #url: string | null
 
-  constructor(pool: Pool, holder: string) {
+  /** @param url where the holder's control API answers, to be shown by others. */
+  constructor(pool: Pool, holder: string, url: string | null = null) {
     this.#pool = pool
     this.#holder = holder
+    this.#url = url
   }
 
   /** Begins a term when the lease is free or already ours; answers its token, null when another engine holds it. */
   async tryAcquire(): Promise<bigint | null> {
     const { rows } = await this.#pool.query<{ token: string }>(
       `UPDATE banyan_control.lease
-          SET holder = $1, token = issued + 1, issued = issued + 1, expires_at = clock_timestamp() + $2 * interval '1 ms'
+          SET holder = $1, url = $3, token = issued + 1, issued = issued + 1, expires_at = clock_timestamp() + $2 * interval '1 ms'
         WHERE holder = $1 OR expires_at < clock_timestamp()
         RETURNING token`,
-      [this.#holder, LEASE_MS],
+      [this.#holder, LEASE_MS, this.#url],
     )
     return rows[0] ? BigInt(rows[0].token) : null
   }

@@ -2,13 +2,14 @@ import type { ExtractionStats, SideStats } from '@banyan/contracts'
 import type { Link, VerifyReport } from '@banyan/replication'
 import { latencyQuantile } from './gateways.ts'
 import { type Live, UNLIMITED } from './live.ts'
-import type { ExtractionStatus, HandoverRecord } from './status.ts'
+import type { ExtractionStatus, GateFigure, HandoverRecord } from './status.ts'
 import type { ExtractionRow } from './store.ts'
 
 export interface ReportInput {
   readonly row: ExtractionRow
   readonly live: Live | null
   readonly waitsFor: readonly string[]
+  readonly gates: readonly GateFigure[]
   readonly handovers: readonly HandoverRecord[]
   readonly verify: {
     readonly runs: number
@@ -30,11 +31,13 @@ export async function buildStatus(input: ReportInput): Promise<ExtractionStatus>
   return {
     extraction: row.name,
     phase: row.phase,
+    phaseSince: row.phaseSince.toISOString(),
     paused: row.paused,
     pausedWhy: row.pausedWhy,
     percent: live ? Math.round((live.owned.size / 1024) * 1000) / 10 : before.percent,
     goal: row.goal,
     waitsFor: input.waitsFor,
+    gates: input.gates,
     trouble: null,
     copy: copyFigures(live, before),
     streams: live
@@ -70,11 +73,13 @@ export function initialStatus(row: ExtractionRow): ExtractionStatus {
   return {
     extraction: row.name,
     phase: row.phase,
+    phaseSince: row.phaseSince.toISOString(),
     paused: row.paused,
     pausedWhy: row.pausedWhy,
     percent: 0,
     goal: row.goal,
     waitsFor: ['an engine (banyan serve)'],
+    gates: [],
     trouble: null,
     copy: NO_COPY,
     streams: { forward: NO_STREAM, reverse: NO_STREAM },

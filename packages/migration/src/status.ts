@@ -21,9 +21,12 @@ export interface ControlStatus {
   readonly engine: {
     /** Id of the engine that holds the lease; null when none does. */
     readonly active: string | null
+    /** Where its control API answers, as it sees itself; null when none leads. */
+    readonly url: string | null
     readonly token: number
-    /** The engine that answers. */
+    /** The engine that answers. Whichever it is, it takes every decision: the leader acts on it. */
     readonly self: string
+    readonly role: 'leading' | 'standing by'
   }
   readonly gateways: readonly GatewayStatus[]
   readonly extractions: readonly ExtractionStatus[]
@@ -35,11 +38,15 @@ export interface GatewayStatus {
   readonly version: number
   /** ms until its lease ends; negative when it has. */
   readonly leaseMs: number
+  /** Why a handover has to wait for it, or why it does not count any more; null when it is well. */
+  readonly problem: string | null
 }
 
 export interface ExtractionStatus {
   readonly extraction: string
   readonly phase: Phase
+  /** When the phase, or the share it moves to, began. */
+  readonly phaseSince: string
   readonly paused: boolean
   /** Why it paused by itself, or what an operator wrote. */
   readonly pausedWhy: string | null
@@ -49,6 +56,8 @@ export interface ExtractionStatus {
   readonly goal: number
   /** What the next step waits for; empty when nothing holds it. */
   readonly waitsFor: readonly string[]
+  /** What the step was judged by last; empty where the phase has no gates. */
+  readonly gates: readonly GateFigure[]
   /** Why the engine has to take the extraction up anew, and has not succeeded yet; null when nothing is wrong. */
   readonly trouble: {
     readonly why: string
@@ -97,6 +106,32 @@ export interface ExtractionStatus {
   readonly losesOnRollback?: readonly string[]
   /** Writes that a guard refused (BN001), by the database that refused. */
   readonly refusals: { readonly source: number; readonly target: number }
+}
+
+/** A measured condition of the plan, with what was measured. */
+export interface GateFigure {
+  readonly gate: string
+  readonly measured: string
+  readonly required: string
+  /** `waits`: too little is known, or it passes by itself; `fails`: the extraction rolls back. */
+  readonly state: 'holds' | 'waits' | 'fails'
+}
+
+/** Answer of `GET /v1/extractions/:name/why`. */
+export interface Why
+  extends Pick<
+    ExtractionStatus,
+    'extraction' | 'phase' | 'paused' | 'pausedWhy' | 'waitsFor' | 'trouble' | 'gates'
+  > {
+  readonly since: string
+  /** While it copies. */
+  readonly throttle: ThrottleStatus | null
+  /** The newest handover, when it was aborted. */
+  readonly lastAborted: HandoverRecord | null
+  /** Gateways that a handover waits for, or that do not count any more. */
+  readonly gateways: readonly { readonly id: string; readonly problem: string }[]
+  /** Commands an operator can type now. */
+  readonly next: readonly string[]
 }
 
 /** What limits the copy now: the tightest of what an operator, the plan, the lag and the servers' load allow. */

@@ -60,6 +60,18 @@ describe('a link', () => {
     await pair.close()
   })
 
+  it('that stops lets go of whoever waits for a barrier', async () => {
+    const pair = await createPair(server, { source: ITEM, tables })
+    const link = pair.link('forward')
+    await link.prepare()
+    link.start()
+    const waiting = link.awaitBarrier('never', 600_000)
+    await link.probe(10_000)
+    await link.stop()
+    expect(await waiting).toBe(false)
+    await pair.close()
+  })
+
   it('leaves nothing behind when it is dropped, started or not', async () => {
     const pair = await createPair(server, { source: ITEM, tables: [item] })
     const forward = pair.link('forward')

@@ -164,6 +164,8 @@ export class Link {
     await this.#running
     clearTimeout(hanging)
     this.#running = null
+    // Whoever waits for a message would otherwise hold up an engine that stops or recovers, for 30 s.
+    this.#waiters.giveUp()
     if (this.#meter.state !== 'broken') this.#setState('idle')
   }
 

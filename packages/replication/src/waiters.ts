@@ -18,6 +18,11 @@ export class Waiters {
     })
   }
 
+  /** Nothing will be announced any more. */
+  giveUp(): void {
+    for (const set of [...this.#waiting.values()]) for (const done of [...set]) done(false)
+  }
+
   announce(name: string): void {
     for (const done of [...(this.#waiting.get(name) ?? [])]) done(true)
   }

@@ -1,7 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { BanyanError, PROBLEM_TYPE } from '@banyan/contracts'
-import type { ControlEvent, ControlStatus, ExtractionStatus, LedgerEntry } from '@banyan/migration'
+import type {
+  ControlEvent,
+  ControlStatus,
+  ExtractionStatus,
+  LedgerEntry,
+  Why,
+} from '@banyan/migration'
 
 export const TOKEN = 'a-token-for-the-tests'
 
@@ -18,11 +24,16 @@ export function extractionStatus(change: Partial<ExtractionStatus> = {}): Extrac
   return {
     extraction: 'notes',
     phase: 'canary',
+    phaseSince: '2024-05-01T09:59:00.000Z',
     paused: false,
     pausedWhy: null,
     percent: 10,
     goal: 50,
     waitsFor: ['12 s of watching', '3 of 50 requests at the service'],
+    gates: [
+      { gate: 'error rate', measured: '0.1 %', required: 'at most 1 %', state: 'holds' },
+      { gate: 'requests at the service', measured: '3', required: 'at least 50', state: 'waits' },
+    ],
     trouble: null,
     copy: {
       rows: 25_000,
@@ -84,6 +95,9 @@ export class FakeControl {
   extractions: ExtractionStatus[] = [extractionStatus()]
   entries: LedgerEntry[] = [ledgerEntry()]
   verified = true
+  /** The engine that answers. */
+  self = 'engine-1'
+  gatewayProblem: string | null = null
   /** Answers an action instead of accepting it. */
   refuse: BanyanError | null = null
   /** Called after an action was accepted. */
@@ -125,11 +139,34 @@ export class FakeControl {
 
   status(): ControlStatus {
     return {
-      engine: { active: 'engine-1', token: 3, self: 'engine-1' },
+      engine: {
+        active: 'engine-1',
+        url: this.url,
+        token: 3,
+        self: this.self,
+        role: this.self === 'engine-1' ? 'leading' : 'standing by',
+      },
       gateways: [
-        { id: 'gateway-1', publicUrl: 'http://127.0.0.1:9000', version: 12, leaseMs: 9000 },
+        {
+          id: 'gateway-1',
+          publicUrl: 'http://127.0.0.1:9000',
+          version: 12,
+          leaseMs: 9000,
+          problem: this.gatewayProblem,
+        },
       ],
       extractions: this.extractions,
+    }
+  }
+
+  why(one: ExtractionStatus): Why {
+    const { extraction, phase, paused, pausedWhy, waitsFor, trouble, gates, copy } = one
+    return {
+      ...{ extraction, phase, since: one.phaseSince, paused, pausedWhy, waitsFor, trouble, gates },
+      throttle: copy.throttle,
+      lastAborted: one.handovers.at(-1)!,
+      gateways: this.gatewayProblem ? [{ id: 'gateway-1', problem: this.gatewayProblem }] : [],
+      next: [`banyan rollback ${extraction}`],
     }
   }
 
@@ -169,7 +206,7 @@ export class FakeControl {
       throw new BanyanError('NO_SUCH_EXTRACTION', { given: name, known })
     }
     if (rest === undefined) return found
-    if (rest === 'why') return { waitsFor: found.waitsFor }
+    if (rest === 'why') return this.why(found)
     if (rest === 'ledger') {
       const after = Number(query.get('after'))
       return { entries: this.entries.filter((one) => one.seq > after), verified: this.verified }

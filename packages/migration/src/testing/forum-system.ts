@@ -126,8 +126,10 @@ export class ForumSystem {
     this.#plan = { ...this.#plan, extractions: [...this.#plan.extractions, extraction] }
   }
 
-  async startEngine(): Promise<RunningEngine> {
+  /** @param port 0 for a second one beside the first. */
+  async startEngine(port?: number): Promise<RunningEngine> {
     const engine = await startEngine(this.plan, {
+      ...(port === undefined ? {} : { port }),
       log: pino({ level: process.env.LOG_LEVEL ?? 'silent' }),
     })
     this.#engines.push(engine)
@@ -155,8 +157,13 @@ export class ForumSystem {
     return gateway
   }
 
-  async control(method: 'GET' | 'POST', path: string, body?: object) {
-    const answer = await request(new URL(path, this.#engines[0]!.url), {
+  async control(
+    method: 'GET' | 'POST',
+    path: string,
+    body?: object,
+    engine: RunningEngine = this.#engines[0]!,
+  ) {
+    const answer = await request(new URL(path, engine.url), {
       method,
       headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
       ...(body ? { body: JSON.stringify(body) } : {}),
