@@ -61,7 +61,7 @@ describe('a link', () => {
   })
 
   it('that stops lets go of whoever waits for a barrier', async () => {
-    const pair = await createPair(server, { source: ITEM, tables })
+    const pair = await createPair(server, { source: ITEM, tables: [item] })
     const link = pair.link('forward')
     await link.prepare()
     link.start()
