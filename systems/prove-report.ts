@@ -47,6 +47,12 @@ export function reportOf(results: readonly RunResult[], ms: number) {
     stuck: sum((one) => one.stuck),
     leftovers: sum((one) => one.leftovers),
     acknowledged: sum((one) => one.acknowledged),
+    /** Changes of ownership, tokens and barriers, replayed against the model. */
+    conformance: {
+      events: sum((one) => one.conformance?.events ?? 0),
+      histories: sum((one) => one.conformance?.histories ?? 0),
+      deviations: sum((one) => one.conformance?.deviations ?? 0),
+    },
     extractions: EXTRACTIONS.length,
     gateways: 2,
     engines: 2,
@@ -76,6 +82,7 @@ export function reportOf(results: readonly RunResult[], ms: number) {
 /** What a person reads at the end. */
 export function summaryOf(report: ProveReport): string {
   const { lost, duplicated, stale, divergent, stuck, leftovers, recoveryMs, aborts } = report
+  const { events, histories, deviations } = report.conformance
   const table = (title: string, counts: Readonly<Record<string, number>>) =>
     `  ${title.padEnd(14)} ${Object.entries(counts)
       .map(([key, times]) => `${key} ${times}`)
@@ -91,6 +98,8 @@ export function summaryOf(report: ProveReport): string {
       `${report.takeovers} times another engine took over, ${report.stepsBack} paused ones stepped back; ` +
       `${aborts.total} handover attempts aborted cleanly, ${aborts.budgetSpent} with the hold budget spent, ` +
       `${aborts.gatewayVanished} since a gateway vanished in the hold`,
+    `${events} changes of ownership, tokens and barriers in ${histories} histories replayed against the model: ` +
+      `${deviations} deviations`,
     `${report.runs} runs, ${report.kills} crashes, ${report.killsInHandover} of them inside a handover, ` +
       `${report.extractions} extractions at once, ${report.gateways} gateways: ` +
       `lost ${lost}, duplicated ${duplicated}, stale ${stale}, divergent ${divergent}, stuck ${stuck}, ` +

@@ -5,6 +5,7 @@ import { type Aborts, abortsOf } from './lego/aborts.ts'
 import { Bed } from './lego/bed.ts'
 import { type Fault, planFaults, type Stage } from './lego/faults.ts'
 import { Injector, type Struck, StuckError } from './lego/injector.ts'
+import { type Conformance, ProtocolRecord } from './lego/protocol-record.ts'
 import { StepGate } from './lego/step-gate.ts'
 import { askAny, EXTRACTIONS, type ExtractionName, type Lego } from './lego/topology.ts'
 import { Trial } from './lego/trial.ts'
@@ -20,6 +21,8 @@ export interface RunResult {
   /** Buckets without an owner 10 s after a restart, or a phase that never came. */
   readonly stuck: number
   readonly leftovers: number
+  /** What was done to the databases, held against the model; null when the run got stuck. */
+  readonly conformance: Omit<Conformance, 'findings'> | null
   /** Handover attempts that ended with the old owner still owning. */
   readonly aborts: Aborts
   readonly findings: readonly string[]
@@ -71,7 +74,8 @@ export async function proveRun(bed: Bed, seed: number): Promise<RunResult> {
 
 export function isClean(result: RunResult): boolean {
   const { lost, duplicated, stale, divergent, stuck, leftovers } = result
-  return lost + duplicated + stale + divergent + stuck + leftovers === 0
+  const deviations = result.conformance?.deviations ?? 0
+  return lost + duplicated + stale + divergent + stuck + leftovers + deviations === 0
 }
 
 class Run {
@@ -104,8 +108,9 @@ class Run {
     await this.#bed.renew()
     await this.#gate.install()
     const trial = await Trial.begin(this.#bed.load, this.#lego, { ...SIZE, seed: this.#seed })
+    const record = new ProtocolRecord(this.#lego.urls)
     this.#mark('renew')
-    const none = { lost: 0, duplicated: 0, stale: 0, divergent: 0, leftovers: 0 }
+    const none = { lost: 0, duplicated: 0, stale: 0, divergent: 0, leftovers: 0, conformance: null }
     try {
       await this.#thereAndBack()
       // The users stand still for a moment: what they have done must be the same on both sides.
@@ -120,11 +125,13 @@ class Run {
         ...{ wishlist: 'target', profile: 'target' },
         ...(this.#cancelled ? { [this.#cancelled]: 'source' } : {}),
       })
+      const { findings: deviations, ...conformance } = await record.judge()
       this.#mark('judge')
       const { acknowledged, lost, duplicated, stale, findings } = verdict
       return await this.#result(acknowledged, {
         ...{ lost, duplicated, stale, divergent: rows.divergent, leftovers: leftovers.length },
-        findings: [...this.#stuck, ...findings, ...rows.examples, ...leftovers],
+        conformance,
+        findings: [...this.#stuck, ...findings, ...rows.examples, ...leftovers, ...deviations],
       })
     } catch (error) {
       if (!(error instanceof StuckError)) throw error
@@ -132,6 +139,7 @@ class Run {
       const { acknowledgedWrites } = trial.counts
       return await this.#result(acknowledgedWrites ?? 0, { ...none, findings: this.#stuck })
     } finally {
+      await record.close()
       await this.#gate.close()
     }
   }
@@ -263,7 +271,7 @@ class Run {
     acknowledged: number,
     found: Pick<
       RunResult,
-      'lost' | 'duplicated' | 'stale' | 'divergent' | 'leftovers' | 'findings'
+      'lost' | 'duplicated' | 'stale' | 'divergent' | 'leftovers' | 'conformance' | 'findings'
     >,
   ): Promise<RunResult> {
     return {

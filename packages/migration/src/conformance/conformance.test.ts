@@ -19,11 +19,11 @@ beforeAll(async () => {
   const gateway = await forum.startGateway('one', [engine.url])
   const load = startForumLoad(`http://127.0.0.1:${gateway.publicPort}`, forum.users)
   await forum.act('start')
-  let recorder: Recorder | null = null
-  await forum.waitFor(async () => {
-    recorder = await Recorder.start(forum.source, forum.target, ['posts'])
-    return recorder !== null
-  })
+  const { source, target } = forum
+  const recorder = await Recorder.start(
+    [{ extraction: 'posts', source, target }],
+    AbortSignal.timeout(60_000),
+  )
   await forum.awaitPhase('canary')
   await forum.stopEngine(engine)
   await forum.startEngine()
@@ -31,7 +31,7 @@ beforeAll(async () => {
   await forum.act('rollback')
   await forum.awaitPhase('rolled back')
   await load.stop()
-  trace = await recorder!.read('posts')
+  trace = (await recorder.read()).get('posts')!
 }, 120_000)
 
 afterAll(() => forum.stop())

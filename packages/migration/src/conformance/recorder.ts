@@ -1,8 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { BucketSet } from '@banyan/contracts'
 import type { Queryable } from '@banyan/postgres'
 import type { SideName } from '@banyan/replication'
 import { parseBarrier } from '../barrier.ts'
-import type { BucketState } from '../sides.ts'
+import type { BucketState, Ownership } from '../sides.ts'
 import type { Trace, TraceEvent } from './trace.ts'
 
 /*
@@ -11,138 +12,143 @@ import type { Trace, TraceEvent } from './trace.ts'
  * appliers run as replicas.
  */
 const TRIGGERS = `
-  DROP SCHEMA IF EXISTS banyan_trace CASCADE;
-  CREATE SCHEMA banyan_trace;
-  CREATE TABLE banyan_trace.event (
+  CREATE SCHEMA protocol_trace;
+  CREATE TABLE protocol_trace.event (
     n bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(), detail jsonb NOT NULL
   );
-  CREATE FUNCTION banyan_trace.note_token() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
-    INSERT INTO banyan_trace.event (detail) 
+  CREATE FUNCTION protocol_trace.note_token() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+    INSERT INTO protocol_trace.event (detail) 
       VALUES (jsonb_build_object('kind', 'token', 'extraction', NEW.extraction, 'token', NEW.token));
     RETURN NULL;
   END $$;
-  CREATE FUNCTION banyan_trace.note_flip() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
-    INSERT INTO banyan_trace.event (detail)
+  CREATE FUNCTION protocol_trace.note_flip() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+    INSERT INTO protocol_trace.event (detail)
       SELECT jsonb_build_object('kind', 'flip', 'extraction', o.extraction,
                'from', jsonb_build_object('state', o.state, 'epoch', o.epoch),
                'to', jsonb_build_object('state', n.state, 'epoch', n.epoch), 'buckets', jsonb_agg(o.bucket))
         FROM o JOIN n USING (extraction, bucket) GROUP BY o.extraction, o.state, o.epoch, n.state, n.epoch;
     RETURN NULL;
   END $$;
-  CREATE FUNCTION banyan_trace.note_barrier() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
-    INSERT INTO banyan_trace.event (detail)
+  CREATE FUNCTION protocol_trace.note_barrier() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+    INSERT INTO protocol_trace.event (detail)
       VALUES (jsonb_build_object('kind', 'barrier', 'extraction', NEW.extraction, 'barrier', NEW.barrier));
     RETURN NULL;
   END $$;
-  CREATE TRIGGER note AFTER UPDATE ON banyan.token FOR EACH ROW EXECUTE FUNCTION banyan_trace.note_token();
+  CREATE TRIGGER note AFTER UPDATE ON banyan.token FOR EACH ROW EXECUTE FUNCTION protocol_trace.note_token();
   CREATE TRIGGER note AFTER UPDATE ON banyan.ownership REFERENCING OLD TABLE AS o NEW TABLE AS n
-    FOR EACH STATEMENT EXECUTE FUNCTION banyan_trace.note_flip();
-  CREATE TRIGGER note AFTER INSERT ON banyan.barrier FOR EACH ROW EXECUTE FUNCTION banyan_trace.note_barrier();
+    FOR EACH STATEMENT EXECUTE FUNCTION protocol_trace.note_flip();
+  CREATE TRIGGER note AFTER INSERT ON banyan.barrier FOR EACH ROW EXECUTE FUNCTION protocol_trace.note_barrier();
   ALTER TABLE banyan.token ENABLE ALWAYS TRIGGER note;
   ALTER TABLE banyan.ownership ENABLE ALWAYS TRIGGER note;
   ALTER TABLE banyan.barrier ENABLE ALWAYS TRIGGER note;
 `
 
-type Recorded = { at: string; extraction: string } & (
+type Detail =
   | { kind: 'token'; token: number }
-  | {
-      kind: 'flip'
-      from: { state: BucketState; epoch: number }
-      to: { state: BucketState; epoch: number }
-      buckets: number[]
-    }
+  | { kind: 'flip'; from: Ownership; to: Ownership; buckets: number[] }
   | { kind: 'barrier'; barrier: string }
-)
+
+/** The two databases of an extraction; several extractions may share one. */
+export interface Recorded {
+  readonly extraction: string
+  readonly source: Queryable
+  readonly target: Queryable
+}
+
+const LOOK_MS = 20
 
 /**
- * Records what the protocol does to both databases of a test, to be replayed against its model. Nothing
+ * Records what the protocol does to the databases of a test, to be replayed against its model. Nothing
  * of it is meant for production: it is one more write for each flip.
  */
 export class Recorder {
-  readonly #sides: Readonly<Record<SideName, Queryable>>
+  readonly #recorded: readonly Recorded[]
   readonly #tokens = new Map<string, number>()
 
-  private constructor(sides: Readonly<Record<SideName, Queryable>>) {
-    this.#sides = sides
+  private constructor(recorded: readonly Recorded[]) {
+    this.#recorded = recorded
   }
 
   /**
-   * Begins, before the first handover.
+   * Begins as soon as every extraction is installed, and before anything is handed over. A database that
+   * cannot be reached meanwhile is asked again.
    *
-   * @returns null as long as not every extraction is installed on both sides, under one token.
-   * @throws Error when something was handed over already.
+   * @throws Error when something was handed over already; the signal's reason when it came first.
    */
-  static async start(
-    source: Queryable,
-    target: Queryable,
-    extractions: readonly string[],
-  ): Promise<Recorder | null> {
-    const recorder = new Recorder({ source, target })
-    for (const extraction of extractions) {
-      const token = await tokenOf(source, extraction)
-      if (token === null || (await tokenOf(target, extraction)) !== token) return null
-      const untouched =
-        (await allAre(source, extraction, 'open', 1)) &&
-        (await allAre(target, extraction, 'closed', 0))
-      if (untouched === null) return null
-      if (!untouched) throw new Error(`"${extraction}" is not as it was at its registration`)
-      recorder.#tokens.set(extraction, token)
-    }
-    await source.query(TRIGGERS)
-    await target.query(TRIGGERS)
+  static async start(recorded: readonly Recorded[], signal: AbortSignal): Promise<Recorder> {
+    const recorder = new Recorder(recorded)
+    await Promise.all(
+      recorded.map(async (one) => recorder.#tokens.set(one.extraction, await begun(one, signal))),
+    )
     return recorder
   }
 
-  /** What was recorded of an extraction until now; the extraction itself may have ended. */
-  async read(extraction: string): Promise<Trace> {
-    const token = this.#tokens.get(extraction)
-    if (token === undefined) throw new Error(`"${extraction}" is not recorded`)
-    const sides = await Promise.all(
-      (['source', 'target'] as const).map(async (side) => {
-        const recorded = await readEvents(this.#sides[side])
-        return recorded.flatMap((one) => toEvent(one, side, extraction))
-      }),
-    )
-    return { token, events: merge(sides[0]!, sides[1]!) }
-  }
-
-  async stop(): Promise<void> {
-    for (const db of Object.values(this.#sides)) await db.query('DROP SCHEMA banyan_trace CASCADE')
+  /** What was recorded until now, by extraction; the extractions themselves may have ended. */
+  async read(): Promise<Map<string, Trace>> {
+    const traces = new Map<string, Trace>()
+    for (const { extraction, source, target } of this.#recorded) {
+      const sides = await Promise.all([
+        readEvents(source, 'source', extraction),
+        readEvents(target, 'target', extraction),
+      ])
+      const token = this.#tokens.get(extraction)!
+      traces.set(extraction, { token, events: merge(sides[0], sides[1]) })
+    }
+    return traces
   }
 }
 
-async function tokenOf(db: Queryable, extraction: string): Promise<number | null> {
-  const installed = await db.query<{ there: boolean }>(
-    `SELECT to_regclass('banyan.token') IS NOT NULL AS there`,
-  )
-  if (!installed.rows[0]!.there) return null
-  const { rows } = await db.query<{ token: number }>(
-    'SELECT token::float8 FROM banyan.token WHERE extraction = $1',
-    [extraction],
-  )
-  return rows[0]?.token ?? null
+class TooLateError extends Error {}
+
+/** The token that the record of an extraction begins with. */
+async function begun(recorded: Recorded, signal: AbortSignal): Promise<number> {
+  for (;;) {
+    signal.throwIfAborted()
+    const token = await begin(recorded).catch((error: Error) => {
+      if (error instanceof TooLateError) throw error
+      return null
+    })
+    if (token !== null) return token
+    await delay(LOOK_MS, undefined, { signal })
+  }
 }
 
-/** @returns null when there are none. */
-async function allAre(
+/** @returns the token it begins with; null when it is not installed on both sides yet. */
+async function begin({ extraction, source, target }: Recorded): Promise<number | null> {
+  const tokens: (number | null)[] = []
+  for (const [db, state, epoch] of [
+    [source, 'open', 1],
+    [target, 'closed', 0],
+  ] as const) {
+    tokens.push(await beginAt(db, extraction, state, epoch))
+  }
+  // Different while an engine is taking over: begun again, and what was recorded so far is forgotten.
+  return tokens[0] === tokens[1] ? tokens[0]! : null
+}
+
+async function beginAt(
   db: Queryable,
   extraction: string,
   state: BucketState,
   epoch: number,
-): Promise<boolean | null> {
-  const { rows } = await db.query<{ all: boolean | null }>(
-    'SELECT bool_and(state = $2 AND epoch = $3) AS all FROM banyan.ownership WHERE extraction = $1',
+): Promise<number | null> {
+  const { rows: tables } = await db.query<{ installed: boolean; watched: boolean }>(
+    `SELECT to_regclass('banyan.token') IS NOT NULL AS installed,
+            to_regclass('protocol_trace.event') IS NOT NULL AS watched`,
+  )
+  if (!tables[0]!.installed) return null
+  if (!tables[0]!.watched) await db.query(TRIGGERS)
+  // Read and forgotten in one statement: what comes after it is in the record, and what was before is not.
+  const { rows } = await db.query<{ token: number | null; untouched: boolean | null }>(
+    `WITH forgotten AS (DELETE FROM protocol_trace.event WHERE detail ->> 'extraction' = $1)
+     SELECT (SELECT token::float8 FROM banyan.token WHERE extraction = $1) AS token,
+            (SELECT bool_and(state = $2 AND epoch = $3) FROM banyan.ownership WHERE extraction = $1) AS untouched`,
     [extraction, state, epoch],
   )
-  return rows[0]!.all
-}
-
-async function readEvents(db: Queryable): Promise<Recorded[]> {
-  const { rows } = await db.query<{ event: Recorded }>(
-    `SELECT detail || jsonb_build_object('at', to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')) AS event
-       FROM banyan_trace.event ORDER BY n`,
-  )
-  return rows.map((row) => row.event)
+  const { token, untouched } = rows[0]!
+  if (untouched === null) return null
+  if (!untouched) throw new TooLateError(`"${extraction}" was handed over before it was recorded`)
+  return token
 }
 
 interface Timed {
@@ -150,19 +156,23 @@ interface Timed {
   readonly event: TraceEvent
 }
 
-function toEvent(recorded: Recorded, side: SideName, extraction: string): Timed[] {
-  const { at } = recorded
-  if (recorded.extraction !== extraction) return []
-  if (recorded.kind === 'token') {
-    return [{ at, event: { kind: 'token', side, token: recorded.token } }]
+async function readEvents(db: Queryable, side: SideName, extraction: string): Promise<Timed[]> {
+  const { rows } = await db.query<{ at: string; detail: Detail }>(
+    `SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') AS at, detail
+       FROM protocol_trace.event WHERE detail ->> 'extraction' = $1 ORDER BY n`,
+    [extraction],
+  )
+  return rows.map(({ at, detail }) => ({ at, event: toEvent(detail, side) }))
+}
+
+function toEvent(detail: Detail, side: SideName): TraceEvent {
+  if (detail.kind === 'token') return { kind: 'token', side, token: detail.token }
+  if (detail.kind === 'flip') {
+    const { from, to, buckets } = detail
+    return { kind: 'flip', side, from, to, buckets: BucketSet.of(buckets) }
   }
-  if (recorded.kind === 'flip') {
-    const { from, to, buckets } = recorded
-    return [{ at, event: { kind: 'flip', side, from, to, buckets: BucketSet.of(buckets) } }]
-  }
-  const { epoch, buckets } = parseBarrier(recorded.barrier)
-  const writer = side === 'source' ? 'target' : 'source'
-  return [{ at, event: { kind: 'barrier', side: writer, epoch, buckets } }]
+  const { epoch, buckets } = parseBarrier(detail.barrier)
+  return { kind: 'barrier', side: side === 'source' ? 'target' : 'source', epoch, buckets }
 }
 
 /**
