@@ -43,6 +43,13 @@ CREATE TABLE banyan.guarded (
   PRIMARY KEY (extraction, relation)
 );
 
+-- Tables whose replica identity was DEFAULT, and is an index while the extraction runs.
+CREATE TABLE banyan.identity (
+  extraction text NOT NULL REFERENCES banyan.extraction ON DELETE CASCADE,
+  relation   oid  NOT NULL,
+  PRIMARY KEY (extraction, relation)
+);
+
 -- How far the stream that ends here has been applied; written in the applied transaction itself.
 CREATE TABLE banyan.progress (
   extraction text   NOT NULL REFERENCES banyan.extraction ON DELETE CASCADE,
@@ -218,7 +225,8 @@ BEGIN
   EXECUTE format('CREATE SEQUENCE IF NOT EXISTS banyan.refused_%s', n);
   -- A statement's trigger fires on the table the statement names, and a new partition does not get it:
   -- where there are partitions the guard is a row's trigger, which every partition inherits.
-  SELECT relkind = 'p' OR relispartition INTO STRICT by_row FROM pg_class WHERE oid = p_relation;
+  SELECT relkind = 'p' OR EXISTS (SELECT FROM pg_inherits WHERE inhrelid = p_relation)
+    INTO STRICT by_row FROM pg_class WHERE oid = p_relation;
   -- Whom the guard lets pass: an applier, copier or repair of ours. The catalog shows the secret's hash only.
   SELECT format($w$coalesce(current_setting('banyan.exempt', true), '') <> '' AND session_user = %L
          AND sha256(convert_to(current_setting('banyan.exempt', true), 'UTF8')) = %L$w$,
@@ -291,6 +299,14 @@ BEGIN
   END LOOP;
 END $guard$;
 
+-- Makes an index a table's replica identity until the extraction ends. Its lock makes writers wait: not for long.
+CREATE FUNCTION banyan.identify(p_extraction text, p_relation oid, p_index name) RETURNS void
+  LANGUAGE plpgsql SET search_path = pg_catalog SET lock_timeout = '500ms' AS $$
+BEGIN
+  INSERT INTO banyan.identity VALUES (p_extraction, p_relation) ON CONFLICT DO NOTHING;
+  EXECUTE format('ALTER TABLE %s REPLICA IDENTITY USING INDEX %I', p_relation::regclass, p_index);
+END $$;
+
 -- Registers an extraction on this side: the source starts as owner of every bucket.
 CREATE FUNCTION banyan.register(p_extraction text, p_side text) RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog AS $$
@@ -323,6 +339,9 @@ BEGIN
   FOR g IN SELECT function FROM banyan.guarded WHERE extraction = p_extraction LOOP
     EXECUTE format('DROP FUNCTION IF EXISTS banyan.%I() CASCADE', g.function);
     EXECUTE format('DROP FUNCTION IF EXISTS banyan.%I() CASCADE', g.function || '_truncate');
+  END LOOP;
+  FOR g IN SELECT c.oid FROM banyan.identity i JOIN pg_class c ON c.oid = i.relation WHERE i.extraction = p_extraction LOOP
+    EXECUTE format('ALTER TABLE %s REPLICA IDENTITY DEFAULT', g.oid::regclass);
   END LOOP;
   EXECUTE format('DROP SEQUENCE IF EXISTS banyan.refused_%s', n);
   DELETE FROM banyan.extraction WHERE extraction = p_extraction;

@@ -42,6 +42,9 @@ interface TableRow {
   oid: number
   relkind: string
   relreplident: 'd' | 'f' | 'i' | 'n'
+  inherited: boolean
+  /** Partitions that say otherwise than their table what identifies a row. */
+  odd: string | null
 }
 
 interface ColumnRow {
@@ -59,10 +62,13 @@ interface ColumnRow {
 }
 
 interface IndexRow {
+  name: string
   columns: string[]
+  /** Those of `columns` that may be NULL. */
+  nullable: string[]
   primary: boolean
   replident: boolean
-  not_null: boolean
+  immediate: boolean
 }
 
 /** Everything the engine needs to know about one table. `where` names the side in messages. */
@@ -74,7 +80,10 @@ export async function describeTable(
   const { schema, name } = parseTableName(given)
   const table = (
     await db.query<TableRow>(
-      `SELECT c.oid, c.relkind, c.relreplident
+      `SELECT c.oid, c.relkind, c.relreplident,
+              c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid) AS inherited,
+              (SELECT string_agg(p.relid::regclass::text, ', ') FROM pg_partition_tree(c.oid) p
+                 JOIN pg_class l ON l.oid = p.relid WHERE l.relreplident <> c.relreplident) AS odd
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname = $1 AND c.relname = $2`,
       [schema, name],
@@ -92,24 +101,94 @@ export async function describeTable(
       reason: 'it is not an ordinary or partitioned table',
     })
   }
+  const refuse = (reason: string) => {
+    throw new BanyanError('BAD_PLAN', { where: `${where} table ${given}`, reason })
+  }
+  if (table.inherited) {
+    refuse('other tables inherit from it, whose rows would show in it: make them partitions')
+  }
+  if (table.odd && table.relkind === 'p') {
+    refuse(
+      `its partitions ${table.odd} have another REPLICA IDENTITY than the table: make it the same`,
+    )
+  }
   const columns = (await db.query<ColumnRow>(COLUMNS, [table.oid])).rows
   const indexes = (await db.query<IndexRow>(INDEXES, [table.oid])).rows
   const identity = table.relreplident
-  const usable = indexes.filter((index) => index.not_null)
-  const key =
-    identity === 'i'
-      ? indexes.find((index) => index.replident)
-      : (usable.find((index) => index.primary) ?? (identity === 'f' ? usable[0] : undefined))
+  const usable = indexes.filter((index) => index.immediate && index.nullable.length === 0)
+  const key = keyIndex(usable, table)
+  const quoted = `${quoteIdent(schema)}.${quoteIdent(name)}`
   return {
     schema,
     name,
     oid: table.oid,
-    quoted: `${quoteIdent(schema)}.${quoteIdent(name)}`,
+    quoted,
     columns: columns.map(toColumn),
-    key: identity === 'n' ? [] : (key?.columns ?? []),
+    key: key?.columns ?? [],
+    keyless: key ? null : whyKeyless(quoted, indexes, usable, table),
+    identityIndex: identity === 'd' && key && !key.primary ? key.name : null,
     replicaIdentity: REPLICA_IDENTITY[identity],
     uniqueIndexes: usable.map((index) => index.columns),
+    kin: (await kinOf(db, [table.oid])).map((kin) => kin.name),
   }
+}
+
+/** The index that tells rows apart, here and in the change stream. */
+function keyIndex(usable: readonly IndexRow[], table: TableRow): IndexRow | undefined {
+  const primary = usable.find((index) => index.primary)
+  switch (table.relreplident) {
+    case 'n':
+      return undefined
+    case 'i':
+      return usable.find((index) => index.replident)
+    case 'f':
+      return primary ?? usable[0]
+    case 'd':
+      // Each partition would need its own index named.
+      return primary ?? (table.relkind === 'p' ? undefined : usable[0])
+  }
+}
+
+function whyKeyless(
+  quoted: string,
+  indexes: readonly IndexRow[],
+  usable: readonly IndexRow[],
+  table: TableRow,
+): string {
+  const alter = `ALTER TABLE ${quoted}`
+  if (usable.length > 0) {
+    return table.relreplident === 'n'
+      ? `its REPLICA IDENTITY is NOTHING, so its rows cannot be told apart in the stream: ${alter} REPLICA IDENTITY DEFAULT`
+      : `its REPLICA IDENTITY names no usable index, and its partitions would each need one: ${alter} ADD PRIMARY KEY (${list(usable[0]!.columns)})`
+  }
+  const late = indexes.find((index) => !index.immediate)
+  if (late) {
+    return `its ${late.primary ? 'primary key' : 'unique constraint'} ${quoteIdent(late.name)} is DEFERRABLE, and neither the stream nor ON CONFLICT can go by it: ${alter} DROP CONSTRAINT ${quoteIdent(late.name)}, ADD ${late.primary ? 'PRIMARY KEY' : 'UNIQUE'} (${list(late.columns)})`
+  }
+  const open = indexes[0]
+  if (open) {
+    return `its unique index ${quoteIdent(open.name)} does not tell all rows apart, since ${list(open.nullable)} may be NULL: ${open.nullable.map((column) => `${alter} ALTER COLUMN ${quoteIdent(column)} SET NOT NULL`).join('; ')}`
+  }
+  return `it has no primary key and no unique index over NOT NULL columns, so its rows cannot be told apart: ${alter} ADD PRIMARY KEY over the columns that do (of a join table: both of them, once duplicates are gone), or ${alter} ADD COLUMN row_id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY`
+}
+
+const list = (columns: readonly string[]) => columns.map(quoteIdent).join(', ')
+
+/** Partitions of some tables, theirs included, and what some tables are partitions of. */
+export async function kinOf(
+  db: Queryable,
+  oids: readonly number[],
+): Promise<{ of: number; name: string }[]> {
+  const { rows } = await db.query<{ of: number; name: string }>(
+    `SELECT t.oid AS of, k.name FROM unnest($1::oid[]) AS t(oid) CROSS JOIN LATERAL (
+       SELECT 'partition ' || p.relid::regclass AS name FROM pg_partition_tree(t.oid) p
+        WHERE p.relid <> t.oid
+       UNION ALL SELECT 'partition of ' || inhparent::regclass FROM pg_inherits WHERE inhrelid = t.oid
+       UNION ALL SELECT 'child ' || i.inhrelid::regclass FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+        WHERE i.inhparent = t.oid AND NOT c.relispartition) AS k ORDER BY 1, 2`,
+    [oids],
+  )
+  return rows
 }
 
 const REPLICA_IDENTITY = { d: 'default', f: 'full', i: 'index', n: 'nothing' } as const
@@ -126,16 +205,18 @@ const COLUMNS = `
    WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
    ORDER BY a.attnum`
 
-/** Unique indexes that can arbitrate: whole, over plain columns, checked at once. */
+/** Unique indexes that are whole and over plain columns. */
 const INDEXES = `
-  SELECT array_agg(a.attname::text ORDER BY k.n) AS columns, i.indisprimary AS primary,
-         i.indisreplident AS replident, bool_and(a.attnotnull) AS not_null
+  SELECT ic.relname::text AS name, array_agg(a.attname::text ORDER BY k.n) AS columns,
+         coalesce(array_agg(a.attname::text ORDER BY k.n) FILTER (WHERE NOT a.attnotnull), '{}') AS nullable,
+         i.indisprimary AS primary, i.indisreplident AS replident, i.indimmediate AS immediate
     FROM pg_index i
+         JOIN pg_class ic ON ic.oid = i.indexrelid
          CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, n)
          JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-   WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indimmediate
+   WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid
      AND i.indpred IS NULL AND i.indexprs IS NULL AND k.n <= i.indnkeyatts
-   GROUP BY i.indexrelid, i.indisprimary, i.indisreplident
+   GROUP BY i.indexrelid, ic.relname, i.indisprimary, i.indisreplident, i.indimmediate
    ORDER BY i.indisprimary DESC, count(*), i.indexrelid`
 
 function toColumn(row: ColumnRow): Column {

@@ -1,5 +1,6 @@
 import { PINNED_SETTINGS, type Queryable } from '@banyan/postgres'
 import pg from 'pg'
+import { kinOf } from './catalog.ts'
 import { MESSAGES } from './feed.ts'
 import type { TableSide } from './mapping.ts'
 import { type StreamName, sessionName, streamObjectName } from './side.ts'
@@ -140,6 +141,10 @@ async function tableDifferences(db: Queryable, tables: readonly TableSide[]): Pr
       WHERE c.oid = ANY ($1::oid[])`,
     [tables.map((table) => table.oid)],
   )
+  const kin = await kinOf(
+    db,
+    tables.map((table) => table.oid),
+  )
   const differences: string[] = []
   for (const table of tables) {
     const now = rows.filter((row) => row.oid === table.oid)
@@ -161,6 +166,9 @@ async function tableDifferences(db: Queryable, tables: readonly TableSide[]): Pr
       const known = table.columns.some((column) => column.name === row.column)
       if (!known) said(`column "${row.column}" is new`)
     }
+    const names = kin.filter((one) => one.of === table.oid).map((one) => one.name)
+    for (const name of names) if (!table.kin.includes(name)) said(`${name} is new`)
+    for (const name of table.kin) if (!names.includes(name)) said(`${name} is gone`)
   }
   return differences
 }

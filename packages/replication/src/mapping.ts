@@ -54,8 +54,14 @@ export interface TableSide {
   readonly columns: readonly Column[]
   /** Columns that identify a row in the change stream: primary key or replica identity index. */
   readonly key: readonly string[]
+  /** Why `key` is empty, and what to do; null when it is not. */
+  readonly keyless: string | null
+  /** Index that is made the table's replica identity while the extraction runs; null: it has one. */
+  readonly identityIndex: string | null
   readonly replicaIdentity: 'default' | 'full' | 'index' | 'nothing'
   readonly uniqueIndexes: readonly (readonly string[])[]
+  /** Its partitions and what it is a partition of, in words. */
+  readonly kin: readonly string[]
 }
 
 /** A column of the side written, and what fills it from the side read. */

@@ -34,6 +34,7 @@ export async function createObjects(
     [name],
   )
   const started = progress.rowCount === 1
+  for (const table of tables) await identify(objects, table)
   await publish(from, name, tables, started)
   // With progress stored the slot must be the one it belongs to: `start` checks that, nothing is made anew.
   if (started) return
@@ -57,6 +58,25 @@ async function requireToken(to: Queryable, extraction: string, token: bigint): P
   const highest = rows[0]?.token
   if (highest === token.toString()) return
   throw new BanyanError('STALE_TOKEN', { held: token.toString(), highest })
+}
+
+/** Without a replica identity the application's own UPDATE fails the moment its table is published. */
+async function identify({ extraction, from }: StreamObjects, table: TableSide): Promise<void> {
+  if (table.identityIndex === null) return
+  const deadline = Date.now() + 30_000
+  for (;;) {
+    try {
+      await from.query('SELECT banyan.identify($1, $2::oid, $3)', [
+        extraction,
+        table.oid,
+        table.identityIndex,
+      ])
+      return
+    } catch (error) {
+      if (sqlState(error) !== LOCK_NOT_AVAILABLE || Date.now() > deadline) throw error
+      await delay(100)
+    }
+  }
 }
 
 /** The publication comes before the slot, and is never altered: changes in flight would be lost. */
@@ -115,6 +135,7 @@ export async function dropObjects(objects: StreamObjects): Promise<void> {
   }
 }
 
+const LOCK_NOT_AVAILABLE = '55P03'
 /** In use: somebody reads it, or holds it, and has to be ended first. */
 const IN_USE = '55006'
 

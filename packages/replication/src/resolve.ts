@@ -189,11 +189,7 @@ function checkKeys(
     [source, spec.source, 'source'],
     [target, spec.target, 'target'],
   ] as const) {
-    if (side.key.length > 0) continue
-    throw bad(
-      `${name} table ${given}`,
-      'it has no primary key and no unique NOT NULL replica identity, so its rows cannot be told apart: add a primary key (or ALTER TABLE … REPLICA IDENTITY USING INDEX)',
-    )
+    if (side.keyless) throw bad(`${name} table ${given}`, side.keyless)
   }
   const mapped = source.key.map((column) => renames.get(column))
   const lost = source.key.filter((_, i) => mapped[i] === undefined)

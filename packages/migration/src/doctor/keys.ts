@@ -71,12 +71,23 @@ async function judge(
   const works =
     (identity === 'd' && primary) || (identity === 'i' && usable.some((index) => index.identity))
   if (works) return []
+  if (identity === 'd') {
+    return [
+      finding(
+        'replica-identity-borrowed',
+        'note',
+        at(side, table),
+        `It has no primary key: ${ident(usable[0]!.name)} is made its REPLICA IDENTITY while the extraction runs, and put back to DEFAULT at the end. That takes an exclusive lock on the table for a moment.`,
+        `Nothing, or a primary key: ALTER TABLE ${table.quoted} ADD PRIMARY KEY (${usable[0]!.columns.map(ident).join(', ')});`,
+      ),
+    ]
+  }
   const why =
     identity === 'n'
       ? 'REPLICA IDENTITY is NOTHING'
       : identity === 'i'
         ? 'the index of its REPLICA IDENTITY is gone'
-        : 'it has no primary key that can identify a row in the stream'
+        : 'REPLICA IDENTITY is not usable'
   return [
     finding(
       'replica-identity',
