@@ -29,6 +29,7 @@ export interface TrialOptions {
 
 /** Both sides after debounced orders were applied and the streams have delivered, ms at most. */
 const QUIET_MS = 30_000
+const LOOK_MS = 200
 
 /** The clients' process; it may be used by one trial after the other. */
 export class TrialLoad {
@@ -107,7 +108,7 @@ export class Trial {
     const { urls } = this.#lego
     const deadline = Date.now() + QUIET_MS
     for (;;) {
-      const waiting = await pendingOrders(urls)
+      const waiting = (await pendingOrders(urls, 'source')) + (await pendingOrders(urls, 'target'))
       const all = await Promise.all(
         extractions.map((name) => compareSides(name, urls.monolith, urls[name])),
       )
@@ -119,13 +120,20 @@ export class Trial {
       }))
       if (comparison.divergent === 0 && waiting === 0) return comparison
       if (Date.now() > deadline) return comparison
-      await delay(200)
+      await delay(LOOK_MS)
     }
   }
 
-  /** Holds the histories against the rows of the side that owns every bucket of an extraction. */
+  /**
+   * Holds the histories against the rows of the side that owns every bucket of an extraction, once it
+   * has applied the orders it still owes.
+   */
   async judge(owners: Readonly<Record<ExtractionName, SideName>>): Promise<Verdict> {
     const { urls } = this.#lego
+    const deadline = Date.now() + QUIET_MS
+    while ((await pendingOrders(urls, owners.wishlist)) > 0 && Date.now() < deadline) {
+      await delay(LOOK_MS)
+    }
     const holder = (name: ExtractionName, sql: Readonly<Record<SideName, string>>) => ({
       url: owners[name] === 'target' ? urls[name] : urls.monolith,
       sql: sql[owners[name]],
@@ -173,21 +181,18 @@ export class Trial {
   }
 }
 
-/** Debounced orders nobody has applied yet: rows of the source as much as of the target. */
-async function pendingOrders(urls: Lego['urls']): Promise<number> {
-  const count = async (url: string, table: string) => {
-    const client = new pg.Client({ connectionString: url })
-    await client.connect()
-    try {
-      const { rows } = await client.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${table}`)
-      return rows[0]!.n
-    } finally {
-      await client.end()
-    }
+/** Debounced orders that a side has accepted, or was given, and has not applied yet. */
+async function pendingOrders(urls: Lego['urls'], side: SideName): Promise<number> {
+  const [url, table] =
+    side === 'source'
+      ? [urls.monolith, 'public.wishlist_reorders']
+      : [urls.wishlist, 'wishlist.pending_reorders']
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    const { rows } = await client.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${table}`)
+    return rows[0]!.n
+  } finally {
+    await client.end()
   }
-  const sides = await Promise.all([
-    count(urls.monolith, 'public.wishlist_reorders'),
-    count(urls.wishlist, 'wishlist.pending_reorders'),
-  ])
-  return Math.max(...sides)
 }
