@@ -148,6 +148,12 @@ const table = z.strictObject({
   owner: z.string().nullable(),
   forward: z.record(z.string(), expression).optional(),
   backward: z.record(z.string(), expression).optional(),
+  part: z
+    .strictObject({
+      of: z.enum(['source', 'target']),
+      where: z.strictObject({ from: z.array(z.string()), sql: z.string() }).optional(),
+    })
+    .optional(),
   holds: z.array(z.string().min(1)).optional(),
   oneWay: z.record(z.string(), z.string().min(1, 'a reason')).optional(),
 })

@@ -105,17 +105,24 @@ function install(plan: ResolvedExtraction, source: Seen | null, target: Seen | n
     step: 'install',
     does: [
       'in both databases: schema "banyan" with the ownership of 1,024 buckets (the monolith owns all of them)',
-      ...plan.tables.flatMap((table) => [
-        `monolith: triggers "~banyan_guard_…" and "~banyan_truncate_…" on ${table.source} (${byOwner(table.owner)})`,
-        `service: the same on ${table.target}`,
-      ]),
-      `monolith: publication and slot ${stream('forward')} for ${plan.tables.map((one) => one.source).join(', ')}`,
-      `service: publication and slot ${stream('reverse')} for ${plan.tables.map((one) => one.target).join(', ')} (after the copy)`,
+      ...new Set(
+        plan.tables.flatMap((table) => [
+          `monolith: triggers "~banyan_guard_…" and "~banyan_truncate_…" on ${table.source} (${byOwner(table.owner)})`,
+          `service: the same on ${table.target}`,
+        ]),
+      ),
+      `monolith: publication and slot ${stream('forward')} for ${names(plan, 'source')}`,
+      `service: publication and slot ${stream('reverse')} for ${names(plan, 'target')} (after the copy)`,
       `replication origins of the same names: ${stream('forward')} at the service, ${stream('reverse')} at the monolith`,
       sequences(source, target),
       'way back: banyan cancel takes all of it away',
     ],
   }
+}
+
+/** A table that several entries of the plan share is named once. */
+function names(plan: ResolvedExtraction, side: 'source' | 'target'): string {
+  return [...new Set(plan.tables.map((table) => table[side]))].join(', ')
 }
 
 function byOwner(owner: string | null): string {
@@ -231,13 +238,13 @@ function soak(plan: ResolvedExtraction): StepPreview {
 }
 
 function complete(plan: ResolvedExtraction, source: Seen | null): StepPreview {
-  const names = source?.sequences.length ? 'sequences' : 'sequences, if any,'
+  const sequenceNames = source?.sequences.length ? 'sequences' : 'sequences, if any,'
   return {
     step: 'complete',
     does: [
       ...removal(plan),
-      `${names} of the service draw from all numbers again`,
-      `the routes stay with the service; ${plan.tables.map((one) => one.source).join(', ')} at the monolith stand still and are not dropped`,
+      `${sequenceNames} of the service draw from all numbers again`,
+      `the routes stay with the service; ${names(plan, 'source')} at the monolith stand still and are not dropped`,
       'with the guards goes the refusal: whatever still writes those tables at the monolith writes into the void',
       'way back: none; from here on the service alone has the rows',
     ],

@@ -59,7 +59,17 @@ export async function planSequences(
         })
     }
   }
-  return records
+  return onceEach(records)
+}
+
+/** Tables that share rows (a split, a merge) name a sequence more than once; one that knows its counterpart counts. */
+function onceEach(records: readonly SequenceRecord[]): SequenceRecord[] {
+  const kept = new Map<string, SequenceRecord>()
+  for (const record of records) {
+    const id = `${record.side} ${record.sequence}`
+    if (!kept.get(id)?.counterpart) kept.set(id, record)
+  }
+  return [...kept.values()]
 }
 
 /** Doubles the increments; safe to run again. */

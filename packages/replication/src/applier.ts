@@ -7,6 +7,7 @@ import type { Flow } from './flow.ts'
 import { formatLsn, parseLsn } from './lsn.ts'
 import { mergeChunk } from './merge.ts'
 import { type NetRow, NetTable } from './net.ts'
+import { writePart } from './part-writer.ts'
 import type { PendingChunk } from './pending-chunk.ts'
 import type { Change } from './pgoutput.ts'
 import { readRows } from './read-row.ts'
@@ -178,7 +179,7 @@ export class Applier {
     const net = new NetTable(flow)
     if (values) net.rows.set('', { ...wanted, values })
     else net.gone.set('', [...key])
-    const written = await writeNet(this.#run, net, open)
+    const written = await (flow.part ? writePart : writeNet)(this.#run, net, open)
     await this.#commit(this.#position, 0)
     if (written.refused > 0) return 'refused'
     return values ? 'written' : 'deleted'
@@ -236,6 +237,7 @@ export class Applier {
     batch: readonly { xid: number; changes: readonly Change[] }[],
   ): Promise<void> {
     if (nets.size === 0) return
+    nets = mainFirst(nets)
     for (let waitMs = LOCK_WAIT_MS.first; ; ) {
       try {
         await this.#writeOrRewrite(nets, open, batch)
@@ -262,7 +264,11 @@ export class Applier {
     ]
     for (const way of ways) {
       try {
-        for (const net of nets.values()) await this.#account(net.flow, await way(net), open)
+        for (const net of nets.values()) {
+          // A part is written in a way of its own, whatever is tried with the others.
+          const written = net.flow.part ? writePart(this.#run, net, open) : way(net)
+          await this.#account(net.flow, await written, open)
+        }
         return
       } catch (error) {
         await this.#rollback(error, CONTENDED)
@@ -273,7 +279,8 @@ export class Applier {
       for (const change of changes) {
         const net = new NetTable(change.flow)
         net.add(change, xid)
-        await this.#account(change.flow, await writeNet(this.#run, net, open), open)
+        const way = change.flow.part ? writePart : writeNet
+        await this.#account(change.flow, await way(this.#run, net, open), open)
       }
     }
   }
@@ -295,9 +302,9 @@ export class Applier {
     const copying = this.#options.copying(flow)
     // A row the copy has not reached will be read later as a whole. One that moved may have moved
     // to where the copy has been already, and one after the copy should have been there.
-    const needed = copying ? missing.filter((row) => row.baseKey !== null) : missing
+    const needed = copying && !flow.part ? missing.filter((row) => row.baseKey !== null) : missing
     if (needed.length === 0) return
-    if (!copying) count(this.#missing, flow.name, needed.length)
+    if (!copying && !flow.part) count(this.#missing, flow.name, needed.length)
     const found = await readRows(this.#options.from, flow, needed)
     const rows: NetRow[] = found
       .filter((values) => !open.holds(flow, values))
@@ -366,6 +373,13 @@ export class Applier {
       this.#client as unknown as { connection: { stream: { destroy(): void } } }
     ).connection.stream.destroy()
   }
+}
+
+/** A row has to be there before a part of it is written into it. */
+function mainFirst(nets: Nets): Nets {
+  const all = [...nets]
+  const isPart = ([flow]: (typeof all)[number]) => flow.part !== null
+  return new Map([...all.filter((one) => !isPart(one)), ...all.filter(isPart)])
 }
 
 function count(counts: Map<string, number>, table: string, rows: number): void {

@@ -8,6 +8,10 @@ export function quoteIdent(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 
+export function badPlan(where: string, reason: string): BanyanError {
+  return new BanyanError('BAD_PLAN', { where, reason })
+}
+
 /** A text as an SQL literal. */
 export function literal(text: string): string {
   return pg.escapeLiteral(text)

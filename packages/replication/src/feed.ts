@@ -1,7 +1,7 @@
 import { FatalProblem } from './failures.ts'
 import type { Flow } from './flow.ts'
 import type { PendingChunk } from './pending-chunk.ts'
-import { type Change, PgOutput } from './pgoutput.ts'
+import { type Change, PgOutput, type StreamMessage } from './pgoutput.ts'
 import { Queue } from './queue.ts'
 import { type StreamName, streamObjectName } from './side.ts'
 import { BATCH_BYTES, Batch, LARGE_BYTES, Transaction } from './transaction.ts'
@@ -30,6 +30,8 @@ const QUEUE_LIMIT_BYTES = 16 * 1024 * 1024
 /** Puts decoded messages together to transactions, and hands them out in commit order. */
 export class Feed {
   readonly #decoder: PgOutput
+  /** For tables that several flows read: each decodes for one more of them. */
+  readonly #further: readonly PgOutput[]
   readonly #extraction: string
   readonly #counterpart: string
   readonly #listener: FeedListener
@@ -54,7 +56,9 @@ export class Feed {
     position: bigint,
     listener: FeedListener,
   ) {
-    this.#decoder = new PgOutput(flows)
+    const [first, ...further] = layersOf(flows)
+    this.#decoder = new PgOutput(first ?? [])
+    this.#further = further.map((layer) => new PgOutput(layer))
     this.#extraction = extraction
     this.#counterpart = streamObjectName(extraction, stream === 'forward' ? 'reverse' : 'forward')
     this.#skipTo = position
@@ -69,7 +73,14 @@ export class Feed {
   push(buffer: Buffer, start: number, end: number): void {
     if (this.#failure) return
     const message = this.#decoder.decode(buffer, start)
-    if (message === null) return
+    if (message !== null) this.#take(message, end - start)
+    for (const decoder of this.#further) {
+      const again = decoder.decode(buffer, start)
+      if (again?.tag === 'change') this.#change(again, end - start)
+    }
+  }
+
+  #take(message: StreamMessage, bytes: number): void {
     switch (message.tag) {
       case 'begin':
         this.#current = new Transaction(message.xid)
@@ -81,7 +92,7 @@ export class Feed {
         this.#current!.tagged = message.name === this.#counterpart
         break
       case 'change':
-        this.#change(message, end - start)
+        this.#change(message, bytes)
         break
       case 'message':
         this.#message(message.prefix, message.content)
@@ -215,4 +226,15 @@ export class Feed {
     this.#wake?.()
     this.#wake = null
   }
+}
+
+/** The flows divided so that each of the groups reads a table at most once. */
+function layersOf(flows: readonly Flow[]): Flow[][] {
+  const layers: Flow[][] = []
+  for (const flow of flows) {
+    const free = layers.find((layer) => layer.every((other) => other.from.oid !== flow.from.oid))
+    if (free) free.push(flow)
+    else layers.push([flow])
+  }
+  return layers
 }

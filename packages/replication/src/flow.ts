@@ -1,5 +1,6 @@
 import { castText, quoteIdent } from './catalog.ts'
 import type { ColumnExpr, ResolvedTable, TableSide } from './mapping.ts'
+import { type PartOfFlow, partOfFlow, tableName } from './part.ts'
 import type { StreamName } from './side.ts'
 
 /** A value as PostgreSQL text; null is NULL; undefined was not in the change (an unchanged TOAST value). */
@@ -20,6 +21,8 @@ export interface Flow {
   /** Column of `to` with the owner key. */
   readonly ownerTo: string | null
   readonly exprs: readonly FlowExpr[]
+  /** Set where rows of this table stand for a part of others, or the other way round. */
+  readonly part: PartOfFlow | null
   /** Whether every column is filled by one column as it is, so that rows pass as they come. */
   readonly plain: boolean
 }
@@ -41,7 +44,9 @@ export function flowOf(table: ResolvedTable, stream: StreamName): Flow {
   const from = forward ? table.source : table.target
   const to = forward ? table.target : table.source
   const exprs = forward ? table.forward : table.backward
-  const used = new Set(exprs.flatMap((expr) => expr.from))
+  const where =
+    table.spec.part?.of === (forward ? 'source' : 'target') ? table.spec.part.where : undefined
+  const used = new Set([...exprs.flatMap((expr) => expr.from), ...(where?.from ?? [])])
   const columns = [
     ...from.key,
     ...from.columns
@@ -49,8 +54,15 @@ export function flowOf(table: ResolvedTable, stream: StreamName): Flow {
       .filter((name) => used.has(name) && !from.key.includes(name)),
   ]
   const owner = forward ? table.spec.owner : table.ownerTarget
+  const part = partOfFlow(table, forward ? 'source' : 'target', ({ from: names, sql }) =>
+    computed(
+      { column: '', from: names, sql },
+      from,
+      names.map((name) => columns.indexOf(name)),
+    ),
+  )
   return {
-    name: table.spec.source,
+    name: tableName(table.spec),
     from,
     to,
     columns,
@@ -58,7 +70,8 @@ export function flowOf(table: ResolvedTable, stream: StreamName): Flow {
     owner: owner === null ? null : columns.indexOf(owner),
     ownerTo: forward ? table.ownerTarget : table.spec.owner,
     exprs: exprs.map((expr) => flowExpr(expr, from, to, columns)),
-    plain: exprs.every((expr) => expr.sql === null),
+    part,
+    plain: part === null && exprs.every((expr) => expr.sql === null),
   }
 }
 

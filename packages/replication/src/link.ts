@@ -55,7 +55,9 @@ export class Link {
 
   constructor(options: LinkOptions) {
     this.options = options
-    this.#flows = options.tables.map((table) => flowOf(table, options.stream))
+    const flows = options.tables.map((table) => flowOf(table, options.stream))
+    // A row is copied before the parts that go into it.
+    this.#flows = [...flows.filter((flow) => !flow.part), ...flows.filter((flow) => flow.part)]
     const { extraction, token, stream } = options
     this.#from = enginePool(options.fromUrl, extraction, token, stream)
     this.#to = enginePool(options.toUrl, extraction, token, stream)

@@ -2,6 +2,7 @@ import type { Queryable } from '@banyan/postgres'
 import { castText, quoteIdent } from './catalog.ts'
 import { columnOf } from './flow.ts'
 import type { ColumnExpr, ResolvedTable } from './mapping.ts'
+import { rowsWithPart, tableName } from './part.ts'
 import type { SideName } from './side.ts'
 import { textArray } from './text-array.ts'
 
@@ -82,8 +83,8 @@ async function mapTable(
   const owner = side === 'source' ? spec.owner : table.ownerTarget
   const columns = forward.map((expr) => expr.column)
   return {
-    name: spec.source,
-    quoted: own.quoted,
+    name: tableName(spec),
+    quoted: rowsWithPart(table, side),
     columns,
     sql,
     key: renamed.map((name) => columns.indexOf(name)),

@@ -1,4 +1,5 @@
 import type { Queryable } from '@banyan/postgres'
+import { joinParts } from './part.ts'
 import { resolveTable } from './resolve.ts'
 
 /** What fills a column: another column's name, or an SQL expression over the named columns. */
@@ -20,6 +21,15 @@ export interface TableSpec {
    * that break them are not tried when the round trip is proven.
    */
   readonly holds?: readonly string[]
+  /**
+   * This entry is a part of another one's rows: of its source's (split: further target tables of one
+   * source) or of its target's (merge: further source tables of one target). `where` says over that
+   * shared table which rows have the part; without it, all have.
+   */
+  readonly part?: {
+    readonly of: 'source' | 'target'
+    readonly where?: { readonly from: readonly string[]; readonly sql: string }
+  }
   /**
    * Source columns that a rollback may lose, each with the reason. Without it a column that does not
    * survive the way there and back makes the plan be refused.
@@ -105,5 +115,5 @@ export async function resolveTables(
 ): Promise<ResolvedTable[]> {
   const resolved: ResolvedTable[] = []
   for (const spec of specs) resolved.push(await resolveTable(source, target, spec))
-  return resolved
+  return joinParts(source, target, resolved)
 }

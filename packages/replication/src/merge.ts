@@ -3,8 +3,8 @@ import { quoteIdent } from './catalog.ts'
 import { copyIn } from './copy-wire.ts'
 import { sqlState } from './failures.ts'
 import type { Flow } from './flow.ts'
+import { upsertAny } from './part-statements.ts'
 import type { PendingChunk } from './pending-chunk.ts'
-import { upsert } from './statements.ts'
 import type { OpenBuckets } from './table-writer.ts'
 
 /** Writes a chunk's rows, inside the applier's transaction. */
@@ -62,7 +62,7 @@ async function throughStage(
        (${columns.map((name) => `${name} text`).join(', ')}) ON COMMIT DELETE ROWS`,
   )
   await copyIn(client, `COPY ${stage} (${columns.join(', ')}) FROM STDIN`, lines)
-  const statement = upsert(flow, !open.none, `${stage} AS u`)
+  const statement = upsertAny(flow, !open.none, `${stage} AS u`)
   const guarded = statement.text.includes('banyan.bucket')
   await client.query(statement.text, guarded ? [open.list] : [])
 }

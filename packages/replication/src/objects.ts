@@ -92,7 +92,9 @@ async function publish(
     [name],
   )
   const published = rows.map((row) => row.oid).sort()
-  const wanted = tables.map((table) => table.oid).sort()
+  // A table that several entries of the plan read is published once.
+  const once = [...new Map(tables.map((table) => [table.oid, table])).values()]
+  const wanted = once.map((table) => table.oid).sort()
   if (rows.length > 0 && String(published) === String(wanted)) return
   if (started) {
     throw new BanyanError('BAD_PLAN', {
@@ -103,7 +105,7 @@ async function publish(
   }
   if (rows.length > 0) await from.query(`DROP PUBLICATION ${quoteIdent(name)}`)
   await from.query(
-    `CREATE PUBLICATION ${quoteIdent(name)} FOR TABLE ${tables.map((table) => table.quoted).join(', ')}
+    `CREATE PUBLICATION ${quoteIdent(name)} FOR TABLE ${once.map((table) => table.quoted).join(', ')}
        WITH (publish_via_partition_root = true)`,
   )
 }

@@ -6,6 +6,7 @@ import type { Link } from './link.ts'
 import { keyOf, type MappedSides, mapBoth, rowsByKey } from './mapped-rows.ts'
 import type { ResolvedTable } from './mapping.ts'
 import { type Owner, Owners } from './owners.ts'
+import { tableName } from './part.ts'
 import { settle } from './settle.ts'
 import type { SideName } from './side.ts'
 import type { Divergence } from './verify.ts'
@@ -81,7 +82,7 @@ export async function repairRow(options: RowOptions): Promise<Repaired> {
   const key = await printedKey(options)
   const { owner } = await look({ ...options, key }, await mapBoth(source, target, table))
   if (!owner) return 'refused'
-  return (owner.side === 'target' ? reverse : forward).repair(table.spec.source, key)
+  return (owner.side === 'target' ? reverse : forward).repair(tableName(table.spec), key)
 }
 
 /** The row as both sides have it, and who owns it. */

@@ -1,5 +1,6 @@
 import type { Applier } from './applier.ts'
 import type { Flow } from './flow.ts'
+import { tableName } from './part.ts'
 import type { Repaired } from './repair.ts'
 import type { LinkOptions } from './types.ts'
 
@@ -22,7 +23,7 @@ export class Repairs {
     key: readonly string[],
   ): Promise<Repaired> {
     const flow = flows.find((candidate) => candidate.name === name)
-    const table = options.tables.find((candidate) => candidate.spec.source === name)
+    const table = options.tables.find((candidate) => tableName(candidate.spec) === name)
     if (!flow || !table) return Promise.reject(new Error(`no table ${name} is replicated`))
     // The other way the stream's key is the target's, and may be ordered otherwise.
     const names =

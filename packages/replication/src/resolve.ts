@@ -1,6 +1,5 @@
-import { BanyanError } from '@banyan/contracts'
 import type { Queryable } from '@banyan/postgres'
-import { describeTable, nearNames, quoteIdent } from './catalog.ts'
+import { badPlan, describeTable, nearNames, quoteIdent } from './catalog.ts'
 import {
   type ColumnExpr,
   type ColumnSource,
@@ -25,14 +24,14 @@ export async function resolveTable(
     forward.filter((expr) => expr.sql === null).map((expr) => [expr.from[0]!, expr.column]),
   )
   const backward = readBackward(spec, source, target, renames, oneWay)
-  refuseUnfilled(spec.source, 'target', target, forward)
-  for (const column of unfilled(source, backward)) {
+  if (spec.part?.of !== 'target') refuseUnfilled(spec.source, 'target', target, forward)
+  for (const column of spec.part?.of === 'source' ? [] : unfilled(source, backward)) {
     oneWay.push(`nothing fills ${spec.source}.${column}, which has no default`)
   }
   for (const column of Object.keys(spec.oneWay ?? {})) {
     if (!source.columns.some((known) => known.name === column)) {
       const names = source.columns.map((known) => known.name)
-      throw bad(
+      throw badPlan(
         `table ${spec.source}, oneWay`,
         `there is no column "${column}"; near: ${near(column, names)}`,
       )
@@ -42,6 +41,7 @@ export async function resolveTable(
   }
   oneWay.push(...declaredLosses(spec))
   checkKeys(spec, source, target, renames)
+  if (spec.part) await checkCondition(spec, source, target, targetDb, sourceDb)
   checkToast(spec.source, source, forward)
   checkToast(spec.target, target, backward)
   await checkTypes(targetDb, spec.source, source, forward)
@@ -55,10 +55,6 @@ export async function resolveTable(
     backward,
     ...(oneWay.length > 0 ? { oneWay } : {}),
   }
-}
-
-function bad(where: string, reason: string): BanyanError {
-  return new BanyanError('BAD_PLAN', { where, reason })
 }
 
 /** The expressions that fill `to` from `from`, in the order of `to`'s columns. */
@@ -82,10 +78,13 @@ function readMapping(
   for (const [column, filler] of Object.entries(wanted)) {
     const place = `${where}, ${direction}.${column}`
     if (!toNames.includes(column)) {
-      throw bad(place, `${to.quoted} has no column "${column}"; near: ${near(column, toNames)}`)
+      throw badPlan(place, `${to.quoted} has no column "${column}"; near: ${near(column, toNames)}`)
     }
     if (!isFillable(to, column)) {
-      throw bad(place, `"${column}" of ${to.quoted} is generated: leave it out, it is recomputed`)
+      throw badPlan(
+        place,
+        `"${column}" of ${to.quoted} is generated: leave it out, it is recomputed`,
+      )
     }
     const expr =
       typeof filler === 'string'
@@ -94,10 +93,13 @@ function readMapping(
     for (const name of expr.from) {
       const input = from.columns.find((candidate) => candidate.name === name)
       if (!input) {
-        throw bad(place, `${from.quoted} has no column "${name}"; near: ${near(name, fromNames)}`)
+        throw badPlan(
+          place,
+          `${from.quoted} has no column "${name}"; near: ${near(name, fromNames)}`,
+        )
       }
       if (input.generated) {
-        throw bad(
+        throw badPlan(
           place,
           `"${name}" of ${from.quoted} is generated and so not in the change stream: compute it from the columns it is made of`,
         )
@@ -123,7 +125,7 @@ function refuseUnmapped(spec: TableSpec, source: TableSide, forward: readonly Co
   const lost = source.columns.filter((column) => !column.generated && !mapped.has(column.name))
   if (lost.length === 0) return
   const names = lost.map((column) => `"${column.name}"`).join(', ')
-  throw bad(
+  throw badPlan(
     `table ${spec.source}`,
     `${spec.target} has no column for ${names}: add it there, or write \`forward\` without it to leave it behind`,
   )
@@ -151,7 +153,7 @@ function refuseUnfilled(
 ): void {
   const missing = unfilled(side, exprs)
   if (missing.length === 0) return
-  throw bad(
+  throw badPlan(
     `table ${where}`,
     `nothing fills ${missing.map((column) => `"${column}"`).join(', ')} of the ${name} ${side.quoted}, which is NOT NULL without a default`,
   )
@@ -171,7 +173,7 @@ function readBackward(
     if (!(sourceColumn in given) && !generated) given[sourceColumn] = targetColumn
   }
   for (const column of source.columns) {
-    if (!column.generated && !(column.name in given)) {
+    if (!column.generated && !(column.name in given) && spec.part?.of !== 'source') {
       oneWay.push(`${spec.source}.${column.name} is not written back`)
     }
   }
@@ -189,18 +191,18 @@ function checkKeys(
     [source, spec.source, 'source'],
     [target, spec.target, 'target'],
   ] as const) {
-    if (side.keyless) throw bad(`${name} table ${given}`, side.keyless)
+    if (side.keyless) throw badPlan(`${name} table ${given}`, side.keyless)
   }
   const mapped = source.key.map((column) => renames.get(column))
   const lost = source.key.filter((_, i) => mapped[i] === undefined)
   if (lost.length > 0) {
-    throw bad(
+    throw badPlan(
       `table ${spec.source}`,
       `key column ${lost.map((column) => `"${column}"`).join(', ')} must be mapped by a plain name, not computed or left out`,
     )
   }
   if (!sameSet(mapped as string[], target.key)) {
-    throw bad(
+    throw badPlan(
       `table ${spec.source}`,
       `its key (${source.key.map(quoteIdent).join(', ')}) arrives as (${mapped.map((column) => quoteIdent(column!)).join(', ')}), but ${spec.target} is identified by (${target.key.map(quoteIdent).join(', ')})`,
     )
@@ -218,12 +220,34 @@ function checkToast(where: string, from: TableSide, exprs: readonly ColumnExpr[]
     if (expr.sql === null || expr.from.length < 2) continue
     const wide = from.columns.find((column) => expr.from.includes(column.name) && column.toastable)
     if (wide) {
-      throw bad(
+      throw badPlan(
         `${where}, "${expr.column}"`,
         `it is computed from several columns of which "${wide.name}" may be absent from a change: ALTER TABLE ${from.quoted} REPLICA IDENTITY FULL first`,
       )
     }
   }
+}
+
+/** The condition of a part runs where the part is written. */
+async function checkCondition(
+  spec: TableSpec,
+  source: TableSide,
+  target: TableSide,
+  targetDb: Queryable,
+  sourceDb: Queryable,
+): Promise<void> {
+  const { of, where } = spec.part!
+  if (!where) return
+  const [whole, db] = of === 'source' ? [source, targetDb] : [target, sourceDb]
+  const names = whole.columns.map((column) => column.name)
+  for (const name of where.from) {
+    if (names.includes(name)) continue
+    throw badPlan(
+      `table ${spec.source}, part.where`,
+      `${whole.quoted} has no column "${name}"; near: ${near(name, names)}`,
+    )
+  }
+  await checkTypes(db, `${spec.source}, part.where`, whole, [{ column: 'where', ...where }])
 }
 
 /** Expressions run over typed columns on the side written: the types must exist there, and the SQL must parse. */
@@ -241,7 +265,10 @@ async function checkTypes(
     })
     const query = `SELECT (${expr.sql}) FROM (SELECT ${inputs.join(', ') || '1'}) AS input LIMIT 0`
     await toDb.query(query).catch((error: Error) => {
-      throw bad(`${where}, "${expr.column}"`, `the expression ${expr.sql} fails: ${error.message}`)
+      throw badPlan(
+        `${where}, "${expr.column}"`,
+        `the expression ${expr.sql} fails: ${error.message}`,
+      )
     })
   }
 }
@@ -254,14 +281,14 @@ function ownerColumn(
   if (spec.owner === null) return null
   const names = source.columns.map((column) => column.name)
   if (!names.includes(spec.owner)) {
-    throw bad(
+    throw badPlan(
       `table ${spec.source}, owner`,
       `there is no column "${spec.owner}"; near: ${near(spec.owner, names)}`,
     )
   }
   const column = renames.get(spec.owner)
   if (column === undefined) {
-    throw bad(
+    throw badPlan(
       `table ${spec.source}, owner`,
       `"${spec.owner}" must be mapped by a plain name, so that both sides see the same owner`,
     )

@@ -4,6 +4,7 @@ import { castText, literal, quoteIdent } from './catalog.ts'
 import { evaluate } from './evaluate.ts'
 import { columnOf, computedSql, type Row } from './flow.ts'
 import type { ColumnExpr, ResolvedTable } from './mapping.ts'
+import { tableName } from './part.ts'
 import { conditionsOf, sampleRows } from './round-trip-rows.ts'
 import { makeCandidates } from './round-trip-values.ts'
 import { randomFrom } from './values/random.ts'
@@ -76,7 +77,7 @@ export async function proveRoundTrips(
       if (loss) losses.push(loss)
     }
     trips.push({
-      table: table.spec.source,
+      table: tableName(table.spec),
       columns: ways.map((way) => way.column),
       generated,
       sampled: ways.length > 0 ? sample.length : 0,
@@ -93,7 +94,7 @@ export async function proveRoundTrips(
  */
 export function refuseLosses(tables: readonly ResolvedTable[], trips: readonly RoundTrip[]): void {
   for (const trip of trips) {
-    const { spec } = tables.find((table) => table.spec.source === trip.table)!
+    const { spec } = tables.find((table) => tableName(table.spec) === trip.table)!
     for (const loss of trip.losses) {
       if (spec.oneWay && loss.column in spec.oneWay) continue
       throw new BanyanError('BAD_PLAN', {

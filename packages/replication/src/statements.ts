@@ -11,14 +11,14 @@ export interface Statement {
 const own = (flow: Flow) => `t.${quoteIdent(flow.ownerTo!)}`
 
 /** Leaves rows alone whose bucket is open where we write; the buckets are the last parameter. */
-function notOpen(flow: Flow, guarded: boolean, parameter: number): string {
+export function notOpen(flow: Flow, guarded: boolean, parameter: number): string {
   return guarded && flow.ownerTo !== null
     ? ` AND banyan.bucket(${own(flow)}::text) <> ALL ($${parameter}::int[])`
     : ''
 }
 
 /** `unnest($1::text[], …) WITH ORDINALITY AS u(c0, …, n)`. */
-function rowsOf(names: readonly string[]): string {
+export function rowsOf(names: readonly string[]): string {
   const parameters = names.map((_, i) => `$${i + 1}::text[]`)
   return `unnest(${parameters.join(', ')}) WITH ORDINALITY AS u(${names.join(', ')}, n)`
 }

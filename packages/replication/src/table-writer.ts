@@ -1,7 +1,8 @@
 import { bucketOf } from '@banyan/contracts'
 import type { Flow, Row } from './flow.ts'
 import { groupByShape, isWhole, type NetRow, type NetTable } from './net.ts'
-import { existing, insert, remove, type Statement, update, upsert } from './statements.ts'
+import { upsertAny } from './part-statements.ts'
+import { existing, insert, remove, type Statement, update } from './statements.ts'
 import { textArray } from './text-array.ts'
 
 /** Runs a statement with text values in and out; prepared under its text. */
@@ -119,16 +120,17 @@ export async function upsertRows(
   written: Written,
 ): Promise<void> {
   if (rows.length === 0) return
-  const statement = upsert(flow, !open.none)
+  const statement = upsertAny(flow, !open.none)
   const values = rows.map((row) => row.values)
   const { count } = await run(statement, parameters(flow, statement, values, open))
   written.rows += count
   // Fewer than given only when the row that stands there has an open bucket (or is nothing but a key).
-  if (!open.none && flow.exprs.some((expr) => !expr.key)) written.refused += rows.length - count
+  if (!open.none && !flow.part && flow.exprs.some((expr) => !expr.key))
+    written.refused += rows.length - count
 }
 
 /** @returns the rows that were not found. */
-async function updateRows(
+export async function updateRows(
   run: Run,
   flow: Flow,
   group: readonly NetRow[],

@@ -5,6 +5,7 @@ import { sqlState } from './failures.ts'
 import { columnOf } from './flow.ts'
 import { type MappedTable, mapBoth } from './mapped-rows.ts'
 import type { ResolvedTable } from './mapping.ts'
+import { tableName } from './part.ts'
 import type { SideName } from './side.ts'
 
 export interface BucketCheckOptions {
@@ -63,7 +64,7 @@ export async function prepareBucketCheck(
         // An owner that only one side knows is compared on both.
         const owners = [...new Set([...source.part.owners, ...target.part.owners])]
         return {
-          name: table.spec.source,
+          name: tableName(table.spec),
           rows: Math.max(source.rows, target.rows),
           source: { ...source.part, owners },
           target: { ...target.part, owners },
@@ -89,7 +90,7 @@ async function partOf(
   const column = side === 'source' ? table.spec.owner : table.ownerTarget
   if (column === null) {
     const [row] = await bounded(pool, options.withinMs, (query) =>
-      query<{ n: number }>(`SELECT count(*)::int AS n FROM ${mapped.quoted}`),
+      query<{ n: number }>(`SELECT count(*)::int AS n FROM ${mapped.quoted} AS t`),
     )
     return { part: { pool, mapped, where: '', owners: [] }, rows: row!.n }
   }

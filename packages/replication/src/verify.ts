@@ -3,6 +3,7 @@ import type { Pool } from '@banyan/postgres'
 import type { Link } from './link.ts'
 import { mapBoth } from './mapped-rows.ts'
 import type { ResolvedTable } from './mapping.ts'
+import { tableName } from './part.ts'
 import { scanTable } from './scan.ts'
 import { type SettleOptions, settle } from './settle.ts'
 
@@ -96,7 +97,7 @@ export async function verify(options: VerifyOptions): Promise<VerifyReport> {
       waiting.push(...suspects)
       while (waiting.length >= SETTLE_AT_ONCE) await settleSome(compared)
       options.onProgress?.({
-        table: table.spec.source,
+        table: tableName(table.spec),
         rows,
         totalRows: report.rows,
         divergent: report.divergent,
@@ -135,7 +136,7 @@ export async function stillDivergent(
 ): Promise<Divergence[]> {
   const left: Divergence[] = []
   for (const table of options.tables) {
-    const keys = found.filter((one) => one.table === table.spec.source).map((one) => one.key)
+    const keys = found.filter((one) => one.table === tableName(table.spec)).map((one) => one.key)
     if (keys.length === 0) continue
     left.push(...(await settle(await settlingOf(options, table), keys)))
   }

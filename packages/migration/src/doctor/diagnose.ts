@@ -68,7 +68,9 @@ export async function diagnose(plan: Plan, extraction: string): Promise<Finding[
     const found = [source, target, control].filter((one) => one !== null && one !== undefined)
     found.push(...(await http), ...routeOwners(resolved))
     if (!source && !target) found.push(...(await lookAround(plan, resolved, pools, !control)))
-    return found.sort(bySeverity)
+    // A table that several entries of the plan share is looked at for each.
+    const once = new Map(found.map((one) => [JSON.stringify(one), one]))
+    return [...once.values()].sort(bySeverity)
   } finally {
     await Promise.all(Object.values(pools).map((pool) => pool.end()))
   }

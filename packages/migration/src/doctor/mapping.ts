@@ -15,12 +15,17 @@ export async function mappings(scene: Scene, source: Pool, target: Pool): Promis
   for (const table of scene.source.tables) {
     if (!scene.target.tables.some((other) => other.spec === table.spec)) continue
     try {
-      const [resolved] = await transaction(
+      // With those it shares rows with: a part is checked against its main one.
+      const together = scene.extraction.tables.filter(
+        (spec) => spec.source === table.spec.source || spec.target === table.spec.target,
+      )
+      const all = await transaction(
         source,
-        (from) => transaction(target, (to) => resolveTables(from, to, [table.spec]), READ_ONLY),
+        (from) => transaction(target, (to) => resolveTables(from, to, together), READ_ONLY),
         READ_ONLY,
       )
-      found.push(...oneWay(resolved!), ...(await roundTrip(resolved!, source, target)))
+      const resolved = all.find((one) => one.spec === table.spec)!
+      found.push(...oneWay(resolved), ...(await roundTrip(resolved, source, target)))
     } catch (error) {
       found.push(
         finding(

@@ -1,0 +1,86 @@
+import { quoteIdent } from './catalog.ts'
+import { type Flow, keyColumns, keyText, type Row } from './flow.ts'
+import { groupByShape, isWhole, type NetTable } from './net.ts'
+import { notOpen, remove, rowsOf, type Statement } from './statements.ts'
+import {
+  arrays,
+  type OpenBuckets,
+  type Run,
+  updateRows,
+  upsertRows,
+  type Written,
+} from './table-writer.ts'
+
+/**
+ * Writes the net effect of a batch on a part. What the change did not carry is read again as a whole:
+ * a large value may have to go where no row of the part stood before.
+ */
+export async function writePart(run: Run, net: NetTable, open: OpenBuckets): Promise<Written> {
+  const { flow } = net
+  const written: Written = { rows: 0, refused: 0, missing: [] }
+  await takeAway(run, flow, goneKeys(net), open, written)
+  const rows = [...net.rows.values()].filter((row) => {
+    const refused = open.holds(flow, row.values)
+    if (refused) written.refused++
+    return !refused
+  })
+  await upsertRows(
+    run,
+    flow,
+    rows.filter((row) => isWhole(row.values)),
+    open,
+    written,
+  )
+  for (const group of groupByShape(rows.filter((row) => !isWhole(row.values)))) {
+    const inPlace = flow.part!.kind === 'in' && group.every((row) => row.baseKey === null)
+    // One that is not found has no row of its own yet: the main table's copy has not reached it.
+    if (inPlace) await updateRows(run, flow, group, false, open, written)
+    else written.missing.push(...group)
+  }
+  return written
+}
+
+/** Keys under which the part stands no longer. */
+function goneKeys({ flow, gone, rows }: NetTable): Row[] {
+  const keys = new Map<string, Row>()
+  for (const key of gone.values()) keys.set(keyText(key, flow.keyWidth), key)
+  for (const { baseKey } of rows.values()) {
+    if (baseKey) keys.set(keyText(baseKey, flow.keyWidth), baseKey)
+  }
+  for (const key of rows.keys()) keys.delete(key)
+  return [...keys.values()]
+}
+
+async function takeAway(
+  run: Run,
+  flow: Flow,
+  keys: readonly Row[],
+  open: OpenBuckets,
+  written: Written,
+): Promise<void> {
+  if (keys.length === 0) return
+  if (flow.owner === null && open.holds(flow, [])) {
+    written.refused += keys.length
+    return
+  }
+  const statement =
+    flow.part!.kind === 'in' ? clear(flow, !open.none) : remove(flow, !open.none, false)
+  const values: unknown[] = arrays(statement.columns, keys)
+  if (!open.none && flow.ownerTo !== null) values.push(open.list)
+  written.rows += (await run(statement, values)).count
+}
+
+/** A part that is taken away leaves its columns as a new row would have them. */
+function clear(flow: Flow, guarded: boolean): Statement {
+  const keys = keyColumns(flow)
+  const columns = keys.map((_, i) => i)
+  const match = keys.map((expr) => `t.${quoteIdent(expr.column)} = ${expr.sql}`)
+  const part = flow.part as Extract<Flow['part'], { kind: 'in' }>
+  const sets = part.columns.map((column) => `${quoteIdent(column)} = DEFAULT`)
+  return {
+    columns,
+    text: `UPDATE ${flow.to.quoted} AS t SET ${sets.join(', ')}
+FROM ${rowsOf(columns.map((i) => `c${i}`))}
+WHERE ${match.join(' AND ')}${notOpen(flow, guarded, columns.length + 1)}`,
+  }
+}
