@@ -166,9 +166,10 @@ function printGoals(figures: Figures, quick: boolean): void {
   console.log(
     `\n${goals.length - missed.length} of ${goals.length} goals met${quick ? ' (of --quick sizes: they say little)' : ''}`,
   )
+  const width = Math.max(...goals.map(({ name }) => name.length)) + 2
   for (const { name, goal, measured, met } of goals) {
     console.log(
-      `  ${met ? 'met   ' : 'MISSED'}  ${name.padEnd(24)} ${goal.padEnd(8)} measured ${measured}`,
+      `  ${met ? 'met   ' : 'MISSED'}  ${name.padEnd(width)} ${goal.padEnd(8)} measured ${measured}`,
     )
   }
 }
