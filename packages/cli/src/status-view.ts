@@ -76,7 +76,10 @@ function lag({ streams, lagMs }: ExtractionStatus): string {
   const way = (name: 'forward' | 'reverse') => {
     const stream = streams[name]
     if (stream.lagMs === null) return stream.state
-    return `${number(stream.lagMs)} ms (${bytes(stream.lagBytes)})`
+    const kept = stream.keptFor
+      ? `, the server keeps ${bytes(stream.keptBytes)} of log for ${stream.keptFor}`
+      : ''
+    return `${number(stream.lagMs)} ms (${bytes(stream.lagBytes)})${kept}`
   }
   return `to the service ${way('forward')}; back ${way('reverse')}; p99 ${number(lagMs.p99)} ms`
 }

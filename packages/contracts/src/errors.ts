@@ -103,6 +103,12 @@ export const CATALOGUE = {
     title: 'Another engine has taken over',
     detail: 'This engine holds token {held}; the highest is {highest}.',
   },
+  SERVER_CHANGED: {
+    status: 409,
+    title: 'A side is on another server than before',
+    detail:
+      'The {side} of "{extraction}" was server {was} and is {now}: a failover or a restore. It may lack the last commits, so both sides are closed to writes. Look which rows it lacks, then "banyan confirm".',
+  },
   SERVER_TOO_OLD: {
     status: 422,
     title: 'The PostgreSQL server is too old',

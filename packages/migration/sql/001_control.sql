@@ -27,6 +27,8 @@ CREATE TABLE banyan_control.extraction (
   wanted           text[] NOT NULL DEFAULT '{}',
   -- Original increment of each sequence that was made to draw from one parity.
   sequences        jsonb NOT NULL DEFAULT '[]',
+  -- Which servers the two sides were on when they were last confirmed.
+  servers          jsonb,
   -- The newest figures, for any process that is asked.
   status           jsonb,
   revision         bigint NOT NULL DEFAULT 0

@@ -10,6 +10,16 @@ const ALLOWED: Record<Action, readonly Phase[]> = {
   start: ['planned', 'cancelled'],
   pause: ['copying', 'verifying', 'shadowing', 'canary', 'cut over', 'soaking'],
   resume: ['copying', 'verifying', 'shadowing', 'canary', 'cut over', 'soaking'],
+  confirm: [
+    'copying',
+    'verifying',
+    'shadowing',
+    'canary',
+    'cut over',
+    'soaking',
+    'rolling back',
+    'rolled back',
+  ],
   promote: ['shadowing', 'canary', 'rolled back'],
   rollback: ['canary', 'cut over', 'soaking', 'rolling back'],
   verify: ['verifying', 'shadowing', 'canary', 'cut over', 'soaking', 'rolled back'],
@@ -70,11 +80,14 @@ function changeFor(
         pausedWhy: null,
         wanted: [],
         sequences: [],
+        servers: null,
       }
     case 'pause':
       return { paused: true, pausedWhy: request.why ?? `by ${request.by ?? 'an operator'}` }
     case 'resume':
       return { paused: false, pausedWhy: null }
+    case 'confirm':
+      return { servers: null, paused: false, pausedWhy: null }
     case 'promote':
       return { phase: 'canary', goal: goalOf(row, plan, request), paused: false, pausedWhy: null }
     case 'rollback':

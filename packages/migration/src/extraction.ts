@@ -75,6 +75,8 @@ export class Extraction {
 
   async #work(row: ExtractionRow, signal: AbortSignal): Promise<void> {
     const ending = row.wanted.find((one) => one === 'completing' || one === 'cancelling')
+    // Also where nothing can be opened any more, or a stream is broken: cancelling is the way out of that.
+    if (row.wanted.includes('cancel')) return this.#begin(row, 'cancel')
     if (!this.#live && !(await this.#open(row, signal))) return
     if (ending) return this.#end(row, ending)
     this.#measurements.poll()
@@ -84,13 +86,16 @@ export class Extraction {
 
   /** A plan that cannot work, or a privilege that is missing, pauses the extraction with what was said. */
   async #open(row: ExtractionRow, signal: AbortSignal): Promise<boolean> {
-    if (this.#unusable && row.paused) return false
+    const ending = row.wanted.includes('completing') || row.wanted.includes('cancelling')
+    if (this.#unusable && row.paused && !ending) return false
     this.#unusable = false
     try {
       this.#live = await Live.open(this.#d, row, signal, (problem) => this.#onProblem(problem))
       return true
     } catch (error) {
-      const final = !isStale(error) && (error instanceof BanyanError || isAnswer(error))
+      // Read-only: a failover is under way, and the address still leads to a standby.
+      const passing = isStale(error) || (error as { code?: string }).code === '25006'
+      const final = !passing && (error instanceof BanyanError || isAnswer(error))
       if (!final) throw error
       this.#unusable = true
       const why = (error as Error).message
@@ -108,6 +113,11 @@ export class Extraction {
   /** A stream that cannot go on stops the extraction, visibly; traffic stays where it is. */
   async #stopFor(row: ExtractionRow, problem: LinkProblem): Promise<void> {
     if (problem.kind === 'stale-token') throw new Error(problem.message)
+    if (problem.kind === 'server-changed') {
+      // Taken up anew, it is seen that the servers are others, and both sides are closed.
+      this.#problem = null
+      return this.#rest()
+    }
     if (row.paused) return
     if (this.#toldProblem === problem) {
       // Resumed since: both sides and the streams are taken up anew, and say so if it is still so.
@@ -123,7 +133,6 @@ export class Extraction {
   async #advance(row: ExtractionRow): Promise<void> {
     if (!GATED.includes(row.phase)) this.#gates = []
     this.#waitsFor = row.paused ? [`resume (paused: ${row.pausedWhy ?? 'by an operator'})`] : []
-    if (row.wanted.includes('cancel')) return this.#begin(row, 'cancel')
     if (row.wanted.includes('verify')) {
       if (this.#startVerify()) {
         await this.#change(row, { wanted: row.wanted.filter((one) => one !== 'verify') }, null)

@@ -9,6 +9,7 @@ import {
   type ResolvedTable,
   refuseLosses,
   resolveTables,
+  serverIdentity,
   type VerifyReport,
   verify,
 } from '@banyan/replication'
@@ -18,6 +19,7 @@ import type { HandoverContext } from './handover.ts'
 import { installExtraction } from './install.ts'
 import { recover, recoverAlone } from './recovery.ts'
 import { planSequences, splitSequences } from './sequences.ts'
+import { isSameServer, requireSameServers } from './server-change.ts'
 import { inState, isAnswer, Side } from './sides.ts'
 import type { ThrottleStatus } from './status.ts'
 import type { ExtractionRow, SequenceRecord } from './store.ts'
@@ -106,15 +108,25 @@ export class Live {
     const target = new Side('target', plan.name, plan.service.databaseUrl, token)
     let live: Live | null = null
     try {
-      await take(dependencies, source, target)
-      const tables = await resolveTables(source.pool, target.pool, plan.tables)
+      await take(dependencies, row, source, target)
       const ending = row.wanted.includes('completing') || row.wanted.includes('cancelling')
+      if (!ending) await requireSameServers(dependencies, row, source, target)
+      // What is taken away needs no tables, and they may be why it is: dropped, or changed past the plan.
+      const tables = ending ? [] : await resolveTables(source.pool, target.pool, plan.tables)
       if (!ending) await proveBeforeStart(row, source, target, tables)
       const sequences = ending
         ? row.sequences
         : await install(dependencies, row, source, target, tables)
+      const servers = {
+        source: await serverIdentity(source.pool),
+        target: await serverIdentity(target.pool),
+      }
       const link = (stream: 'forward' | 'reverse') =>
         new Link({
+          servers:
+            stream === 'forward'
+              ? { from: servers.source, to: servers.target }
+              : { from: servers.target, to: servers.source },
           extraction: plan.name,
           stream,
           fromUrl: stream === 'forward' ? monolith.databaseUrl : plan.service.databaseUrl,
@@ -255,7 +267,12 @@ export class Live {
 }
 
 /** Raises the token on both sides; with one away, what the other alone can tell is done before giving up. */
-async function take(d: ExtractionDependencies, source: Side, target: Side): Promise<void> {
+async function take(
+  d: ExtractionDependencies,
+  row: ExtractionRow,
+  source: Side,
+  target: Side,
+): Promise<void> {
   const sides = [source, target]
   const answers = await Promise.allSettled(
     sides.map(async (side) => {
@@ -267,6 +284,7 @@ async function take(d: ExtractionDependencies, source: Side, target: Side): Prom
   if (!failed) return
   for (const [i, answer] of answers.entries()) {
     if (answer.status === 'rejected') continue
+    if (!(await isSameServer(row, sides[i]!))) continue
     const reopened = await recoverAlone(sides[i]!)
     if (reopened > 0) {
       d.log.warn({ side: sides[i]!.name, reopened }, 'reopened with the other side away')

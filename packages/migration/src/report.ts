@@ -106,6 +106,8 @@ const NO_STREAM = {
   state: 'idle',
   lagMs: null,
   lagBytes: 0,
+  keptBytes: 0,
+  keptFor: null,
   transactions: 0,
   rows: 0,
   refusedRows: 0,
@@ -128,8 +130,9 @@ function copyFigures(live: Live | null, before: ExtractionStatus): ExtractionSta
 }
 
 function streamFigures(link: Link): ExtractionStatus['streams']['forward'] {
-  const { state, lagMs, lagBytes, transactions, rows, refusedRows } = link.status()
-  return { state, lagMs, lagBytes, transactions, rows, refusedRows }
+  const { state, lagMs, lagBytes, transactions, rows, refusedRows, keptBytes, keptFor } =
+    link.status()
+  return { state, lagMs, lagBytes, transactions, rows, refusedRows, keptBytes, keptFor }
 }
 
 function trafficFigures(side: SideStats): ExtractionStatus['traffic']['source'] {

@@ -82,6 +82,9 @@ export interface ExtractionStatus {
         transactions: number
         rows: number
         refusedRows: number
+        /** Log the server keeps for the stream, bytes, and the transaction it is kept for where one is open for long. */
+        keptBytes: number
+        keptFor: string | null
       }
     >
   >
@@ -159,6 +162,7 @@ export const ACTIONS = [
   'start',
   'pause',
   'resume',
+  'confirm',
   'promote',
   'rollback',
   'verify',

@@ -15,12 +15,20 @@ export interface ExtractionRow {
   readonly copyLimit: number | null
   readonly wanted: readonly Wanted[]
   readonly sequences: readonly SequenceRecord[]
+  /** The servers of the two sides; null until an engine has seen them, or when they are to be confirmed anew. */
+  readonly servers: ServerRecord | null
   readonly status: ExtractionStatus | null
   readonly revision: number
 }
 
 /** Wishes of an operator; `completing` and `cancelling`: the end has begun and only goes on. */
 export type Wanted = 'verify' | 'complete' | 'cancel' | 'completing' | 'cancelling'
+
+/** Identities as `serverIdentity` of @banyan/replication tells them. */
+export interface ServerRecord {
+  readonly source: string
+  readonly target: string
+}
 
 /** A sequence that draws from one half of its numbers while the extraction runs. */
 export interface SequenceRecord {
@@ -34,7 +42,7 @@ export interface SequenceRecord {
 type Change = Partial<
   Pick<
     ExtractionRow,
-    'phase' | 'paused' | 'pausedWhy' | 'goal' | 'copyLimit' | 'wanted' | 'sequences'
+    'phase' | 'paused' | 'pausedWhy' | 'goal' | 'copyLimit' | 'wanted' | 'sequences' | 'servers'
   >
 >
 
@@ -46,6 +54,7 @@ const COLUMNS: Record<keyof Change, string> = {
   copyLimit: 'copy_limit',
   wanted: 'wanted',
   sequences: 'sequences',
+  servers: 'servers',
 }
 
 /** Rows of the control schema. Every change of an extraction and its ledger entry commit together. */
@@ -79,7 +88,7 @@ export class Store {
   async readAll(): Promise<ExtractionRow[]> {
     const { rows } = await this.#pool.query(
       `SELECT name, phase, paused, paused_why AS "pausedWhy", goal::float8, phase_since AS "phaseSince",
-              copy_limit AS "copyLimit", wanted, sequences, status, revision::float8
+              copy_limit AS "copyLimit", wanted, sequences, servers, status, revision::float8
          FROM banyan_control.extraction ORDER BY name`,
     )
     return rows as ExtractionRow[]
@@ -131,6 +140,14 @@ export class Store {
       `UPDATE banyan_control.extraction SET sequences = $3
         WHERE name = $1 AND $2 = (SELECT token FROM banyan_control.lease)`,
       [name, token.toString(), JSON.stringify(sequences)],
+    )
+  }
+
+  async keepServers(name: string, token: bigint, servers: ServerRecord): Promise<void> {
+    await this.#pool.query(
+      `UPDATE banyan_control.extraction SET servers = $3
+        WHERE name = $1 AND $2 = (SELECT token FROM banyan_control.lease)`,
+      [name, token.toString(), servers],
     )
   }
 

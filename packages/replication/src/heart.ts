@@ -25,8 +25,18 @@ export interface HeartOptions {
 export interface Beat {
   readonly walLsn: string
   readonly walStatus: string | null
+  readonly keptBytes: number
+  readonly keptFor: string | null
   readonly snapshot: Visibility
 }
+
+/** A slot's log is kept from where the oldest transaction that wrote began, in whichever database. */
+const OLDEST_TRANSACTION = `
+  SELECT format('session %s of %s, %s, its transaction open for %s s', pid, usename, state,
+                floor(extract(epoch FROM clock_timestamp() - xact_start)))
+    FROM pg_stat_activity
+   WHERE backend_xid IS NOT NULL AND xact_start < clock_timestamp() - interval '5 s'
+   ORDER BY xact_start LIMIT 1`
 
 /**
  * Emits a message into the log of the side read every so often: it measures the lag, moves an idle
@@ -73,11 +83,15 @@ export class Heart {
       lsn: string
       snapshot: string
       wal_status: string | null
+      kept: string | null
+      kept_for: string | null
       found: boolean
     }>(
       `SELECT pg_logical_emit_message(true, '${MESSAGES.beat}', $1) IS NOT NULL AS emitted,
               pg_current_wal_lsn()::text AS lsn, pg_current_snapshot()::text AS snapshot,
               (SELECT wal_status FROM pg_replication_slots WHERE slot_name = $2) AS wal_status,
+              (SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) FROM pg_replication_slots WHERE slot_name = $2) AS kept,
+              (${OLDEST_TRANSACTION}) AS kept_for,
               EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $2) AS found`,
       [body, slot],
     )
@@ -86,6 +100,8 @@ export class Heart {
     this.#options.onBeat({
       walLsn: row.lsn,
       walStatus: row.wal_status,
+      keptBytes: Number(row.kept ?? 0),
+      keptFor: row.kept_for,
       snapshot: new Visibility(row.snapshot),
     })
     if (!row.found) this.#options.onSlotLost(`slot ${slot} is gone`)

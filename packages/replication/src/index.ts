@@ -25,6 +25,7 @@ export {
   type RoundTripOptions,
   refuseLosses,
 } from './round-trip.ts'
+export { serverIdentity } from './server-identity.ts'
 export {
   installSide,
   leftovers,

@@ -12,6 +12,8 @@ export class Meter {
   rows = 0
   refusedRows = 0
   walStatus: string | null = null
+  keptBytes = 0
+  keptFor: string | null = null
   #walLsn = 0n
   #lastBeatAt: number | null = null
   readonly #heartbeatMs: number
@@ -44,6 +46,8 @@ export class Meter {
       rows: this.rows,
       refusedRows: this.refusedRows,
       walStatus: this.walStatus,
+      keptBytes: this.keptBytes,
+      keptFor: this.keptFor,
       recentLagMs: [...this.#recent],
     }
   }

@@ -12,10 +12,11 @@ export async function checkSlot(from: Queryable, slot: string, position: bigint)
   const { rows } = await from.query<{
     wal_status: string | null
     confirmed: string | null
+    log: string
     reason: string | null
   }>(
     // Servers tell the reason from 17 on.
-    `SELECT wal_status, confirmed_flush_lsn::text AS confirmed, to_jsonb(s) ->> 'invalidation_reason' AS reason
+    `SELECT wal_status, confirmed_flush_lsn::text AS confirmed, pg_current_wal_insert_lsn()::text AS log, to_jsonb(s) ->> 'invalidation_reason' AS reason
        FROM pg_replication_slots s WHERE slot_name = $1`,
     [slot],
   )
@@ -32,6 +33,13 @@ export async function checkSlot(from: Queryable, slot: string, position: bigint)
     throw new FatalProblem(
       'slot-lost',
       `slot ${slot} stands at ${row.confirmed}, past ${formatLsn(position)} where the stored progress ends: its tables must be copied again`,
+    )
+  }
+  // A server restored, or promoted without the last commits, that were applied here all the same.
+  if (parseLsn(row.log) < position) {
+    throw new FatalProblem(
+      'slot-lost',
+      `the log ends at ${row.log}, before ${formatLsn(position)} where the stored progress ends: the tables of slot ${slot} must be copied again`,
     )
   }
 }

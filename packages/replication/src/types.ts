@@ -12,6 +12,8 @@ export interface LinkOptions {
   /** Token of this engine; a higher one on `to` ends this link. */
   readonly token: bigint
   onProblem(problem: LinkProblem): void
+  /** What `serverIdentity` must tell of both databases; not looked at when left out. */
+  readonly servers?: { readonly from: string; readonly to: string }
   /** Interval of heartbeats, ms; 500 by default. They measure the lag, move idle slots on and look for DDL. */
   readonly heartbeatMs?: number
 }
@@ -20,6 +22,7 @@ export interface LinkProblem {
   readonly kind:
     | 'ddl'
     | 'slot-lost'
+    | 'server-changed'
     | 'truncate'
     | 'refused-rows'
     | 'stale-token'
@@ -42,6 +45,10 @@ export interface LinkStatus {
   readonly refusedRows: number
   /** `wal_status` of the slot. */
   readonly walStatus: string | null
+  /** Log that the server of `from` keeps for the slot, bytes. */
+  readonly keptBytes: number
+  /** The oldest transaction, of those open for more than 5 s, that it is kept for; in words. */
+  readonly keptFor: string | null
   /** The latest measured lags, oldest first. */
   readonly recentLagMs: readonly number[]
 }

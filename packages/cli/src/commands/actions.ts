@@ -19,6 +19,12 @@ const SIMPLE: readonly ActionHelp[] = [
   { action: 'pause', help: 'stand still; both sides keep what they own, the streams run' },
   { action: 'resume', help: 'go on after a pause' },
   {
+    action: 'confirm',
+    help: 'go on with the servers that are there now, after a failover closed both sides',
+    sure: () =>
+      'The former server must be gone for good; what the new one lacks is lost there, and writes begin again.',
+  },
+  {
     action: 'rollback',
     help: 'give everything back to the monolith; nothing is lost',
     sure: (status) => `${status.percent} % of the users go back to the monolith.`,

@@ -16,6 +16,8 @@ export function extractionStatus(change: Partial<ExtractionStatus> = {}): Extrac
     state: 'streaming',
     lagMs: 12,
     lagBytes: 2048,
+    keptBytes: 4096,
+    keptFor: null,
     transactions: 7,
     rows: 9,
     refusedRows: 0,
