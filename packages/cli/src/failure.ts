@@ -59,6 +59,8 @@ function nextFor(problem: Problem): string {
       return unknownName(String(problem.given), String(problem.known ?? ''))
     case 'WRONG_PHASE':
       return `See where it stands with "banyan status ${problem.extraction}", and what it waits for with "banyan why ${problem.extraction}".`
+    case 'TARGET_ANSWERS':
+      return 'To give everything back with nothing lost: banyan rollback.'
     case 'BAD_PLAN':
       return 'Correct the plan at the place named; "banyan doctor" then checks it against both databases.'
     case 'BAD_REQUEST':

@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander'
+import { abandonCommand } from './commands/abandon.ts'
 import { actionCommands } from './commands/actions.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { gatewayCommand } from './commands/gateway.ts'
@@ -66,6 +67,7 @@ export function buildProgram(terminal: Terminal, onExit: (code: ExitCode) => voi
     whyCommand(bind),
     ...actionCommands(bind),
     throttleCommand(bind),
+    abandonCommand(bind),
     ledgerCommand(bind),
     serveCommand(bind),
     gatewayCommand(bind),

@@ -114,6 +114,7 @@ describe('an action', () => {
     ['promote notes', 'promote', {}],
     ['promote notes 12.5%', 'promote', { percent: 12.5 }],
     ['rollback notes --yes', 'rollback', {}],
+    ['abandon notes --confirm notes', 'abandon', { confirm: 'notes' }],
     ['complete --yes', 'complete', {}],
     ['cancel --yes', 'cancel', {}],
     ['verify --no-wait', 'verify', {}],
@@ -130,6 +131,13 @@ describe('an action', () => {
   it('answers the state as JSON', async () => {
     await terminal.run(...at('pause', '--json'))
     expect(terminal.json).toEqual(extractionStatus())
+  })
+
+  it('abandon says what it costs, and does nothing unless the name is typed', async () => {
+    expect(await terminal.run(...at('abandon', 'notes', '--confirm', 'photos'))).toBe(2)
+    expect(terminal.out).toContain('The service owns 10 % of notes')
+    expect(terminal.out).toContain('up to 0/2A of the service’s log; last heard 2024-05-01T10:02')
+    expect(control.asked).toEqual([])
   })
 
   it.each(['0', '101', 'notes fifty'])('refuses a share of "%s"', async (given) => {
@@ -308,7 +316,7 @@ describe('an error', () => {
 describe('help', () => {
   it('names every command and the exit codes', async () => {
     expect(await terminal.run('--help')).toBe(0)
-    for (const command of 'doctor plan status why start pause resume confirm promote rollback verify throttle complete cancel ledger serve gateway'.split(
+    for (const command of 'doctor plan status why start pause resume confirm promote rollback verify throttle abandon complete cancel ledger serve gateway'.split(
       ' ',
     )) {
       expect(terminal.out).toMatch(new RegExp(`^  ${command} `, 'm'))

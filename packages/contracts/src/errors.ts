@@ -67,6 +67,12 @@ export const CATALOGUE = {
     title: 'The extraction is not in a phase that allows this',
     detail: '"{action}" needs one of: {allowed}; "{extraction}" is {phase}.',
   },
+  TARGET_ANSWERS: {
+    status: 409,
+    title: 'The target can be reached',
+    detail:
+      'Only a target that is gone for good is abandoned; that of "{extraction}" answers. Use rollback, which loses nothing.',
+  },
   BAD_PLAN: {
     status: 422,
     title: 'The plan is not valid',

@@ -36,6 +36,7 @@ const KEEP_ALIVE_MS = 15_000
 const actionRequest = z.strictObject({
   percent: z.number().optional(),
   rowsPerSecond: z.number().nullable().optional(),
+  confirm: z.string().max(200).optional(),
   by: z.string().max(200).optional(),
   why: z.string().max(2000).optional(),
 })
@@ -168,6 +169,7 @@ function statusOf(row: ExtractionRow): ExtractionStatus {
   return {
     ...known,
     copy: { ...known.copy, throttle },
+    percent: row.phase === 'abandoned' ? 0 : known.percent,
     phase: row.phase,
     phaseSince: row.phaseSince.toISOString(),
     paused: row.paused,

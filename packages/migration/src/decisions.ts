@@ -1,7 +1,8 @@
 import { BanyanError } from '@banyan/contracts'
+import { answers } from './abandon.ts'
 import type { ResolvedExtraction } from './plan.ts'
 import type { Action, ActionRequest, Phase } from './status.ts'
-import type { ExtractionRow, Store } from './store.ts'
+import type { ExtractionRow, Store, Wanted } from './store.ts'
 
 type Change = Parameters<Store['change']>[2]
 
@@ -25,8 +26,21 @@ const ALLOWED: Record<Action, readonly Phase[]> = {
   verify: ['verifying', 'shadowing', 'canary', 'cut over', 'soaking', 'rolled back'],
   complete: ['cut over', 'soaking'],
   throttle: ['planned', 'copying', 'cancelled'],
-  cancel: ['planned', 'copying', 'verifying', 'shadowing', 'rolled back'],
+  cancel: ['planned', 'copying', 'verifying', 'shadowing', 'rolled back', 'abandoned'],
+  abandon: [
+    'copying',
+    'verifying',
+    'shadowing',
+    'canary',
+    'cut over',
+    'soaking',
+    'rolling back',
+    'rolled back',
+  ],
 }
+
+/** Once one of these has begun, it only goes on. */
+const ENDING: readonly Wanted[] = ['completing', 'cancelling', 'abandoning']
 
 /**
  * Writes an operator's decision down, with its ledger entry; the engine acts on it at its next look.
@@ -42,6 +56,7 @@ export async function decide(
   for (;;) {
     const row = await store.read(plan.name)
     check(row, action)
+    if (action === 'abandon') await checkGone(plan, request)
     const change = changeFor(row, plan, action, request)
     const detail = {
       by: request.by ?? 'unknown',
@@ -55,7 +70,7 @@ export async function decide(
 }
 
 function check(row: ExtractionRow, action: Action): void {
-  const ending = row.wanted.some((one) => one === 'completing' || one === 'cancelling')
+  const ending = row.wanted.some((one) => ENDING.includes(one))
   if (ALLOWED[action].includes(row.phase) && !ending) return
   throw new BanyanError('WRONG_PHASE', {
     action,
@@ -97,8 +112,22 @@ function changeFor(
       return { wanted: [...new Set([...row.wanted, action])] }
     case 'throttle':
       return { copyLimit: copyLimitOf(request) }
+    case 'abandon':
+      return { wanted: ['abandoning'], paused: false, pausedWhy: null }
     case 'cancel':
       return row.phase === 'planned' ? { phase: 'cancelled' } : { wanted: ['cancel'] }
+  }
+}
+
+/** It cannot be undone, so the name must be typed, and nobody abandons what is there. */
+async function checkGone(plan: ResolvedExtraction, { confirm }: ActionRequest): Promise<void> {
+  if (confirm !== plan.name) {
+    throw new BanyanError('BAD_REQUEST', {
+      reason: `confirm is ${confirm === undefined ? 'missing' : `"${confirm}"`}, allowed is the extraction's name, "${plan.name}"`,
+    })
+  }
+  if (await answers(plan.service.databaseUrl)) {
+    throw new BanyanError('TARGET_ANSWERS', { extraction: plan.name })
   }
 }
 

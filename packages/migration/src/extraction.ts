@@ -1,5 +1,6 @@
 import { BanyanError, BucketSet } from '@banyan/contracts'
 import { declaredLosses, type LinkProblem } from '@banyan/replication'
+import { abandon, answers, closeTarget, finishWithoutTarget } from './abandon.ts'
 import type { ExtractionDependencies } from './dependencies.ts'
 import { finishCancel, finishComplete } from './ending.ts'
 import { judgeCanary, judgeShadow } from './gates.ts'
@@ -7,7 +8,7 @@ import { handOver } from './handover.ts'
 import { sleep } from './lease.ts'
 import { Live } from './live.ts'
 import { Measurements } from './measurements.ts'
-import { buildStatus } from './report.ts'
+import { buildStatus, initialStatus } from './report.ts'
 import { isAnswer, isStale } from './sides.ts'
 import type { GateFigure, HandoverRecord, Phase } from './status.ts'
 import type { ExtractionRow, Store } from './store.ts'
@@ -17,6 +18,8 @@ import { Verification } from './verification.ts'
 /** How often the engine looks at an extraction when nothing wakes it, ms. */
 const TICK_MS = 100
 const STATUS_MS = 500
+/** How often an abandoned target is looked for, ms: until it is closed, it takes stray writes. */
+const LOOK_FOR_TARGET_MS = 1_000
 
 /** Phases that gates judge. */
 const GATED: readonly Phase[] = ['shadowing', 'canary', 'cut over', 'soaking']
@@ -74,6 +77,8 @@ export class Extraction {
   }
 
   async #work(row: ExtractionRow, signal: AbortSignal): Promise<void> {
+    if (row.wanted.includes('abandoning')) return this.#abandon(row, signal)
+    if (row.phase === 'abandoned' && !(await this.#returned(row))) return
     const ending = row.wanted.find((one) => one === 'completing' || one === 'cancelling')
     // Also where nothing can be opened any more, or a stream is broken: cancelling is the way out of that.
     if (row.wanted.includes('cancel')) return this.#begin(row, 'cancel')
@@ -82,6 +87,51 @@ export class Extraction {
     this.#measurements.poll()
     if (this.#problem) await this.#stopFor(row, this.#problem)
     else await this.#advance(row)
+  }
+
+  async #abandon(row: ExtractionRow, signal: AbortSignal): Promise<void> {
+    await this.#rest()
+    this.#waitsFor = ['the source to take everything back']
+    const { streams, at } = row.status ?? initialStatus(row)
+    const { lagMs, lagBytes } = streams.reverse
+    // Back after all since it was decided: two databases must not take writes all the same.
+    if (await answers(this.#d.plan.service.databaseUrl)) await closeTarget(this.#d)
+    const done = await abandon(this.#d, signal)
+    await this.#enter(row, 'abandoned', { ...done, lastHeard: at, lagMs, lagBytes }, 0, [])
+    this.#tableShows = null
+  }
+
+  /**
+   * After the target was abandoned: closes it should it come back, and waits for the end.
+   *
+   * @returns whether it is there and the extraction can be ended on both sides.
+   */
+  async #returned(row: ExtractionRow): Promise<boolean> {
+    const wanted = row.wanted.some((one) => one === 'cancel' || one === 'cancelling')
+    if (this.#live) return true
+    if (!wanted && Date.now() < this.#retryAt) return false
+    this.#retryAt = Date.now() + LOOK_FOR_TARGET_MS
+    const { plan, ledger, term } = this.#d
+    const there = await answers(plan.service.databaseUrl)
+    this.#waitsFor = there
+      ? ['cancel']
+      : ['the target, to be closed should it come back; or cancel']
+    if (there) {
+      const buckets = await closeTarget(this.#d)
+      if (buckets > 0) {
+        await ledger.append(plan.name, term, [
+          { kind: 'fact', what: 'target closed', detail: { buckets } },
+        ])
+      }
+    }
+    if (!wanted) return false
+    if (!there) {
+      await finishWithoutTarget(this.#d)
+      await this.#enter(row, 'cancelled', { target: 'left as it was: it was away' }, undefined, [])
+      return false
+    }
+    if (!row.wanted.includes('cancelling')) await this.#begin(row, 'cancel')
+    return row.wanted.includes('cancelling')
   }
 
   /** A plan that cannot work, or a privilege that is missing, pauses the extraction with what was said. */

@@ -1,9 +1,10 @@
 import type { Gateway } from '@banyan/gateway'
-import { createPool, EmbeddedPostgres, type Pool } from '@banyan/postgres'
+import { createPool, type EmbeddedPostgres, type Pool } from '@banyan/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Gateways } from './gateways.ts'
 import { startForumLoad } from './testing/forum-load.ts'
 import { ForumSystem } from './testing/forum-system.ts'
+import { addNotes, atStep } from './testing/notes.ts'
 
 /* Two extractions of one monolith: "posts" to one database server, "notes" to another that dies. */
 
@@ -14,34 +15,16 @@ let gateway: Gateway
 let load: ReturnType<typeof startForumLoad> | undefined
 
 beforeAll(async () => {
-  ;[forum, other] = await Promise.all([
-    ForumSystem.start({
-      steps: [
-        { percent: 50, seconds: 0, next: 'manual' },
-        { percent: 100, seconds: 0 },
-      ],
-      gates: { minimumRequests: 0, latencyRatio: 1000 },
-      shadow: { percent: 0 },
-      soakSeconds: 3600,
-    }),
-    EmbeddedPostgres.start(),
-  ])
-  const notes = 'CREATE TABLE public.notes (id bigserial PRIMARY KEY, owner text, body text);'
-  await forum.source.query(
-    `${notes} INSERT INTO public.notes (owner, body) SELECT i % 50, 'note ' || i FROM generate_series(1, 500) i`,
-  )
-  const databaseUrl = await other.createDatabase('notes')
-  const target = createPool(databaseUrl, { name: 'notes' })
-  await target.query(notes)
-  await target.end()
-  forum.add({
-    ...forum.plan.extractions[0]!,
-    name: 'notes',
-    service: { url: forum.plan.extractions[0]!.service.url, databaseUrl },
-    routes: [{ methods: [], path: '/api/notes' }],
-    tables: [{ source: 'public.notes', target: 'public.notes', owner: 'owner' }],
-    steps: [{ percent: 100, seconds: 0 }],
+  forum = await ForumSystem.start({
+    steps: [
+      { percent: 50, seconds: 0, next: 'manual' },
+      { percent: 100, seconds: 0 },
+    ],
+    gates: { minimumRequests: 0, latencyRatio: 1000 },
+    shadow: { percent: 0 },
+    soakSeconds: 3600,
   })
+  other = await addNotes(forum, [{ percent: 100, seconds: 0 }])
   control = createPool(forum.plan.control.databaseUrl, { name: 'test' })
   const engine = await forum.startEngine()
   gateway = await forum.startGateway('one', [engine.url])
@@ -52,29 +35,6 @@ afterAll(async () => {
   await forum.stop()
   await Promise.all([control.end(), other.stop()])
 })
-
-/** Lets the engine wait, while it writes that intent of "notes", for what is done meanwhile. */
-async function at(step: string, act: () => Promise<void>): Promise<void> {
-  await control.query(`
-    CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NULL; END $$;
-    CREATE TRIGGER wait AFTER INSERT ON banyan_control.ledger FOR EACH ROW
-      WHEN (NEW.extraction = 'notes' AND NEW.kind = 'intent' AND NEW.what = '${step}')
-      EXECUTE FUNCTION public.wait()`)
-  const client = await control.connect()
-  await client.query('SELECT pg_advisory_lock(4711)')
-  await forum.act('start', {}, 'notes')
-  await forum.waitFor(async () => {
-    const { rowCount } = await client.query(
-      `SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted`,
-    )
-    return rowCount === 1
-  })
-  await act()
-  await client.query('SELECT pg_advisory_unlock(4711)')
-  client.release()
-  await control.query('DROP FUNCTION public.wait CASCADE')
-}
 
 async function tokenOf(name: string): Promise<string> {
   const { rows } = await forum.source.query<{ token: string }>(
@@ -91,7 +51,13 @@ describe('an extraction whose target dies in the middle of a handover', () => {
     load = startForumLoad(`http://127.0.0.1:${gateway.publicPort}`, forum.users)
     const token = await tokenOf('posts')
 
-    await at('open', () => other.kill())
+    await atStep(
+      forum,
+      control,
+      'open',
+      () => forum.act('start', {}, 'notes'),
+      () => other.kill(),
+    )
     const { trouble, waitsFor } = await forum.await(
       (status) => (status.trouble?.failures ?? 0) >= 2,
       'notes',

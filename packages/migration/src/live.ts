@@ -16,7 +16,7 @@ import {
 import { Brake, type Readings, readLoad } from './brake.ts'
 import type { ExtractionDependencies } from './dependencies.ts'
 import type { HandoverContext } from './handover.ts'
-import { installExtraction } from './install.ts'
+import { installExtraction, uninstallExtraction } from './install.ts'
 import { recover, recoverAlone } from './recovery.ts'
 import { planSequences, splitSequences } from './sequences.ts'
 import { isSameServer, requireSameServers } from './server-change.ts'
@@ -311,6 +311,15 @@ async function proveBeforeStart(
   refuseLosses(tables, await proveRoundTrips(source.pool, target.pool, tables))
 }
 
+/** A target that was away when its move was abandoned and ended still has what was installed then. */
+async function forgetAbandoned(extraction: string, source: Side, target: Side): Promise<void> {
+  const [mine, theirs] = await Promise.all([source.ownership(), target.ownership()])
+  if (mine.length > 0 || theirs.length === 0) return
+  await uninstallExtraction(target.pool, extraction)
+  await installSide(target.pool)
+  await target.raise()
+}
+
 async function install(
   d: ExtractionDependencies,
   row: ExtractionRow,
@@ -319,6 +328,7 @@ async function install(
   tables: readonly ResolvedTable[],
 ): Promise<readonly SequenceRecord[]> {
   const { plan, store, term } = d
+  if (row.phase === 'copying') await forgetAbandoned(plan.name, source, target)
   await installExtraction(target.pool, 'target', plan.name, tables)
   await installExtraction(source.pool, 'source', plan.name, tables)
   let { sequences } = row

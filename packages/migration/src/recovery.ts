@@ -102,7 +102,7 @@ async function act(
 }
 
 /** Flips buckets that may stand in different states, a state at a time. */
-async function flipAll(
+export async function flipAll(
   side: Side,
   buckets: BucketSet,
   now: readonly Ownership[],

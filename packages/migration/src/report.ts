@@ -30,6 +30,8 @@ export async function buildStatus(input: ReportInput): Promise<ExtractionStatus>
     : []
   return {
     extraction: row.name,
+    // Without the working parts the figures are those of the last time it had them.
+    at: live ? new Date().toISOString() : before.at,
     phase: row.phase,
     phaseSince: row.phaseSince.toISOString(),
     paused: row.paused,
@@ -78,6 +80,7 @@ export function initialStatus(row: ExtractionRow): ExtractionStatus {
     pausedWhy: row.pausedWhy,
     percent: 0,
     goal: row.goal,
+    at: null,
     waitsFor: ['an engine (banyan serve)'],
     gates: [],
     trouble: null,
@@ -111,6 +114,7 @@ const NO_STREAM = {
   transactions: 0,
   rows: 0,
   refusedRows: 0,
+  position: null,
 }
 
 function copyFigures(live: Live | null, before: ExtractionStatus): ExtractionStatus['copy'] {
@@ -130,9 +134,9 @@ function copyFigures(live: Live | null, before: ExtractionStatus): ExtractionSta
 }
 
 function streamFigures(link: Link): ExtractionStatus['streams']['forward'] {
-  const { state, lagMs, lagBytes, transactions, rows, refusedRows, keptBytes, keptFor } =
+  const { state, lagMs, lagBytes, transactions, rows, refusedRows, keptBytes, keptFor, position } =
     link.status()
-  return { state, lagMs, lagBytes, transactions, rows, refusedRows, keptBytes, keptFor }
+  return { state, lagMs, lagBytes, transactions, rows, refusedRows, keptBytes, keptFor, position }
 }
 
 function trafficFigures(side: SideStats): ExtractionStatus['traffic']['source'] {

@@ -12,6 +12,7 @@ export const PHASES = [
   'completed',
   'rolling back',
   'rolled back',
+  'abandoned',
   'cancelled',
 ] as const
 export type Phase = (typeof PHASES)[number]
@@ -44,6 +45,8 @@ export interface GatewayStatus {
 
 export interface ExtractionStatus {
   readonly extraction: string
+  /** When an engine measured this. */
+  readonly at: string | null
   readonly phase: Phase
   /** When the phase, or the share it moves to, began. */
   readonly phaseSince: string
@@ -85,6 +88,8 @@ export interface ExtractionStatus {
         /** Log the server keeps for the stream, bytes, and the transaction it is kept for where one is open for long. */
         keptBytes: number
         keptFor: string | null
+        /** LSN of the side read up to which everything is on the other side. */
+        position: string | null
       }
     >
   >
@@ -133,6 +138,12 @@ export interface Why
   readonly lastAborted: HandoverRecord | null
   /** Gateways that a handover waits for, or that do not count any more. */
   readonly gateways: readonly { readonly id: string; readonly problem: string }[]
+  /** Transactions open for so long that a server keeps its log for them. */
+  readonly keptFor: readonly {
+    readonly stream: 'forward' | 'reverse'
+    readonly bytes: number
+    readonly transaction: string
+  }[]
   /** Commands an operator can type now. */
   readonly next: readonly string[]
 }
@@ -169,6 +180,7 @@ export const ACTIONS = [
   'throttle',
   'complete',
   'cancel',
+  'abandon',
 ] as const
 export type Action = (typeof ACTIONS)[number]
 
@@ -178,6 +190,8 @@ export interface ActionRequest {
   readonly percent?: number | undefined
   /** `throttle`: rows copied a second at most; 0 stands still, null is what the plan says. */
   readonly rowsPerSecond?: number | null | undefined
+  /** `abandon`: the extraction's name, typed. */
+  readonly confirm?: string | undefined
   /** Who asks, for the ledger. */
   readonly by?: string | undefined
   readonly why?: string | undefined

@@ -21,8 +21,8 @@ export interface ExtractionRow {
   readonly revision: number
 }
 
-/** Wishes of an operator; `completing` and `cancelling`: the end has begun and only goes on. */
-export type Wanted = 'verify' | 'complete' | 'cancel' | 'completing' | 'cancelling'
+/** Wishes of an operator; `completing`, `cancelling` and `abandoning`: the end has begun and only goes on. */
+export type Wanted = 'verify' | 'complete' | 'cancel' | 'completing' | 'cancelling' | 'abandoning'
 
 /** Identities as `serverIdentity` of @banyan/replication tells them. */
 export interface ServerRecord {

@@ -16,6 +16,10 @@ export function explain(status: ExtractionStatus, { engine, gateways }: ControlS
     throttle: status.phase === 'copying' ? status.copy.throttle : null,
     lastAborted: last?.outcome === 'aborted' ? last : null,
     gateways: inTheWay,
+    keptFor: (['forward', 'reverse'] as const).flatMap((stream) => {
+      const { keptFor, keptBytes } = status.streams[stream]
+      return keptFor ? [{ stream, bytes: keptBytes, transaction: keptFor }] : []
+    }),
     next: nextCommands(status, engine.active !== null),
   }
 }
@@ -26,6 +30,9 @@ function nextCommands(status: ExtractionStatus, led: boolean): string[] {
   if (!led) return ['banyan serve']
   const simple = (...names: string[]) => names.map((name) => `banyan ${name} ${extraction}`)
   const found = paused ? simple('resume') : []
+  if (status.trouble && !['planned', 'cancelled', 'completed', 'abandoned'].includes(phase)) {
+    found.push(`banyan abandon ${extraction} --confirm ${extraction}`)
+  }
   switch (phase) {
     case 'planned':
     case 'cancelled':
@@ -47,6 +54,8 @@ function nextCommands(status: ExtractionStatus, led: boolean): string[] {
     case 'cut over':
     case 'soaking':
       return [...found, ...simple('complete', 'rollback')]
+    case 'abandoned':
+      return simple('cancel')
     case 'rolled back':
       return [...found, ...simple('promote', 'cancel')]
     default:

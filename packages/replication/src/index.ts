@@ -9,6 +9,7 @@ export {
   type TableSide,
   type TableSpec,
 } from './mapping.ts'
+export { dropReading, dropWriting } from './objects.ts'
 export { type PaceOptions, paced } from './pace.ts'
 export {
   inspectRow,

@@ -110,19 +110,26 @@ async function publish(
   )
 }
 
+/** Takes away what reads a stream: its slot, whoever uses it, and its publication. */
+export async function dropReading(
+  objects: Pick<StreamObjects, 'extraction' | 'stream' | 'from' | 'token'>,
+): Promise<void> {
+  await dropSlot(objects)
+  const name = quoteIdent(streamObjectName(objects.extraction, objects.stream))
+  await objects.from.query(`DROP PUBLICATION IF EXISTS ${name}`)
+}
+
 /** Takes everything of a stream out of both databases, whatever is there of it. */
 export async function dropObjects(objects: StreamObjects): Promise<void> {
-  const { extraction, stream, from, to } = objects
-  const name = streamObjectName(extraction, stream)
+  const { extraction, stream, to } = objects
   const { rows } = await to.query<{ there: boolean }>(
     "SELECT to_regclass('banyan.token') IS NOT NULL AS there",
   )
   const installed = rows[0]!.there
   // An engine that was taken over must not take the younger one's stream away.
   if (installed) await requireToken(to, extraction, objects.token)
-  await dropSlot(objects)
-  await from.query(`DROP PUBLICATION IF EXISTS ${quoteIdent(name)}`)
-  await dropOrigin(objects)
+  await dropReading(objects)
+  await dropWriting(objects)
   if (!installed) return
   await to.query('DELETE FROM banyan.progress WHERE extraction = $1 AND stream = $2', [
     extraction,
@@ -141,7 +148,12 @@ const LOCK_NOT_AVAILABLE = '55P03'
 /** In use: somebody reads it, or holds it, and has to be ended first. */
 const IN_USE = '55006'
 
-async function dropSlot({ extraction, stream, from, token }: StreamObjects): Promise<void> {
+async function dropSlot({
+  extraction,
+  stream,
+  from,
+  token,
+}: Pick<StreamObjects, 'extraction' | 'stream' | 'from' | 'token'>): Promise<void> {
   const name = streamObjectName(extraction, stream)
   await untilFree(
     () =>
@@ -153,7 +165,13 @@ async function dropSlot({ extraction, stream, from, token }: StreamObjects): Pro
   )
 }
 
-async function dropOrigin({ extraction, stream, to, token }: StreamObjects): Promise<void> {
+/** Takes away the origin under which a stream writes, whoever holds it. */
+export async function dropWriting({
+  extraction,
+  stream,
+  to,
+  token,
+}: Pick<StreamObjects, 'extraction' | 'stream' | 'to' | 'token'>): Promise<void> {
   const name = streamObjectName(extraction, stream)
   await untilFree(
     () =>

@@ -8,7 +8,7 @@ import type { Session } from '../settings.ts'
 import { runVerify } from './verify.ts'
 
 interface ActionHelp {
-  readonly action: Exclude<Action, 'promote' | 'verify' | 'throttle'>
+  readonly action: Exclude<Action, 'promote' | 'verify' | 'throttle' | 'abandon'>
   readonly help: string
   /** What to be sure of before it is done; only for what moves users or cannot be undone. */
   readonly sure?: (status: ExtractionStatus) => string

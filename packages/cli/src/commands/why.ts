@@ -5,7 +5,7 @@ import { namesAt } from '../names.ts'
 import type { Bind } from '../program.ts'
 import type { Session } from '../settings.ts'
 import { throttleText } from '../status-view.ts'
-import { number } from '../text.ts'
+import { bytes, number } from '../text.ts'
 
 export function whyCommand(bind: Bind): Command {
   return new Command('why')
@@ -44,6 +44,10 @@ function lines(why: Why): string[] {
           `the last handover was aborted at ${lastAborted.at} (attempt ${number(lastAborted.attempt)}): ${lastAborted.why ?? 'no reason given'}`,
         ]
       : []),
+    ...why.keptFor.map(
+      ({ stream, bytes: kept, transaction }) =>
+        `${bytes(kept)} of log are kept for the ${stream} stream, because of ${transaction}`,
+    ),
     ...why.gateways.map(({ id, problem }) => `gateway ${id}: ${problem}`),
     ...(why.next.length > 0 ? ['what you can do:', ...why.next.map((one) => `  ${one}`)] : []),
   ]

@@ -21,10 +21,12 @@ export function extractionStatus(change: Partial<ExtractionStatus> = {}): Extrac
     transactions: 7,
     rows: 9,
     refusedRows: 0,
+    position: '0/2A',
   }
   const side = { requests: 1200, errors: 1, p50Ms: 3, p95Ms: 12 }
   return {
     extraction: 'notes',
+    at: '2024-05-01T10:02:00.000Z',
     phase: 'canary',
     phaseSince: '2024-05-01T09:59:00.000Z',
     paused: false,
@@ -168,6 +170,7 @@ export class FakeControl {
       throttle: copy.throttle,
       lastAborted: one.handovers.at(-1)!,
       gateways: this.gatewayProblem ? [{ id: 'gateway-1', problem: this.gatewayProblem }] : [],
+      keptFor: [],
       next: [`banyan rollback ${extraction}`],
     }
   }
