@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { tapCopyData } from './copy-tap.ts'
 
 /** The part of pg's connection that a query object of our own is handed. */
 interface Wire {
@@ -35,17 +36,18 @@ export function copyOut(client: pg.ClientBase, text: string): Promise<CopiedOut>
     let lastLength = 0
     submit(client, {
       text,
-      // The chunk is a view of the socket's buffer, which is used again: copied at once.
-      data(chunk) {
-        if (used + chunk.length > block.length) {
+      // What is handed in is the socket's buffer, which is used again: copied at once.
+      data(buffer, start, end) {
+        const length = end - start
+        if (used + length > block.length) {
           if (used > 0) blocks.push(block.subarray(0, used))
-          block = Buffer.allocUnsafe(Math.max(BLOCK, chunk.length))
+          block = Buffer.allocUnsafe(Math.max(BLOCK, length))
           used = 0
         }
-        chunk.copy(block, used)
-        used += chunk.length
-        lastLength = chunk.length
-        bytes += chunk.length
+        buffer.copy(block, used, start, end)
+        used += length
+        lastLength = length
+        bytes += length
         rows++
       },
       done() {
@@ -109,7 +111,7 @@ function drained(wire: Wire): Promise<void> {
 
 interface CopyHandlers {
   readonly text: string
-  data?(chunk: Buffer): void
+  data?(buffer: Buffer, start: number, end: number): void
   begin?(wire: Wire): Promise<void>
   done(): void
   failed(error: Error): void
@@ -117,18 +119,24 @@ interface CopyHandlers {
 
 /** pg knows queries by these methods; its own does not speak COPY. */
 function submit(client: pg.ClientBase, handlers: CopyHandlers): void {
+  const { data } = handlers
   let failure: Error | null = null
+  let untap = () => {}
   const query = {
-    submit: (wire: Wire) => wire.query(handlers.text),
+    submit(wire: Wire) {
+      if (data) untap = tapCopyData(client, data)
+      wire.query(handlers.text)
+    },
     handleCopyInResponse(wire: Wire) {
       handlers.begin?.(wire).catch((error: Error) => wire.sendCopyFail(error.message))
     },
-    handleCopyData: (message: { chunk: Buffer }) => handlers.data?.(message.chunk),
     handleError(error: Error) {
       failure = error
+      untap()
       handlers.failed(error)
     },
     handleReadyForQuery() {
+      untap()
       if (!failure) handlers.done()
     },
     handleCommandComplete() {},

@@ -25,7 +25,7 @@ export interface FeedListener {
 }
 
 /** Past this much decoded and not yet applied, the socket is left unread. */
-const QUEUE_LIMIT_BYTES = 16 * 1024 * 1024
+const QUEUE_LIMIT_BYTES = 8 * 1024 * 1024
 
 /** Puts decoded messages together to transactions, and hands them out in commit order. */
 export class Feed {

@@ -33,7 +33,7 @@ it('applies a transaction of 250 MB within a fraction of that', async () => {
   const { grownMb, state } = JSON.parse(stdout) as { grownMb: number; state: string }
   console.log(`memory grew by ${Math.round(grownMb)} MB`)
   expect(state).toBe('streaming')
-  expect(grownMb).toBeLessThan(230)
+  expect(grownMb).toBeLessThan(180)
   const sum = "'' || count(*) || ' ' || sum(length(t.note)) || ' ' || sum(hashtext(t.note))"
   const { rows } = await pair.source.query(`SELECT ${sum} AS row FROM public.item AS t`)
   const there = await pair.target.query(`SELECT ${sum} AS row FROM public.item AS t`)

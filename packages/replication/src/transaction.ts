@@ -32,11 +32,11 @@ export class Transaction {
 }
 
 /** A transaction that is not complete at this size is applied in pieces. */
-export const LARGE_BYTES = 8 * 1024 * 1024
+export const LARGE_BYTES = 4 * 1024 * 1024
 /** What is applied as one transaction. Enough that a commit's cost is spread, little enough that it takes ms. */
-export const BATCH_BYTES = 4 * 1024 * 1024
-const BATCH_CHANGES = 5_000
-const BATCH_TRANSACTIONS = 5_000
+export const BATCH_BYTES = 2 * 1024 * 1024
+const BATCH_CHANGES = 2_000
+const BATCH_TRANSACTIONS = 2_000
 
 /**
  * Complete transactions that are applied as one. Their net effect is kept up while they are decoded:

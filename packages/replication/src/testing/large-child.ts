@@ -24,7 +24,7 @@ const timer = setInterval(() => {
   highest = Math.max(highest, process.memoryUsage.rss())
 }, 20)
 link.start()
-await link.probe(50_000)
+await link.probe(600_000)
 clearInterval(timer)
 console.log(JSON.stringify({ grownMb: (highest - before) / 2 ** 20, state: link.status().state }))
 await link.close()
