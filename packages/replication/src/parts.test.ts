@@ -207,6 +207,69 @@ describe.each([
   })
 })
 
+describe('a large value that a change left alone', () => {
+  it('is read again when its row comes to have a part, and goes when it has none', async () => {
+    const starred = { from: ['stars'], sql: 'stars IS NOT NULL' }
+    const tables: TableSpec[] = [
+      SPLIT[0]!,
+      { ...SPLIT[1]!, part: { of: 'source', where: starred } },
+    ]
+    const pair = await createPair(server, { source: WHOLE, target: DIVIDED, tables })
+    await pair.source.query(
+      `INSERT INTO public.person SELECT n, 'u', 'n', repeat('bio ' || n, 2000) FROM generate_series(1, 3) n`,
+    )
+    const link = pair.link('forward')
+    await link.prepare()
+    link.start()
+    await link.copy()
+    const parts = `SELECT id, md5(bio) = md5(repeat('bio ' || id % 10, 2000)) AS same, level FROM public.profile ORDER BY 1`
+    expect(await rows(pair.target, parts)).toEqual([])
+    await pair.source.query('UPDATE public.person SET stars = 5 WHERE id < 3')
+    await pair.source.query('UPDATE public.person SET id = 11 WHERE id = 1')
+    await link.probe(5_000)
+    expect(await rows(pair.target, parts)).toEqual([
+      { id: 2, same: true, level: 'level 5' },
+      { id: 11, same: true, level: 'level 5' },
+    ])
+    await pair.source.query('UPDATE public.person SET stars = NULL WHERE id = 2')
+    await link.probe(5_000)
+    expect(await rows(pair.target, parts)).toHaveLength(1)
+    expect(pair.problems).toEqual([])
+    await pair.close()
+  })
+
+  it('moves along with a part that is given to another row', async () => {
+    const pair = await createPair(server, { source: DIVIDED, target: WHOLE, tables: MERGE })
+    await pair.source.query(
+      `INSERT INTO public.account VALUES (1, 'u', 'one'), (2, 'u', 'two');
+       INSERT INTO public.profile VALUES (1, 'u', repeat('wide', 2000), 'level 3')`,
+    )
+    const link = pair.link('forward')
+    await link.prepare()
+    link.start()
+    await link.copy()
+    await pair.source.query('UPDATE public.profile SET id = 2')
+    await link.probe(5_000)
+    const whole = 'SELECT id, length(bio) AS length, stars FROM public.person ORDER BY 1'
+    expect(await rows(pair.target, whole)).toEqual([
+      { id: 1, length: null, stars: null },
+      { id: 2, length: 8000, stars: 3 },
+    ])
+    expect(pair.problems).toEqual([])
+    await pair.close()
+  })
+})
+
+it('a part that its condition would not see is found before the start', async () => {
+  const source = DIVIDED.replace(/, CHECK \(bio IS NOT NULL OR level IS NOT NULL\)/, '')
+  const pair = await createPair(server, { source, target: WHOLE, tables: MERGE })
+  const trips = await proveRoundTrips(pair.source, pair.target, pair.tables)
+  expect(() => refuseLosses(pair.tables, trips)).toThrow(
+    /public.profile to public.person, column "id": .*bio NULL, level NULL.*the whole row is gone/,
+  )
+  await pair.close()
+})
+
 describe('a part is refused', () => {
   it.each<[string, TableSpec[], string, RegExp]>([
     ['without its main entry', [SPLIT[1]!], DIVIDED, /no other table of the plan has .*person/],

@@ -47,6 +47,8 @@ interface Way {
   readonly between: readonly string[]
   readonly back: ColumnExpr
   readonly forward: readonly ColumnExpr[]
+  /** Instead of the value: whether the row is seen on the way back at all. */
+  readonly exists?: string
 }
 
 /**
@@ -63,11 +65,13 @@ export async function proveRoundTrips(
   const trips: RoundTrip[] = []
   for (const table of tables) {
     const ways = waysOf(table)
-    const wanted = [...new Set(ways.flatMap((way) => way.inputs))]
+    const whether = wayOfExistence(table)
+    const all = whether ? [...ways, whether] : ways
+    const wanted = [...new Set(all.flatMap((way) => way.inputs))]
     const sample = await sampleRows(source, table, wanted, options.sampleRows ?? SAMPLE_ROWS)
     const losses: Loss[] = []
     let generated = 0
-    for (const way of ways) {
+    for (const way of all) {
       const places = way.inputs.map((name) => wanted.indexOf(name))
       const rows = sample.map((row) => places.map((i) => row[i]))
       const lost = await tryRows(source, target, table, way, rows, true)
@@ -78,9 +82,9 @@ export async function proveRoundTrips(
     }
     trips.push({
       table: tableName(table.spec),
-      columns: ways.map((way) => way.column),
+      columns: [...new Set(all.map((way) => way.column))],
       generated,
-      sampled: ways.length > 0 ? sample.length : 0,
+      sampled: all.length > 0 ? sample.length : 0,
       losses,
     })
   }
@@ -125,6 +129,24 @@ function waysOf(table: ResolvedTable): Way[] {
   })
 }
 
+/** A part that goes into another table's row comes back where its condition says that it is there. */
+function wayOfExistence(table: ResolvedTable): Way | null {
+  const { part } = table.spec
+  if (part?.of !== 'target' || !part.where) return null
+  const forward = table.forward.filter((expr) => part.where!.from.includes(expr.column))
+  const inputs = [...new Set(forward.flatMap((expr) => expr.from))]
+  const [column] = table.source.key
+  const back = { column: column!, from: [], sql: null }
+  return {
+    column: column!,
+    inputs,
+    between: part.where.from,
+    back,
+    forward,
+    exists: part.where.sql,
+  }
+}
+
 async function makeRows(db: Pool, table: ResolvedTable, way: Way, seed: number): Promise<Row[]> {
   const conditions = await conditionsOf(db, table, way.inputs)
   const texts = [
@@ -160,6 +182,7 @@ async function tryRows(
     // A column that nothing fills holds what the service puts there, if anything.
     return expr ? `(${computedSql(expr, table.source, table.target, way.inputs)})::${type}` : 'NULL'
   })
+  if (way.exists !== undefined) return tryExistence(target, way, out, rows, real)
   const there = await evaluate(target, out, rows)
   const carried = there.flatMap((row, i) => (row instanceof Error ? [] : [{ i, row }]))
   const { type } = columnOf(table.source, way.column)
@@ -189,6 +212,35 @@ async function tryRows(
             ? 'the database refuses it'
             : answer.message
           : `it comes back as ${show(answer[0] ?? null)}`,
+    }
+  }
+  return null
+}
+
+async function tryExistence(
+  target: Pool,
+  way: Way,
+  out: readonly string[],
+  rows: readonly Row[],
+  real: boolean,
+): Promise<Loss | null> {
+  const input = out.map((sql, i) => `${sql} AS ${quoteIdent(way.between[i]!)}`).join(', ')
+  const seen = await evaluate(
+    target,
+    [`(SELECT (${way.exists}) FROM (SELECT ${input}) AS input)`],
+    rows,
+  )
+  for (const [i, row] of rows.entries()) {
+    const answer = seen[i]!
+    // What cannot be carried is told of its own column.
+    if (answer instanceof Error || answer[0] === 't') continue
+    const show = real ? redacted : shortened
+    const values = way.inputs.map((name, n) => `${name} ${show(row[n] ?? null)}`)
+    return {
+      column: way.column,
+      of: real ? 'a row' : 'a generated value',
+      value: `with ${values.join(', ')}`,
+      cameBack: 'the condition of its part does not hold for it, so the whole row is gone',
     }
   }
   return null
