@@ -15,6 +15,8 @@ export interface Ownership {
  * otherwise an application's writer could be chosen as the victim and see 40P01.
  */
 const FLIP_TIMEOUT_MS = 800
+/** A server that hangs, or a host that vanished without a word, does not even do that: then nobody knows. */
+const FLIP_ANSWER_MS = 4_000
 
 /** SQLSTATE of a flip under a token that is not the current one. */
 const STALE_TOKEN = 'BN002'
@@ -37,6 +39,7 @@ export class Side {
       name: sessionName(extraction, token, 'flip'),
       max: 1,
       statementTimeoutMs: FLIP_TIMEOUT_MS,
+      answerTimeoutMs: FLIP_ANSWER_MS,
     })
   }
 

@@ -12,6 +12,8 @@ export interface PoolOptions {
   readonly max?: number
   /** A statement that takes longer, ms, is cancelled by the server; none by default. */
   readonly statementTimeoutMs?: number
+  /** A statement not answered within this time, ms, fails and takes its connection with it; waits for ever by default. */
+  readonly answerTimeoutMs?: number
   /** A session that leaves its transaction open and says nothing for longer, ms, is ended; never by default. */
   readonly idleInTransactionMs?: number
 }
@@ -54,6 +56,7 @@ export function createPool(url: string, options: PoolOptions): Pool {
     ...(options.statementTimeoutMs === undefined
       ? {}
       : { statement_timeout: options.statementTimeoutMs }),
+    ...(options.answerTimeoutMs === undefined ? {} : { query_timeout: options.answerTimeoutMs }),
     ...(options.idleInTransactionMs === undefined
       ? {}
       : { idle_in_transaction_session_timeout: options.idleInTransactionMs }),
