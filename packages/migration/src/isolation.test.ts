@@ -82,7 +82,7 @@ describe('an extraction whose target dies in the middle of a handover', () => {
     const notes = (await forum.ledger('notes')).map((entry) => entry.what)
     expect(notes.filter((what) => what === 'interrupted')).toHaveLength(1)
     expect(notes).toContain('recovered')
-  }, 60_000)
+  }, 120_000)
 })
 
 describe('tables of two extractions', () => {

@@ -95,5 +95,5 @@ describe('a gateway that vanishes without a word', () => {
     expect(aborted.filter((one) => one.holdMs > 0).length).toBeLessThanOrEqual(2)
     const { failures, stale } = await load.stop()
     expect({ failures, stale }).toEqual({ failures: [], stale: [] })
-  }, 60_000)
+  }, 120_000)
 })

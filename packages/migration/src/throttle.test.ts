@@ -69,5 +69,5 @@ describe('a copy', () => {
       { rowsPerSecond: 0 },
       { rowsPerSecond: null, why: 'the night is long' },
     ])
-  }, 60_000)
+  }, 120_000)
 })
