@@ -73,6 +73,24 @@ describe('the way out', () => {
   }, 120_000)
 })
 
+it('a move that is cancelled leaves nothing, whatever it was at', async () => {
+  // Shadowing waits for comparisons that nobody causes.
+  forum = await ForumSystem.start({ ...QUICK, shadow: { percent: 100, minimumCompared: 1 } })
+  const { source, target } = forum
+  const engine = await forum.startEngine()
+  await forum.startGateway('one', [engine.url])
+  for (const phase of ['copying', 'shadowing'] as const) {
+    await forum.act('throttle', { rowsPerSecond: phase === 'copying' ? 0 : 1e9 })
+    await forum.act('start')
+    await forum.awaitPhase(phase)
+    await forum.waitFor(async () => (await leftovers(source)).some((one) => one.startsWith('slot')))
+    await forum.act('cancel')
+    await forum.waitFor(async () => (await forum!.status()).phase === 'cancelled')
+    expect([...(await leftovers(source)), ...(await leftovers(target))]).toEqual([])
+    await target.query('TRUNCATE content.post, content.post_tag')
+  }
+}, 120_000)
+
 it('both sides close when one is on another timeline, and stay so until an operator confirms it', async () => {
   // Two servers: the monolith's fails over.
   forum = await ForumSystem.start(QUICK, { target: 18 })
