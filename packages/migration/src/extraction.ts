@@ -389,6 +389,9 @@ export class Extraction {
     const live = this.#live!
     if (ending === 'completing') await finishComplete(this.#d, live)
     else await finishCancel(this.#d, live)
+    // Before the phase is known to be at rest: a start that follows at once must not find these parts.
+    await this.#rest()
+    this.#problem = null
     await this.#enter(row, ending === 'completing' ? 'completed' : 'cancelled', {}, undefined, [])
     this.#measurements.rebase()
     this.#verification = new Verification(this.#d)
