@@ -61,6 +61,12 @@ function nextFor(problem: Problem): string {
       return `See where it stands with "banyan status ${problem.extraction}", and what it waits for with "banyan why ${problem.extraction}".`
     case 'TARGET_ANSWERS':
       return 'To give everything back with nothing lost: banyan rollback.'
+    case 'NO_SUCH_TABLE':
+      return unknownName(String(problem.given), String(problem.known ?? ''))
+    case 'NOTHING_TO_REPAIR':
+      return 'Nothing; "banyan verify --rows" lists what differs now.'
+    case 'REPAIR_REFUSED':
+      return 'Ask again; "banyan status" shows whether a handover or a stream is in the way.'
     case 'BAD_PLAN':
       return 'Correct the plan at the place named; "banyan doctor" then checks it against both databases.'
     case 'BAD_REQUEST':

@@ -198,6 +198,44 @@ describe('verify', () => {
     expect(terminal.out).toContain('public.notes (7): changed body')
   })
 
+  it('lists rows that differ so that they can be handed back', async () => {
+    const divergentRows = [
+      { table: 'public.notes', key: ['7'], kind: 'changed' as const, columns: ['body'] },
+      { table: 'public."Tag"', key: ['7', "it's"], kind: 'missing' as const, columns: [] },
+    ]
+    const verify = { ...extractionStatus().verify, divergent: 2, divergentRows }
+    control.extractions = [extractionStatus({ verify })]
+    expect(await terminal.run(...at('verify', '--rows'))).toBe(1)
+    expect(terminal.out).toContain('  public.notes:7  changed body\n')
+    expect(terminal.out).toContain(`  'public."Tag":["7","it'\\''s"]'  missing\n`)
+    expect(control.asked).toEqual([])
+  })
+
+  it('repairs a row, and says what differed and what was done', async () => {
+    const values = [{ column: 'title', owner: 'mine', other: null }]
+    control.repaired = { ...control.repaired, values }
+    const row = 'public.item:7'
+    expect(
+      await terminal.run(...at('verify', '--repair', row, '--show-values', '--by', 'ada')),
+    ).toBe(0)
+    expect(control.asked).toEqual([
+      { action: 'repair', body: { table: 'public.item', key: ['7'], values: true, by: 'ada' } },
+    ])
+    expect(terminal.out).toBe(
+      'public.item:7 differed in title, size\n  title: "mine" at the monolith, NULL at the service\n' +
+        'Written at the service as it is at the monolith, which owns it.\n',
+    )
+  })
+
+  it.each([
+    [['--repair', 'item'], 2, 'allowed is TABLE:KEY'],
+    [['--rows', '--repair', 'a:1'], 2, 'exclude each other'],
+    [['--show-values'], 2, '--show-values needs --repair'],
+  ])('refuses %j', async (options, code, message) => {
+    expect(await terminal.run(...at('verify', ...options))).toBe(code)
+    expect(terminal.err).toContain(message)
+  })
+
   it('does not take an earlier run for the answer', async () => {
     const verifying = terminal.run(...at('verify', '--json'))
     await control.followed()

@@ -78,6 +78,21 @@ export const CATALOGUE = {
     title: 'The plan is not valid',
     detail: '{where}: {reason}',
   },
+  NO_SUCH_TABLE: {
+    status: 404,
+    title: 'The extraction does not move such a table',
+    detail: 'Given "{given}"; "{extraction}" moves {known}.',
+  },
+  NOTHING_TO_REPAIR: {
+    status: 409,
+    title: 'There is nothing to repair',
+    detail: '{row}: {reason}.',
+  },
+  REPAIR_REFUSED: {
+    status: 409,
+    title: 'The row was not repaired',
+    detail: '{row}: {reason}.',
+  },
   NO_SUCH_GATEWAY: {
     status: 404,
     title: 'The gateway is not registered',

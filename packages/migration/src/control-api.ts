@@ -2,11 +2,12 @@ import { timingSafeEqual } from 'node:crypto'
 import { BanyanError, PROBLEM_TYPE } from '@banyan/contracts'
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import { z } from 'zod'
-import { decide } from './decisions.ts'
+import { checkRepair, decide } from './decisions.ts'
 import type { Gateways } from './gateways.ts'
 import type { Hub } from './hub.ts'
 import type { Ledger } from './ledger.ts'
 import type { ResolvedExtraction } from './plan.ts'
+import type { RepairDesk } from './repair-desk.ts'
 import { initialStatus } from './report.ts'
 import {
   ACTIONS,
@@ -22,6 +23,7 @@ export interface ControlApiOptions {
   readonly token: string
   readonly store: Store
   readonly ledger: Ledger
+  readonly repairs: RepairDesk
   readonly gateways: Gateways
   readonly hub: Hub
   readonly plans: readonly ResolvedExtraction[]
@@ -37,6 +39,14 @@ const actionRequest = z.strictObject({
   percent: z.number().optional(),
   rowsPerSecond: z.number().nullable().optional(),
   confirm: z.string().max(200).optional(),
+  by: z.string().max(200).optional(),
+  why: z.string().max(2000).optional(),
+})
+
+const repairRequest = z.strictObject({
+  table: z.string().min(1).max(200),
+  key: z.array(z.string().max(10_000)).min(1).max(32),
+  values: z.boolean().optional(),
   by: z.string().max(200).optional(),
   why: z.string().max(2000).optional(),
 })
@@ -86,6 +96,10 @@ export function createControlApi(options: ControlApiOptions): FastifyInstance {
       return { entries, verified }
     },
   )
+  app.post<{ Params: { name: string } }>('/v1/extractions/:name/repair', async (request) => {
+    checkRepair(await store.read(request.params.name))
+    return options.repairs.ask(request.params.name, parse(repairRequest, request.body ?? {}))
+  })
   app.post<{ Params: { name: string; action: string } }>(
     '/v1/extractions/:name/:action',
     async (request, reply) => {

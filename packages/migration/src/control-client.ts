@@ -8,6 +8,8 @@ import type {
   ControlStatus,
   ExtractionStatus,
   LedgerEntry,
+  RepairAnswer,
+  RepairRequest,
   Why,
 } from './status.ts'
 
@@ -118,7 +120,12 @@ export class ControlClient {
     }
   }
 
-  async #ask<T>(path: string, body?: ActionRequest): Promise<T> {
+  /** Makes one row on the side that does not own it what it is on its owner's. Resolves when it is done. */
+  repair(name: string, request: RepairRequest): Promise<RepairAnswer> {
+    return this.#ask(`/v1/extractions/${encodeURIComponent(name)}/repair`, request)
+  }
+
+  async #ask<T>(path: string, body?: ActionRequest | RepairRequest): Promise<T> {
     const response = await this.#send(
       path,
       body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) },

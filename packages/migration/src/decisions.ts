@@ -69,11 +69,16 @@ export async function decide(
   }
 }
 
-function check(row: ExtractionRow, action: Action): void {
+/** @throws WRONG_PHASE where no streams run that could repair a row. */
+export function checkRepair(row: ExtractionRow): void {
+  check(row, 'verify', 'repair')
+}
+
+function check(row: ExtractionRow, action: Action, called: string = action): void {
   const ending = row.wanted.some((one) => ENDING.includes(one))
   if (ALLOWED[action].includes(row.phase) && !ending) return
   throw new BanyanError('WRONG_PHASE', {
-    action,
+    action: called,
     extraction: row.name,
     phase: ending ? `${row.phase} and being ended` : row.phase,
     allowed: ALLOWED[action].join(', '),

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Gateways } from './gateways.ts'
 import type { Ledger } from './ledger.ts'
 import type { ResolvedExtraction } from './plan.ts'
+import type { RepairDesk } from './repair-desk.ts'
 import type { Store } from './store.ts'
 
 /** What the parts of one extraction share, in one engine's term. */
@@ -10,6 +11,7 @@ export interface ExtractionDependencies {
   readonly monolith: { readonly url: string; readonly databaseUrl: string }
   readonly store: Store
   readonly ledger: Ledger
+  readonly repairs: RepairDesk
   readonly gateways: Gateways
   /** Token of the engine's term: fences route tables and the ledger. */
   readonly term: bigint

@@ -9,6 +9,7 @@ import { Hub } from './hub.ts'
 import { controlPool, Lease, sleep } from './lease.ts'
 import { DeposedError, Ledger } from './ledger.ts'
 import { type Plan, type ResolvedExtraction, resolvePlan } from './plan.ts'
+import { RepairDesk } from './repair-desk.ts'
 import { isAnswer } from './sides.ts'
 import type { ControlStatus } from './status.ts'
 import { Store } from './store.ts'
@@ -51,12 +52,14 @@ export async function startEngine(plan: Plan, options: EngineOptions): Promise<R
   const store = new Store(pool)
   await prepare(pool, store, plans, log)
   const ledger = new Ledger(pool)
+  const repairs = new RepairDesk(pool)
   const gateways = new Gateways(pool, plan.control.token)
   const hub = new Hub(plan.control.databaseUrl, ledger)
   const api = createControlApi({
     token: plan.control.token,
     store,
     ledger,
+    repairs,
     gateways,
     hub,
     plans,
@@ -96,7 +99,18 @@ export async function startEngine(plan: Plan, options: EngineOptions): Promise<R
     const signal = AbortSignal.any([abort.signal, over.signal])
     const { monolith } = plan
     const tasks = plans.map((one) =>
-      supervise({ plan: one, monolith, store, ledger, gateways, lease, term, log, signal }),
+      supervise({
+        plan: one,
+        monolith,
+        store,
+        ledger,
+        repairs,
+        gateways,
+        lease,
+        term,
+        log,
+        signal,
+      }),
     )
     // An extraction that fails is taken up anew on its own. What ends the term is the loss of the lease,
     // whoever notices it first: the next one begins with a higher token.

@@ -9,6 +9,7 @@ import { sleep } from './lease.ts'
 import { Live } from './live.ts'
 import { Measurements } from './measurements.ts'
 import { buildStatus, initialStatus } from './report.ts'
+import { RowRepairs } from './row-repairs.ts'
 import { isAnswer, isStale } from './sides.ts'
 import type { GateFigure, HandoverRecord, Phase } from './status.ts'
 import type { ExtractionRow, Store } from './store.ts'
@@ -32,6 +33,7 @@ export class Extraction {
   readonly #d: ExtractionDependencies
   readonly #measurements: Measurements
   #verification: Verification
+  readonly #repairs: RowRepairs
   #live: Live | null = null
   #waitsFor: readonly string[] = []
   #gates: readonly GateFigure[] = []
@@ -49,6 +51,7 @@ export class Extraction {
     this.#d = dependencies
     this.#measurements = new Measurements(dependencies.gateways, dependencies.plan.name)
     this.#verification = new Verification(dependencies)
+    this.#repairs = new RowRepairs(dependencies)
   }
 
   /** Rejects when the extraction must be taken up anew: OutcomeUnknown, a lost connection, a stale token. */
@@ -72,8 +75,8 @@ export class Extraction {
   async #rest(): Promise<void> {
     const live = this.#live
     this.#live = null
+    await this.#verification.stop()
     await live?.close()
-    await this.#verification.atRest()
   }
 
   async #work(row: ExtractionRow, signal: AbortSignal): Promise<void> {
@@ -184,9 +187,13 @@ export class Extraction {
     if (!GATED.includes(row.phase)) this.#gates = []
     this.#waitsFor = row.paused ? [`resume (paused: ${row.pausedWhy ?? 'by an operator'})`] : []
     if (row.wanted.includes('verify')) {
-      if (this.#startVerify()) {
-        await this.#change(row, { wanted: row.wanted.filter((one) => one !== 'verify') }, null)
-      }
+      this.#verification.again()
+      await this.#change(row, { wanted: row.wanted.filter((one) => one !== 'verify') }, null)
+    }
+    if (row.phase !== 'copying') {
+      const live = this.#live!
+      this.#verification.tick(live.comparing)
+      this.#repairs.tick(live, () => this.#verification.lookAgain())
     }
     switch (row.phase) {
       case 'copying':
@@ -232,14 +239,13 @@ export class Extraction {
 
   async #verifying(row: ExtractionRow): Promise<void> {
     if (row.paused) return
-    const { report } = this.#verification
-    if (!report) {
+    const { report, divergent } = this.#verification
+    if (!report || divergent === null) {
       this.#waitsFor = ['the comparison of all rows']
-      this.#startVerify()
       return
     }
-    if (report.divergent > this.#d.plan.gates.divergentRows) {
-      const why = `${report.divergent} rows differ after the copy`
+    if (divergent > this.#d.plan.gates.divergentRows) {
+      const why = `${divergent} rows differ after the copy`
       this.#verification.forget()
       await this.#change(row, { paused: true, pausedWhy: why }, 'paused', { why })
       return
@@ -252,11 +258,15 @@ export class Extraction {
     if (plan.shadow.percent > 0) await this.#show('shadow')
     if (row.paused) return
     const measures = this.#measures()
-    const { failed, waiting, figures } =
+    const judged =
       plan.shadow.percent > 0
         ? judgeShadow(plan, measures)
         : { failed: [], waiting: [], figures: [] }
-    this.#gates = figures
+    const { failed } = judged
+    this.#gates = judged.figures
+    const { divergent } = this.#verification
+    const differing = (divergent ?? 0) > plan.gates.divergentRows
+    const waiting = [...judged.waiting, ...(differing ? [`${divergent} rows to agree`] : [])]
     this.#waitsFor = waiting
     if (failed.length > 0) {
       await this.#change(row, { paused: true, pausedWhy: failed.join('; ') }, 'paused', {
@@ -285,7 +295,6 @@ export class Extraction {
       )
       return
     }
-    if (this.#verification.isDue) this.#startVerify()
     const step = plan.steps.find((one) => one.percent >= row.goal) ?? plan.steps.at(-1)!
     const last = row.goal === 100
     const seconds = row.phase === 'soaking' ? plan.soakSeconds : step.seconds
@@ -350,12 +359,7 @@ export class Extraction {
 
   #measures() {
     const lags = this.#live!.lags()
-    return this.#measurements.measures(lags, this.#verification.report?.divergent ?? null)
-  }
-
-  #startVerify(): boolean {
-    const live = this.#live!
-    return this.#verification.start(() => live.verify())
+    return this.#measurements.measures(lags, this.#verification.divergent)
   }
 
   /** Makes the gateways shadow, or stop; a table is published only when that changes. */
@@ -385,7 +389,7 @@ export class Extraction {
   }
 
   async #end(row: ExtractionRow, ending: 'completing' | 'cancelling'): Promise<void> {
-    await this.#verification.atRest()
+    await Promise.all([this.#verification.stop(), this.#repairs.atRest()])
     const live = this.#live!
     if (ending === 'completing') await finishComplete(this.#d, live)
     else await finishCancel(this.#d, live)

@@ -19,6 +19,7 @@ export {
   type ActionRequest,
   type ControlEvent,
   type ControlStatus,
+  type DivergentRow,
   type ExtractionStatus,
   type GateFigure,
   type GatewayStatus,
@@ -26,6 +27,7 @@ export {
   type LedgerEntry,
   PHASES,
   type Phase,
+  type RepairAnswer,
   type ThrottleStatus,
   type Why,
 } from './status.ts'

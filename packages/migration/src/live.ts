@@ -10,7 +10,7 @@ import {
   refuseLosses,
   resolveTables,
   serverIdentity,
-  type VerifyReport,
+  stillDivergent,
   verify,
 } from '@banyan/replication'
 import { Brake, type Readings, readLoad } from './brake.ts'
@@ -24,6 +24,7 @@ import { inState, isAnswer, Side } from './sides.ts'
 import type { ThrottleStatus } from './status.ts'
 import type { ExtractionRow, SequenceRecord } from './store.ts'
 import { withRoutes } from './tables.ts'
+import type { Comparing } from './verification.ts'
 
 /**
  * More rows are not compared while writers are held: 100,000 took 400 to 1,700 ms, for what the barrier
@@ -236,15 +237,25 @@ export class Live {
     return [this.forward, this.reverse].map((link) => link.status().lagMs)
   }
 
-  verify(): Promise<VerifyReport> {
-    return verify({
+  /** What the running comparison works with. */
+  readonly comparing: Comparing = {
+    compare: (options) => verify({ ...options, ...this.#compared(options.signal) }),
+    stillDivergent: (rows, signal) => stillDivergent(this.#compared(signal), rows),
+    lagMs: () => {
+      const known = this.lags().filter((lag) => lag !== null)
+      return known.length > 0 ? Math.max(...known) : null
+    },
+  }
+
+  #compared(signal: AbortSignal | undefined) {
+    return {
       tables: this.tables,
       source: this.source.pool,
       target: this.target.pool,
       forward: this.forward,
       reverse: this.reverse,
-      signal: this.#abort.signal,
-    })
+      signal: signal ? AbortSignal.any([signal, this.#abort.signal]) : this.#abort.signal,
+    }
   }
 
   async #prepareCheck(buckets: BucketSet): Promise<PreparedCheck | null> {

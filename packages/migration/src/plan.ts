@@ -44,6 +44,13 @@ export interface ExtractionPlan {
   /** Rows copied a second at most; unlimited by default. */
   readonly copyRowsPerSecond?: number
   readonly throttle?: ThrottlePlan
+  readonly verify?: VerifyPlan
+}
+
+/** The comparison of all rows that goes on until the end. */
+export interface VerifyPlan {
+  /** Share of the time it may be at work while nobody waits for it, above 0 to 1; 0.1 by default. */
+  readonly share?: number
 }
 
 /** Beyond any of these bounds the copy slows down by itself, to 100 rows/s at the slowest. */
@@ -99,13 +106,14 @@ export interface HandoverPlan {
 
 /** A plan with its defaults filled in. */
 export type ResolvedExtraction = Required<
-  Omit<ExtractionPlan, 'steps' | 'gates' | 'shadow' | 'handover' | 'throttle'>
+  Omit<ExtractionPlan, 'steps' | 'gates' | 'shadow' | 'handover' | 'throttle' | 'verify'>
 > & {
   readonly steps: readonly Required<StepPlan>[]
   readonly gates: Required<GatePlan>
   readonly shadow: Required<ShadowPlan>
   readonly handover: Required<HandoverPlan>
   readonly throttle: Required<ThrottlePlan>
+  readonly verify: Required<VerifyPlan>
 }
 
 const url = (protocol: RegExp) => z.string().regex(protocol)
@@ -195,6 +203,7 @@ const extraction = z.strictObject({
       attempts: z.number().int().min(1).default(10),
     })
     .prefault({}),
+  verify: z.strictObject({ share: z.number().gt(0).max(1).default(0.1) }).prefault({}),
   throttle: z
     .strictObject({
       lagMs: z.number().gt(0).default(2000),

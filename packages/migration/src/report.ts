@@ -1,5 +1,5 @@
 import type { ExtractionStats, SideStats } from '@banyan/contracts'
-import type { Link, VerifyReport } from '@banyan/replication'
+import type { Link } from '@banyan/replication'
 import { latencyQuantile } from './gateways.ts'
 import { type Live, UNLIMITED } from './live.ts'
 import type { ExtractionStatus, GateFigure, HandoverRecord } from './status.ts'
@@ -11,11 +11,7 @@ export interface ReportInput {
   readonly waitsFor: readonly string[]
   readonly gates: readonly GateFigure[]
   readonly handovers: readonly HandoverRecord[]
-  readonly verify: {
-    readonly runs: number
-    readonly report: VerifyReport | null
-    readonly at: number
-  }
+  readonly verify: ExtractionStatus['verify'] | null
   readonly stats: ExtractionStats
   /** What a rollback would not bring back. */
   readonly losses: readonly string[]
@@ -46,20 +42,7 @@ export async function buildStatus(input: ReportInput): Promise<ExtractionStatus>
       ? { forward: streamFigures(live.forward), reverse: streamFigures(live.reverse) }
       : before.streams,
     lagMs: lag.length > 0 ? { p50: quantile(lag, 0.5), p99: quantile(lag, 0.99) } : before.lagMs,
-    verify: verify.report
-      ? {
-          runs: verify.runs,
-          rows: verify.report.rows,
-          divergent: verify.report.divergent,
-          at: new Date(verify.at).toISOString(),
-          examples: verify.report.divergences
-            .slice(0, 10)
-            .map(
-              (one) =>
-                `${one.table} (${one.key.join(', ')}): ${one.kind} ${one.columns.join(', ')}`,
-            ),
-        }
-      : before.verify,
+    verify: verify ?? before.verify,
     shadow: stats.shadow,
     traffic: { source: trafficFigures(stats.source), target: trafficFigures(stats.target) },
     handovers,
@@ -87,13 +70,24 @@ export function initialStatus(row: ExtractionRow): ExtractionStatus {
     copy: NO_COPY,
     streams: { forward: NO_STREAM, reverse: NO_STREAM },
     lagMs: { p50: 0, p99: 0 },
-    verify: { runs: 0, rows: 0, divergent: 0, at: null, examples: [] },
+    verify: NO_VERIFY,
     shadow: { compared: 0, differing: 0, dropped: 0, differences: [] },
     traffic: { source: side, target: side },
     handovers: [],
     holdMs: { p50: 0, p99: 0 },
     refusals: { source: 0, target: 0 },
   }
+}
+
+const NO_VERIFY: ExtractionStatus['verify'] = {
+  runs: 0,
+  rows: 0,
+  rowsPerSecond: 0,
+  rowsInRun: null,
+  divergent: 0,
+  at: null,
+  examples: [],
+  divergentRows: [],
 }
 
 const NO_COPY = {

@@ -100,6 +100,12 @@ export interface ExtractionStatus {
     readonly divergent: number
     readonly at: string | null
     readonly examples: readonly string[]
+    /** Of the newest run, while at work. */
+    readonly rowsPerSecond: number
+    /** Rows compared by the run in hand; null between two runs. */
+    readonly rowsInRun: number | null
+    /** Rows that differ as far as it is known now, at most 100; one that agrees again leaves. */
+    readonly divergentRows: readonly DivergentRow[]
   }
   readonly shadow: ShadowStats
   readonly traffic: Readonly<
@@ -183,6 +189,41 @@ export const ACTIONS = [
   'abandon',
 ] as const
 export type Action = (typeof ACTIONS)[number]
+
+/** A row that truly differs, seen from its owner's side. */
+export interface DivergentRow {
+  readonly table: string
+  readonly key: readonly string[]
+  readonly kind: 'missing' | 'extra' | 'changed' | 'swapped'
+  readonly columns: readonly string[]
+}
+
+/** Body of `POST /v1/extractions/:name/repair`. */
+export interface RepairRequest {
+  /** As the plan names it on the source. */
+  readonly table: string
+  /** As text, in the order of the source's key. */
+  readonly key: readonly string[]
+  /** Whether the answer shall hold the values that differed. */
+  readonly values?: boolean | undefined
+  readonly by?: string | undefined
+  readonly why?: string | undefined
+}
+
+export interface RepairAnswer {
+  readonly row: string
+  readonly kind: DivergentRow['kind']
+  readonly columns: readonly string[]
+  readonly owner: 'source' | 'target'
+  /** The side that was made like the owner's. */
+  readonly written: 'source' | 'target'
+  readonly outcome: 'written' | 'deleted'
+  readonly values?: readonly {
+    readonly column: string
+    readonly owner: string | null
+    readonly other: string | null
+  }[]
+}
 
 /** Body of an action. */
 export interface ActionRequest {

@@ -31,7 +31,7 @@ export interface RowInspection {
   readonly exists: boolean
   /** The side that may write it; null while its bucket is being handed over. */
   readonly owner: SideName | null
-  /** Null when both sides agree. */
+  /** Null when both sides agree, or it cannot be told. */
   readonly divergence: Divergence | null
   /** What differs, for `changed` and `swapped`. */
   readonly values: readonly {
@@ -45,21 +45,29 @@ export interface RowInspection {
  * Looks at one row on both sides.
  *
  * @throws BanyanError `BAD_REQUEST` when the key does not fit the table's; an Error when a stream
- *   that is needed does not run.
+ *   that is needed does not run; the signal's reason.
  */
-export async function inspectRow(options: RowOptions): Promise<RowInspection> {
+export async function inspectRow(
+  options: RowOptions,
+  signal?: AbortSignal,
+): Promise<RowInspection> {
   const { table, source, target, forward, reverse } = options
   const key = await printedKey(options)
   const mapped = await mapBoth(source, target, table)
+  const before = await look({ ...options, key }, mapped)
+  // It cannot be told who is right until the handover is over.
+  if (before.exists && !before.owner) {
+    return { key, exists: true, owner: null, divergence: null, values: [] }
+  }
   const { extraction } = forward.options
-  const compared = { ...mapped, extraction, source, target, forward, reverse, signal: undefined }
+  const compared = { ...mapped, extraction, source, target, forward, reverse, signal }
   const [divergence] = await settle(compared, [key])
-  const { owner, rows } = await look({ ...options, key }, mapped)
+  const { exists, owner, rows } = await look({ ...options, key }, mapped)
   const [owners, others] =
     owner?.side === 'target' ? [rows.target, rows.source] : [rows.source, rows.target]
   return {
     key,
-    exists: rows.source !== undefined || rows.target !== undefined,
+    exists,
     owner: owner?.side ?? null,
     divergence: divergence ?? null,
     values: (divergence?.columns ?? []).map((column) => {
@@ -90,6 +98,7 @@ async function look(
   { source, target, forward, key }: RowOptions,
   { onSource, onTarget }: MappedSides,
 ): Promise<{
+  exists: boolean
   owner: Owner | null
   rows: Record<SideName, (string | null)[] | undefined>
 }> {
@@ -103,7 +112,7 @@ async function look(
   const ownerKey = (row: (string | null)[] | undefined) =>
     row && (ownerIndex === null ? null : row[ownerIndex]!)
   const owner = owners.ofRow({ source: ownerKey(rows.source), target: ownerKey(rows.target) })
-  return { owner, rows }
+  return { exists: rows.source !== undefined || rows.target !== undefined, owner, rows }
 }
 
 /** The key as PostgreSQL prints it, whichever way it was written. */

@@ -195,10 +195,21 @@ function ownersOf(
 /** Waits until all that the owners had committed is on the other side. */
 async function caughtUp(options: SettleOptions, owners: ReadonlyMap<string, Owner>): Promise<void> {
   const sides = new Set([...owners.values()].map((owner) => owner.side))
-  await Promise.all([
+  const probes = [
     ...(sides.has('source') ? [options.forward.probe(PROBE_MS)] : []),
     ...(sides.has('target') ? [options.reverse.probe(PROBE_MS)] : []),
-  ])
+  ]
+  const { signal } = options
+  if (!signal) await Promise.all(probes)
+  else await Promise.race([Promise.all(probes), rejectedBy(signal)])
+}
+
+/** A stream that stands still must not keep one who gives up. */
+function rejectedBy(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason)
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
 }
 
 function otherThan(side: SideName): SideName {

@@ -5,7 +5,7 @@ import { badCommand } from '../failure.ts'
 import { namesAt } from '../names.ts'
 import type { Bind } from '../program.ts'
 import type { Session } from '../settings.ts'
-import { runVerify } from './verify.ts'
+import { type VerifyCommandOptions, verifyAs } from './verify.ts'
 
 interface ActionHelp {
   readonly action: Exclude<Action, 'promote' | 'verify' | 'throttle' | 'abandon'>
@@ -62,11 +62,17 @@ export function actionCommands(bind: Bind): Command[] {
     .description('compare all rows now and wait for the answer. Exit code 1 when rows differ')
     .argument('[extraction]', 'may be left out when there is one')
     .option('--no-wait', 'do not wait for the answer')
+    .option('--rows', 'list the rows known to differ now, without a new comparison')
+    .option(
+      '--repair <row>',
+      'make a row (TABLE:KEY) on the side that does not own it what it is on its owner’s',
+    )
+    .option('--show-values', 'with --repair: print the values that differed')
     .action(
-      bind(async (session: Session, given: string | undefined, options: { wait: boolean }) => {
+      bind(async (session: Session, given: string | undefined, options: VerifyCommandOptions) => {
         const control = await session.control()
         const extraction = await session.extraction(given, () => namesAt(control))
-        return runVerify(session, control, extraction, options.wait)
+        return verifyAs(session, control, extraction, options)
       }),
     )
   return [...simple.slice(0, 3), promote, simple[3]!, verify, ...simple.slice(4)]

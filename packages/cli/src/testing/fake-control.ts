@@ -6,6 +6,7 @@ import type {
   ControlStatus,
   ExtractionStatus,
   LedgerEntry,
+  RepairAnswer,
   Why,
 } from '@banyan/migration'
 
@@ -49,7 +50,16 @@ export function extractionStatus(change: Partial<ExtractionStatus> = {}): Extrac
     },
     streams: { forward: stream, reverse: { ...stream, lagMs: null, state: 'idle' } },
     lagMs: { p50: 10, p99: 40 },
-    verify: { runs: 2, rows: 100_000, divergent: 0, at: '2024-05-01T10:00:00.000Z', examples: [] },
+    verify: {
+      runs: 2,
+      rows: 100_000,
+      rowsPerSecond: 50_000,
+      rowsInRun: null,
+      divergent: 0,
+      at: '2024-05-01T10:00:00.000Z',
+      examples: [],
+      divergentRows: [],
+    },
     shadow: { compared: 300, differing: 1, dropped: 2, differences: [] },
     traffic: { source: side, target: side },
     handovers: [
@@ -104,6 +114,15 @@ export class FakeControl {
   gatewayProblem: string | null = null
   /** Answers an action instead of accepting it. */
   refuse: BanyanError | null = null
+  /** Answer to a repair. */
+  repaired: RepairAnswer = {
+    row: 'public.item:7',
+    kind: 'changed',
+    columns: ['title', 'size'],
+    owner: 'source',
+    written: 'target',
+    outcome: 'written',
+  }
   /** Called after an action was accepted. */
   onAction: (action: string) => void = () => {}
   readonly asked: { action: string; body: unknown }[] = []
@@ -219,6 +238,7 @@ export class FakeControl {
     if (this.refuse) throw this.refuse
     this.asked.push({ action: rest, body: JSON.parse(await text(request)) })
     this.onAction(rest)
+    if (rest === 'repair') return this.repaired
     return found
   }
 
