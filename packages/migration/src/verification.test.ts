@@ -1,16 +1,13 @@
-import { BUCKETS } from '@banyan/contracts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { RunningEngine } from './engine.ts'
 import type { LedgerEntry } from './status.ts'
 import { ForumSystem, OLD_POSTS } from './testing/forum-system.ts'
 
 let forum: ForumSystem
-let engine: RunningEngine
 
 beforeAll(async () => {
   // It never gets its answers to compare, and so stays where it is.
   forum = await ForumSystem.start({ shadow: { minimumCompared: 1_000_000 }, verify: { share: 1 } })
-  engine = await forum.startEngine()
+  await forum.startEngine()
   await forum.act('start')
   await forum.awaitPhase('shadowing')
 }, 120_000)
@@ -97,12 +94,14 @@ describe('the comparison that goes on', () => {
 
   it('refuses a row whose bucket is being handed over', async () => {
     await rogue("UPDATE content.post SET title = 'rogue' WHERE id = 8")
+    // The source has seen, and refused, what the stream brought it of this.
+    await forum.await(({ verify }) => verify.divergent === 1)
     await forum.source.query("UPDATE banyan.ownership SET state = 'closing', epoch = epoch + 1")
-    const asking = repair('public."Posts"', ['8'])
-    const { rows } = await forum.source.query('SELECT FROM banyan.ownership')
-    expect(rows).toHaveLength(BUCKETS)
     // What differs can only be told once the bucket has an owner again.
-    expect(await asking).toMatchObject({ status: 409, body: { code: 'REPAIR_REFUSED' } })
+    expect(await repair('public."Posts"', ['8'])).toMatchObject({
+      status: 409,
+      body: { code: 'REPAIR_REFUSED' },
+    })
     await forum.source.query("UPDATE banyan.ownership SET state = 'open', epoch = epoch + 1")
     await forum.await(({ verify }) => verify.divergent === 1)
     expect(await repair('public."Posts"', ['8'])).toMatchObject({ status: 200 })
@@ -115,6 +114,5 @@ describe('the comparison that goes on', () => {
       status: 409,
       body: { code: 'WRONG_PHASE' },
     })
-    expect(engine.url).toBeTruthy()
   })
 })

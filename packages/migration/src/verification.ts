@@ -111,8 +111,7 @@ export class Verification {
 
   #start(comparing: Comparing): void {
     const { signal } = this.#abort
-    // One that waits for a stream is not waited for: a takeover must not take as long.
-    this.#running = Promise.race([this.#run(comparing, signal), aborted(signal)])
+    this.#running = unlessAborted(this.#run(comparing, signal), signal)
       .catch((error: Error) => {
         if (signal.aborted) return
         this.#d.log.warn({ err: error }, 'the comparison will be tried again')
@@ -172,7 +171,7 @@ export class Verification {
   #look(comparing: Comparing): void {
     const { signal } = this.#abort
     const before = [...this.#rows.values()]
-    this.#looking = Promise.race([comparing.stillDivergent(before, signal), aborted(signal)])
+    this.#looking = unlessAborted(comparing.stillDivergent(before, signal), signal)
       .then((still) => {
         const left = new Map(still.map((one) => [idOf(one), one]))
         for (const one of before) {
@@ -191,10 +190,14 @@ export class Verification {
   }
 }
 
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+/** One that waits for a stream is not waited for: a takeover must not take as long. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let giveUp = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    giveUp = () => reject(signal.reason)
+    signal.addEventListener('abort', giveUp)
   })
+  return Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', giveUp))
 }
 
 function idOf({ table, key }: Divergence): string {

@@ -199,17 +199,18 @@ async function caughtUp(options: SettleOptions, owners: ReadonlyMap<string, Owne
     ...(sides.has('source') ? [options.forward.probe(PROBE_MS)] : []),
     ...(sides.has('target') ? [options.reverse.probe(PROBE_MS)] : []),
   ]
-  const { signal } = options
-  if (!signal) await Promise.all(probes)
-  else await Promise.race([Promise.all(probes), rejectedBy(signal)])
+  await unlessAborted(Promise.all(probes), options.signal)
 }
 
 /** A stream that stands still must not keep one who gives up. */
-function rejectedBy(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+async function unlessAborted(work: Promise<unknown>, signal: AbortSignal | undefined) {
+  let giveUp = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    giveUp = () => reject(signal!.reason)
+    if (signal?.aborted) giveUp()
+    signal?.addEventListener('abort', giveUp)
   })
+  await Promise.race([work, aborted]).finally(() => signal?.removeEventListener('abort', giveUp))
 }
 
 function otherThan(side: SideName): SideName {
