@@ -13,7 +13,7 @@ export interface Aborts {
 
 const BUDGET_SPENT =
   /requests were still in flight|the hold budget was spent|did not arrive in time/
-const GATEWAY_VANISHED = /^http\S+: /
+const GATEWAY_VANISHED = /^gateway "/
 
 export const NO_ABORTS: Aborts = { total: 0, byStep: {}, budgetSpent: 0, gatewayVanished: 0 }
 

@@ -10,7 +10,7 @@ import { Live } from './live.ts'
 import { Measurements } from './measurements.ts'
 import { buildStatus, initialStatus } from './report.ts'
 import { RowRepairs } from './row-repairs.ts'
-import { isAnswer, isStale } from './sides.ts'
+import { isAnswer, isPassing, isStale } from './sides.ts'
 import type { GateFigure, HandoverRecord, Phase } from './status.ts'
 import type { ExtractionRow, Store } from './store.ts'
 import { withRoutes } from './tables.ts'
@@ -146,8 +146,8 @@ export class Extraction {
       this.#live = await Live.open(this.#d, row, signal, (problem) => this.#onProblem(problem))
       return true
     } catch (error) {
-      // Read-only: a failover is under way, and the address still leads to a standby.
-      const passing = isStale(error) || (error as { code?: string }).code === '25006'
+      // What may go well the next time is tried again: pausing here would leave buckets without an owner.
+      const passing = isStale(error) || isPassing(error)
       const final = !passing && (error instanceof BanyanError || isAnswer(error))
       if (!final) throw error
       this.#unusable = true

@@ -125,6 +125,8 @@ class Handover {
       await this.#check()
       if (this.#timeLeft() <= 0) throw new AttemptAborted('check', 'the hold budget was spent')
       await this.#enter('give')
+      // An abort reopens A; once A is given there is only forward, by us or by whoever recovers.
+      await this.#flip(this.#a, 'closing', 'given', {})
     } catch (error) {
       if (error instanceof OutcomeUnknown) throw error
       await this.#abort(error as Error, closed, epoch)
@@ -134,8 +136,6 @@ class Handover {
         (error as Error).message,
       )
     }
-    // An abort reopens A; once A is given there is only forward, by us or by whoever recovers.
-    await this.#flip(this.#a, 'closing', 'given', {})
     return this.#finish(epoch)
   }
 

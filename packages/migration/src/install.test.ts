@@ -1,5 +1,5 @@
 import { createPool, EmbeddedPostgres, type Pool } from '@banyan/postgres'
-import { installSide, leftovers } from '@banyan/replication'
+import { installSide, leftovers, sessionName, takeSide } from '@banyan/replication'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { installExtraction, uninstallExtraction } from './install.ts'
 
@@ -34,4 +34,43 @@ it('takes the schema away, and the staging tables that a crashed session left', 
   await uninstallExtraction(pool, 'posts')
   expect((await pool.query(relations)).rows).toEqual([])
   expect(await leftovers(pool)).toEqual([])
+})
+
+it('takes the schema away when two extractions end at once', async () => {
+  for (let round = 0; round < 10; round++) {
+    for (const [name, token] of [
+      ['posts', 1n],
+      ['likes', 2n],
+    ] as const) {
+      await takeSide(pool, name, token)
+      await installExtraction(pool, 'source', name, [])
+    }
+    await Promise.all(['posts', 'likes'].map((name) => uninstallExtraction(pool, name)))
+    expect(await leftovers(pool)).toEqual([])
+  }
+})
+
+it('leaves the schema to an extraction that begins while the last one ends', async () => {
+  for (let round = 0; round < 10; round++) {
+    await takeSide(pool, 'posts', 1n)
+    await installExtraction(pool, 'source', 'posts', [])
+    await Promise.all([
+      uninstallExtraction(pool, 'posts'),
+      takeSide(pool, 'likes', 2n).then(() => installExtraction(pool, 'source', 'likes', [])),
+    ])
+    const { rows } = await pool.query('SELECT extraction FROM banyan.extraction')
+    expect(rows).toEqual([{ extraction: 'likes' }])
+    await uninstallExtraction(pool, 'likes')
+  }
+})
+
+it('takes a side over from an engine that stands still while it takes the schema away', async () => {
+  await takeSide(pool, 'posts', 1n)
+  const old = createPool(server.url(), { name: sessionName('posts', 1n, 'engine'), max: 1 })
+  const session = await old.connect()
+  await session.query('BEGIN; DROP SCHEMA banyan CASCADE')
+  expect(await takeSide(pool, 'posts', 2n)).toBe(true)
+  session.release(true)
+  await old.end()
+  await uninstallExtraction(pool, 'posts')
 })

@@ -1,4 +1,4 @@
-import { type Pool, type PoolClient, transaction } from '@banyan/postgres'
+import { lockSchema, type Pool, type PoolClient, transaction } from '@banyan/postgres'
 import { installSide, type ResolvedTable, type SideName } from '@banyan/replication'
 
 /**
@@ -28,11 +28,15 @@ export async function installExtraction(
 
 /** Takes everything of an extraction off one side; the schema too when it was the last. */
 export async function uninstallExtraction(pool: Pool, extraction: string): Promise<void> {
-  const { rows } = await pool.query<{ there: boolean }>(
-    `SELECT to_regnamespace('banyan') IS NOT NULL AS there`,
-  )
-  if (!rows[0]!.there) return
   await withShortLock(pool, async (client) => {
+    // One at a time: of two that end at once each would still see the other, and the schema would stay.
+    await lockSchema(client, 'banyan')
+    const { rows } = await client.query<{ there: boolean }>(
+      `SELECT to_regnamespace('banyan') IS NOT NULL AS there`,
+    )
+    if (!rows[0]!.there) return
+    // Nor may another begin between the count of who is left and the drop: it begins with its token.
+    await client.query('LOCK TABLE banyan.token IN SHARE ROW EXCLUSIVE MODE')
     const answer = await client.query<{ left: number }>('SELECT banyan.unregister($1) AS left', [
       extraction,
     ])

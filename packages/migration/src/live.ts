@@ -1,6 +1,5 @@
 import { BucketSet } from '@banyan/contracts'
 import {
-  installSide,
   Link,
   type LinkProblem,
   type PreparedCheck,
@@ -20,7 +19,7 @@ import { installExtraction, uninstallExtraction } from './install.ts'
 import { recover, recoverAlone } from './recovery.ts'
 import { planSequences, splitSequences } from './sequences.ts'
 import { isSameServer, requireSameServers } from './server-change.ts'
-import { inState, isAnswer, Side } from './sides.ts'
+import { inState, isAnswer, isPassing, Side } from './sides.ts'
 import type { ThrottleStatus } from './status.ts'
 import type { ExtractionRow, SequenceRecord } from './store.ts'
 import { withRoutes } from './tables.ts'
@@ -196,8 +195,9 @@ export class Live {
         this.copyDone = true
       })
       .catch((error: Error) => {
-        // A lost connection is tried again at the next tick, from the last stored chunk.
-        if (isAnswer(error)) this.copyFailed = `the copy failed: ${error.message}`
+        // A lost connection or a lost race is tried again at the next tick, from the last stored chunk.
+        if (isAnswer(error) && !isPassing(error))
+          this.copyFailed = `the copy failed: ${error.message}`
       })
       .finally(async () => {
         abort.abort()
@@ -285,12 +285,7 @@ async function take(
   target: Side,
 ): Promise<void> {
   const sides = [source, target]
-  const answers = await Promise.allSettled(
-    sides.map(async (side) => {
-      await installSide(side.pool)
-      await side.raise()
-    }),
-  )
+  const answers = await Promise.allSettled(sides.map((side) => side.raise()))
   const failed = answers.find((answer) => answer.status === 'rejected')
   if (!failed) return
   for (const [i, answer] of answers.entries()) {
@@ -327,7 +322,6 @@ async function forgetAbandoned(extraction: string, source: Side, target: Side): 
   const [mine, theirs] = await Promise.all([source.ownership(), target.ownership()])
   if (mine.length > 0 || theirs.length === 0) return
   await uninstallExtraction(target.pool, extraction)
-  await installSide(target.pool)
   await target.raise()
 }
 

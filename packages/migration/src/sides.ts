@@ -1,6 +1,6 @@
 import { BanyanError, BucketSet } from '@banyan/contracts'
 import { createPool, type Pool } from '@banyan/postgres'
-import { raiseToken, type SideName, sessionName } from '@banyan/replication'
+import { type SideName, sessionName, takeSide } from '@banyan/replication'
 
 /** State of a bucket in one database; see sql/001_side.sql of @banyan/replication. */
 export type BucketState = 'open' | 'closing' | 'given' | 'closed'
@@ -43,9 +43,13 @@ export class Side {
     })
   }
 
-  /** @throws BanyanError STALE_TOKEN when this database knows a higher token. */
+  /**
+   * Makes our token the one that counts here, before anything is read.
+   *
+   * @throws BanyanError STALE_TOKEN when this database knows a higher token.
+   */
   async raise(): Promise<void> {
-    if (await raiseToken(this.pool, this.#extraction, this.#token)) return
+    if (await takeSide(this.pool, this.#extraction, this.#token)) return
     const { rows } = await this.pool.query<{ token: string }>(
       'SELECT token FROM banyan.token WHERE extraction = $1',
       [this.#extraction],
@@ -119,6 +123,15 @@ export function highestEpoch(buckets: BucketSet, ...sides: (readonly Ownership[]
 export function isAnswer(error: unknown): error is Error & { code: string } {
   const code = (error as { code?: unknown }).code
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^(08|57P)/.test(code)
+}
+
+/**
+ * An answer that may be another one the next time: a lost race (class 40), a server that is short of
+ * something (53), a lock that was not to be had in time (55P03), a statement that took too long (57014),
+ * a standby that an address still leads to while a failover is under way (25006).
+ */
+export function isPassing(error: unknown): boolean {
+  return isAnswer(error) && /^(40...|53...|25006|55P03|57014)$/.test(error.code)
 }
 
 /** A database knows a higher token: somebody else has taken the extraction up since. */

@@ -85,4 +85,27 @@ describe('an engine that takes over', () => {
     await forum.waitFor(async () => (await write(1)).status === 201)
     expect((await read(2)).status).toBe(200)
   })
+
+  it('tries again when a writer keeps it from reopening for longer than a flip may wait', async () => {
+    await forum.act('pause')
+    await forum.stopEngine(engine)
+    await leave(['closing', 1_000], ['closed', 1])
+    const writer = await forum.source.connect()
+    await writer.query('BEGIN; SELECT FROM banyan.ownership WHERE bucket = 5 FOR UPDATE')
+    engine = await forum.startEngine()
+    const attempts = new Set<string>()
+    await forum.waitFor(async () => {
+      const { rows } = await forum.source.query<{ attempt: string }>(
+        `SELECT pid || ' ' || query_start AS attempt FROM pg_stat_activity
+          WHERE application_name LIKE 'banyan/%/flip' AND wait_event_type = 'Lock'`,
+      )
+      for (const { attempt } of rows) attempts.add(attempt)
+      return attempts.size > 1
+    })
+    await writer.query('COMMIT')
+    writer.release()
+    const expected = [{ source: 'open', target: 'closed', buckets: BUCKETS }]
+    await forum.waitFor(async () => JSON.stringify(await owners()) === JSON.stringify(expected))
+    await forum.waitFor(async () => (await write(1)).status === 201)
+  })
 })

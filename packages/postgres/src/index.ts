@@ -1,6 +1,6 @@
 export { type EmbeddedOptions, EmbeddedPostgres, freePort } from './embedded.ts'
 export { fetchMajor } from './majors.ts'
-export { migrate } from './migrations.ts'
+export { lockSchema, migrate } from './migrations.ts'
 export {
   createPool,
   PINNED_SETTINGS,

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
-import { type Pool, transaction } from './pool.ts'
+import { type Pool, type Queryable, transaction } from './pool.ts'
 
 /**
  * Applies the numbered `*.sql` files of a folder that were not applied yet, in the order of their
@@ -13,9 +13,7 @@ export async function migrate(pool: Pool, schema: string, folder: string): Promi
   const files = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort()
   const name = pg.escapeIdentifier(schema)
   return transaction(pool, async (client) => {
-    await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
-      `migrate ${schema}`,
-    ])
+    await lockSchema(client, schema)
     await client.query(`CREATE SCHEMA IF NOT EXISTS ${name}`)
     await client.query(
       `CREATE TABLE IF NOT EXISTS ${name}.migrations (file text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`,
@@ -29,4 +27,11 @@ export async function migrate(pool: Pool, schema: string, folder: string): Promi
     }
     return missing
   })
+}
+
+/** Until the transaction ends, nobody else migrates the schema, or drops it after taking the same lock. */
+export async function lockSchema(client: Queryable, schema: string): Promise<void> {
+  await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`migrate ${schema}`])
+  // An advisory lock lets a session go on believing its caches; reading a catalogue does not.
+  await client.query('SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1', [schema])
 }

@@ -36,6 +36,7 @@ export {
   type StreamName,
   sessionName,
   streamObjectName,
+  takeSide,
 } from './side.ts'
 export type {
   CopyOptions,

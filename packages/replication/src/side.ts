@@ -37,6 +37,31 @@ export function enginePool(
 /** The oldest major with logical messages in pgoutput, which barriers are. */
 export const OLDEST_MAJOR = 14
 
+/** No such table, function or schema. */
+const GONE = new Set(['42P01', '42883', '3F000'])
+const TAKE_ATTEMPTS = 10
+
+/**
+ * Takes an extraction's side into the hands of `token`, with the schema installed: what an engine does
+ * before it reads anything.
+ *
+ * @returns false when this side already knows the token or a higher one.
+ */
+export async function takeSide(pool: Pool, extraction: string, token: bigint): Promise<boolean> {
+  for (let attempt = 1; ; attempt++) {
+    // Before anything waits for it: a paused engine may stand in the middle of taking the schema away.
+    await endSessionsBelow(pool, extraction, token)
+    await installSide(pool)
+    try {
+      return await raiseToken(pool, extraction, token)
+    } catch (error) {
+      // Another extraction, the last one here until now, has ended in between and dropped the schema.
+      if (!GONE.has((error as { code?: string }).code ?? '') || attempt === TAKE_ATTEMPTS)
+        throw error
+    }
+  }
+}
+
 /**
  * Installs the schema `banyan` on a side, once.
  *
