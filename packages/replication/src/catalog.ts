@@ -63,6 +63,7 @@ interface ColumnRow {
   has_default: boolean
   toastable: boolean
   collation: string | null
+  operators: string | null
 }
 
 interface IndexRow {
@@ -202,9 +203,17 @@ const COLUMNS = `
          a.atttypid AS type_oid, format_type(a.atttypid, -1) AS base_type, a.atttypmod AS typmod, a.attnotnull AS not_null,
          a.attgenerated <> '' AS generated, a.attidentity AS identity,
          a.atthasdef AS has_default, a.attstorage <> 'p' AS toastable,
-         CASE WHEN o.oid IS NULL THEN NULL WHEN o.collname = 'default' THEN d.datcollate ELSE o.collname END AS collation
+         CASE WHEN o.oid IS NULL THEN NULL WHEN o.collname = 'default' THEN d.datcollate ELSE o.collname END AS collation,
+         (SELECT n.nspname FROM pg_opclass c JOIN pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'
+            JOIN pg_amop s ON s.amopfamily = c.opcfamily AND s.amopstrategy = 3
+             AND s.amoplefttype = c.opcintype AND s.amoprighttype = c.opcintype
+            JOIN pg_operator e ON e.oid = s.amopopr
+            JOIN pg_namespace n ON n.oid = e.oprnamespace AND n.nspname <> 'pg_catalog'
+           WHERE c.opcdefault AND c.opcintype = coalesce(nullif(t.typbasetype, 0), t.oid)
+           LIMIT 1)::text AS operators
     FROM pg_attribute a
          JOIN pg_database d ON d.datname = current_database()
+         JOIN pg_type t ON t.oid = a.atttypid
          LEFT JOIN pg_collation o ON o.oid = a.attcollation
    WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
    ORDER BY a.attnum`
@@ -236,6 +245,7 @@ function toColumn(row: ColumnRow): Column {
     hasDefault: row.has_default,
     toastable: row.toastable,
     collation: row.collation,
+    operators: row.operators,
   }
 }
 

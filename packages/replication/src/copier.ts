@@ -6,6 +6,7 @@ import type { CopyWatch, Watched } from './copy-watch.ts'
 import { copyOut } from './copy-wire.ts'
 import { MESSAGES } from './feed.ts'
 import { columnOf, type Flow } from './flow.ts'
+import { compareKeys } from './operators.ts'
 import type { Throttle } from './throttle.ts'
 import { Visibility } from './visibility.ts'
 
@@ -133,15 +134,19 @@ async function allVisible(
 /** Rows of `from` behind a key, in key order. */
 function chunkQuery(flow: Flow, lastKey: readonly string[] | null, limit: number): string {
   const columns = flow.columns.map(quoteIdent).join(', ')
-  const key = flow.from.key.map(quoteIdent).join(', ')
-  const after = lastKey ? `WHERE (${key}) > (${keyLiterals(flow, lastKey)})` : ''
+  const keys = flow.from.key.map(quoteIdent)
+  const key = keys.join(', ')
+  const keyColumns = flow.from.key.map((name) => columnOf(flow.from, name))
+  const after = lastKey
+    ? `WHERE ${compareKeys(keyColumns, keys, '>', keyLiterals(flow, lastKey))}`
+    : ''
   return `COPY (SELECT ${columns} FROM ${flow.from.quoted} ${after} ORDER BY ${key} LIMIT ${limit}) TO STDOUT`
 }
 
-function keyLiterals(flow: Flow, key: readonly string[]): string {
-  return key
-    .map((value, i) => `${literal(value)}::${columnOf(flow.from, flow.columns[i]!).baseType}`)
-    .join(', ')
+function keyLiterals(flow: Flow, key: readonly string[]): string[] {
+  return key.map(
+    (value, i) => `${literal(value)}::${columnOf(flow.from, flow.columns[i]!).baseType}`,
+  )
 }
 
 /**

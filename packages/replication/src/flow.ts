@@ -1,5 +1,6 @@
 import { castText, quoteIdent } from './catalog.ts'
 import type { ColumnExpr, ResolvedTable, TableSide } from './mapping.ts'
+import { operator } from './operators.ts'
 import { type PartOfFlow, partOfFlow, tableName } from './part.ts'
 import type { StreamName } from './side.ts'
 
@@ -35,6 +36,8 @@ export interface FlowExpr {
   readonly sql: string
   /** Belongs to the key of the table written. */
   readonly key: boolean
+  /** The operator that compares the column as its index does. */
+  readonly equals: string
   /** May not be set by an UPDATE: GENERATED ALWAYS AS IDENTITY. */
   readonly insertOnly: boolean
 }
@@ -87,6 +90,7 @@ function flowExpr(
     column: expr.column,
     from: indexes,
     key: to.key.includes(expr.column),
+    equals: operator(target, '='),
     insertOnly: target.identity === 'always',
     sql: computedSql(expr, from, to, columns),
   }

@@ -1,7 +1,8 @@
 import type { Queryable } from '@banyan/postgres'
 import { castText, quoteIdent } from './catalog.ts'
 import { columnOf } from './flow.ts'
-import type { ColumnExpr, ResolvedTable } from './mapping.ts'
+import type { Column, ColumnExpr, ResolvedTable } from './mapping.ts'
+import { operator } from './operators.ts'
 import { rowsWithPart, tableName } from './part.ts'
 import type { SideName } from './side.ts'
 import { textArray } from './text-array.ts'
@@ -23,7 +24,10 @@ export interface MappedTable {
   /** Indexes into `columns`: the key, in the order of the source's. */
   readonly key: readonly number[]
   /** Key columns of this side, and their types. */
-  readonly ownKey: readonly { readonly column: string; readonly type: string }[]
+  readonly ownKey: readonly (Pick<Column, 'operators'> & {
+    readonly column: string
+    readonly type: string
+  })[]
   /** SQL of the owner key as the guard sees it; null when the table moves as one bucket. */
   readonly owner: string | null
   /** Index into `columns` of the owner key; null likewise. */
@@ -88,7 +92,10 @@ async function mapTable(
     columns,
     sql,
     key: renamed.map((name) => columns.indexOf(name)),
-    ownKey: keyNames.map((name) => ({ column: name, type: columnOf(own, name).baseType })),
+    ownKey: keyNames.map((name) => {
+      const { baseType, operators } = columnOf(own, name)
+      return { column: name, type: baseType, operators }
+    }),
     owner: owner === null ? null : `t.${quoteIdent(owner)}::text`,
     ownerIndex: table.ownerTarget === null ? null : columns.indexOf(table.ownerTarget),
     hash: hash(`ROW(${sql.join(', ')})::text`),
@@ -154,7 +161,8 @@ export async function hashesByKey(
 function byKeys(mapped: MappedTable, keys: readonly (readonly string[])[]) {
   const names = mapped.ownKey.map((_, i) => `k${i}`)
   const match = mapped.ownKey.map(
-    ({ column, type }, i) => `t.${quoteIdent(column)} = ${castText(`k.k${i}`, type)}`,
+    ({ column, type, operators }, i) =>
+      `t.${quoteIdent(column)} ${operator({ operators }, '=')} ${castText(`k.k${i}`, type)}`,
   )
   return {
     text: `FROM unnest(${names.map((_, i) => `$${i + 1}::text[]`).join(', ')}) AS k(${names.join(', ')})

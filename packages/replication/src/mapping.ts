@@ -53,6 +53,8 @@ export interface Column {
   readonly toastable: boolean
   /** How its text sorts; null for what is not text. */
   readonly collation: string | null
+  /** Schema of the operators its default index compares with; null: pg_catalog, or it has none. */
+  readonly operators: string | null
 }
 
 export interface TableSide {

@@ -19,7 +19,7 @@ function intoWhole(flow: Flow, guarded: boolean, from: string | undefined): Stat
     ...keys.map((expr, i) => `${expr.sql} AS k${i}`),
     ...set.map((expr, i) => `${expr.sql} AS e${i}`),
   ]
-  const match = keys.map((expr, i) => `t.${quoteIdent(expr.column)} = s.k${i}`)
+  const match = keys.map((expr, i) => `t.${quoteIdent(expr.column)} ${expr.equals} s.k${i}`)
   return {
     columns,
     text: `UPDATE ${flow.to.quoted} AS t SET ${set.map((expr, i) => `${quoteIdent(expr.column)} = s.e${i}`).join(', ')}
@@ -37,7 +37,9 @@ function whereItHolds(
 ): Statement {
   const { columns, text } = upsert(flow, guarded, from)
   const rows = from ?? rowsOf(columns.map((i) => `c${i}`))
-  const match = keyColumns(flow).map((expr) => `t.${quoteIdent(expr.column)} = ${expr.sql}`)
+  const match = keyColumns(flow).map(
+    (expr) => `t.${quoteIdent(expr.column)} ${expr.equals} ${expr.sql}`,
+  )
   const open = notOpen(flow, guarded, from ? 1 : columns.length + 1)
   const gone = `DELETE FROM ${flow.to.quoted} AS t USING ${rows} WHERE ${match.join(' AND ')} AND ${where} IS NOT TRUE${open}`
   return {

@@ -74,7 +74,7 @@ async function takeAway(
 function clear(flow: Flow, guarded: boolean): Statement {
   const keys = keyColumns(flow)
   const columns = keys.map((_, i) => i)
-  const match = keys.map((expr) => `t.${quoteIdent(expr.column)} = ${expr.sql}`)
+  const match = keys.map((expr) => `t.${quoteIdent(expr.column)} ${expr.equals} ${expr.sql}`)
   const part = flow.part as Extract<Flow['part'], { kind: 'in' }>
   const sets = part.columns.map((column) => `${quoteIdent(column)} = DEFAULT`)
   return {

@@ -3,6 +3,7 @@ import type { Queryable } from '@banyan/postgres'
 import { castText, quoteIdent } from './catalog.ts'
 import { columnOf, type Flow, type Row } from './flow.ts'
 import type { NetRow } from './net.ts'
+import { operator } from './operators.ts'
 import { arrays } from './table-writer.ts'
 import { Visibility } from './visibility.ts'
 
@@ -22,7 +23,7 @@ export async function readRows(
   const names = keys.map((i) => `k${i}`)
   const match = keys.map((i) => {
     const column = columnOf(flow.from, flow.columns[i]!)
-    return `t.${quoteIdent(column.name)} = ${castText(`k.k${i}`, column.baseType)}`
+    return `t.${quoteIdent(column.name)} ${operator(column, '=')} ${castText(`k.k${i}`, column.baseType)}`
   })
   const text = `SELECT pg_current_snapshot()::text AS snapshot, r.* FROM (SELECT 1) AS one
     LEFT JOIN (SELECT ${flow.columns.map((name, i) => `t.${quoteIdent(name)} AS c${i}`).join(', ')}

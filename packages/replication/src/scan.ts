@@ -4,6 +4,7 @@ import { literal, quoteIdent } from './catalog.ts'
 import { columnOf } from './flow.ts'
 import { type HashedRow, hashesByKey, keyOf, type MappedTable, readHashes } from './mapped-rows.ts'
 import type { ResolvedTable } from './mapping.ts'
+import { compareKeys } from './operators.ts'
 
 /** Keys of rows that differ at first sight, with how many rows were looked at. */
 export interface Scanned {
@@ -134,12 +135,13 @@ function page(
   end: readonly string[] | null,
   options: ScanOptions,
 ): Promise<Map<string, HashedRow>> {
-  const key = mapped.ownKey.map(({ column }) => `t.${quoteIdent(column)}`).join(', ')
+  const keys = mapped.ownKey.map(({ column }) => `t.${quoteIdent(column)}`)
+  const key = keys.join(', ')
   const tuple = (values: readonly string[]) =>
-    values.map((value, i) => `${literal(value)}::${mapped.ownKey[i]!.type}`).join(', ')
+    values.map((value, i) => `${literal(value)}::${mapped.ownKey[i]!.type}`)
   const where = [
-    ...(after ? [`(${key}) > (${tuple(after)})`] : []),
-    ...(end ? [`(${key}) <= (${tuple(end)})`] : []),
+    ...(after ? [compareKeys(mapped.ownKey, keys, '>', tuple(after))] : []),
+    ...(end ? [compareKeys(mapped.ownKey, keys, '<=', tuple(end))] : []),
     ...(options.buckets && mapped.owner
       ? [`banyan.bucket(${mapped.owner}) = ANY ('{${[...options.buckets].join(',')}}')`]
       : []),

@@ -75,7 +75,7 @@ export function update(
     ...keySql.map((sql, i) => `${sql} AS k${i}`),
     ...set.map((expr, i) => `${expr.sql} AS e${i}`),
   ]
-  const match = keys.map((expr, i) => `t.${quoteIdent(expr.column)} = s.k${i}`)
+  const match = keys.map((expr, i) => `t.${quoteIdent(expr.column)} ${expr.equals} s.k${i}`)
   return {
     columns: present,
     text: `UPDATE ${flow.to.quoted} AS t SET ${set.map((expr, i) => `${quoteIdent(expr.column)} = s.e${i}`).join(', ')}
@@ -102,7 +102,7 @@ export function keptColumns(flow: Flow): string[] {
 
 export function remove(flow: Flow, guarded: boolean, returning: boolean): Statement {
   const keys = keyColumns(flow)
-  const match = keys.map((expr) => `t.${quoteIdent(expr.column)} = ${expr.sql}`)
+  const match = keys.map((expr) => `t.${quoteIdent(expr.column)} ${expr.equals} ${expr.sql}`)
   const back = returning
     ? ` RETURNING u.n::int4 AS n, ${keptColumns(flow)
         .map((name, i) => `t.${quoteIdent(name)} AS v${i}`)
@@ -143,7 +143,7 @@ SELECT ${values.join(', ')} FROM ${rowsOf(names)}`,
 export function existing(flow: Flow): Statement {
   const keys = keyColumns(flow)
   const columns = keys.map((_, i) => i)
-  const match = keys.map((expr) => `t.${quoteIdent(expr.column)} = ${expr.sql}`)
+  const match = keys.map((expr) => `t.${quoteIdent(expr.column)} ${expr.equals} ${expr.sql}`)
   return {
     columns,
     text: `SELECT u.n::int4 AS n FROM ${rowsOf(columns.map((i) => `c${i}`))}

@@ -44,9 +44,7 @@ export function tripTables(
   for (let i = 0; i < cases.length; i += COLUMNS) {
     wide.push(wideTable(wide.length, cases.slice(i, i + COLUMNS)))
   }
-  const keys = cases
-    .filter((one) => one.sortable && !one.type.type.startsWith('public.'))
-    .filter((_, i) => (i + seed) % keysOneIn === 0)
+  const keys = cases.filter((one) => one.sortable).filter((_, i) => (i + seed) % keysOneIn === 0)
   return [...wide, ...keys.map((one, i) => keyTable(i, one))]
 }
 
@@ -163,14 +161,13 @@ function keyTable(n: number, column: CaseValues): TripTable {
     text: `INSERT INTO ${name} SELECT ${castText('v', type)}, 0, 'u' FROM unnest($1::text[]) v ON CONFLICT DO NOTHING`,
     values: [values.slice(from, to)],
   })
-  // Every other row takes the next free value.
+  // Every other row takes the next free value. No operator is named: those of an extension are not found.
   const move = (from: number): Statement => ({
     text: `UPDATE ${name} AS t SET k = f.v FROM
-        (SELECT k, row_number() OVER (ORDER BY k) AS n FROM ${name}) AS r,
+        (SELECT ctid AS row, row_number() OVER (ORDER BY k) AS n FROM ${name}) AS r,
         (SELECT v, row_number() OVER (ORDER BY v) AS n FROM
-          (SELECT DISTINCT ${castText('v', type)} AS v FROM unnest($1::text[]) v) AS d
-          WHERE NOT EXISTS (SELECT FROM ${name} AS x WHERE x.k = d.v)) AS f
-      WHERE t.k = r.k AND r.n % 2 = 0 AND f.n = r.n / 2`,
+          (SELECT ${castText('v', type)} AS v FROM unnest($1::text[]) v EXCEPT SELECT k FROM ${name}) AS d) AS f
+      WHERE t.ctid = r.row AND r.n % 2 = 0 AND f.n = r.n / 2`,
     values: [values.slice(from)],
   })
   const kept = `public.kept_key_${n}`
