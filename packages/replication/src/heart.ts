@@ -108,10 +108,12 @@ export class Heart {
     if (row.wal_status === 'lost') {
       this.#options.onSlotLost(`slot ${slot} was invalidated: the server kept no more log for it`)
     }
+    // First: a table that is dropped in between is then said to be dropped, not only to be unpublished.
+    const unpublishedNow = await unpublished(client, slot, this.#options.fromTables)
     const differences = [
       ...(await tableDifferences(client, this.#options.fromTables)),
       ...(await tableDifferences(this.#options.to, this.#options.toTables)),
-      ...(await unpublished(client, slot, this.#options.fromTables)),
+      ...unpublishedNow,
     ]
     if (differences.length > 0 && !this.#stopped) this.#options.onDdl(differences.join('; '))
   }
