@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import type { Supervisor } from '@banyan/lab'
 import { createPool, type EmbeddedPostgres, type Pool } from '@banyan/postgres'
 import {
+  guardTable,
   installSide,
   Link,
   type ResolvedTable,
@@ -142,11 +143,7 @@ async function prepareSides(
   ] as const) {
     await pool.query('SELECT banyan.register($1, $2)', [EXTRACTION, side])
     for (const table of tables) {
-      await pool.query('SELECT banyan.guard($1, $2::oid::regclass, $3)', [
-        EXTRACTION,
-        table[side].oid,
-        side === 'source' ? table.spec.owner : table.ownerTarget,
-      ])
+      await guardTable(pool, EXTRACTION, table, side)
     }
     await raiseToken(pool, EXTRACTION, TOKEN)
   }

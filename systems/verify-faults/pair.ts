@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { BUCKETS, bucketOf } from '@banyan/contracts'
 import { createPool, type EmbeddedPostgres, type Pool } from '@banyan/postgres'
 import {
+  guardTable,
   installSide,
   Link,
   type LinkProblem,
@@ -85,12 +86,7 @@ export class TrialPair {
     )
     for (const side of ['source', 'target'] as const) {
       for (const table of tables) {
-        const owner = side === 'source' ? table.spec.owner : table.ownerTarget
-        await pools[side].query('SELECT banyan.guard($1, $2::oid::regclass, $3)', [
-          EXTRACTION,
-          table[side].oid,
-          owner,
-        ])
+        await guardTable(pools[side], EXTRACTION, table, side)
       }
     }
     const pair = new TrialPair(urls, pools, tables)

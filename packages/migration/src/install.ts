@@ -1,5 +1,5 @@
 import { lockSchema, type Pool, type PoolClient, transaction } from '@banyan/postgres'
-import { installSide, type ResolvedTable, type SideName } from '@banyan/replication'
+import { guardTable, installSide, type ResolvedTable, type SideName } from '@banyan/replication'
 
 /**
  * Creating and dropping a trigger waits for the table's writers and makes new ones wait behind it:
@@ -18,11 +18,7 @@ export async function installExtraction(
   await installSide(pool)
   await pool.query('SELECT banyan.register($1, $2)', [extraction, side])
   for (const table of tables) {
-    const { oid } = table[side]
-    const owner = side === 'source' ? table.spec.owner : table.ownerTarget
-    await withShortLock(pool, (client) =>
-      client.query('SELECT banyan.guard($1, $2::oid::regclass, $3)', [extraction, oid, owner]),
-    )
+    await withShortLock(pool, (client) => guardTable(client, extraction, table, side))
   }
 }
 

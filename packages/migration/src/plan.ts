@@ -153,7 +153,15 @@ const expression = z.union([
 const table = z.strictObject({
   source: z.string().min(1),
   target: z.string().min(1),
-  owner: z.string().nullable(),
+  owner: z
+    .union([
+      z.string(),
+      z.strictObject({
+        through: z.union([z.string(), z.array(z.string()).min(1)]),
+        parent: z.string().min(1),
+      }),
+    ])
+    .nullable(),
   forward: z.record(z.string(), expression).optional(),
   backward: z.record(z.string(), expression).optional(),
   part: z

@@ -1,6 +1,6 @@
 import { BucketSet } from '@banyan/contracts'
 import { createPool, type Pool, transaction } from '@banyan/postgres'
-import { declaredLosses, streamObjectName } from '@banyan/replication'
+import { declaredLosses, streamObjectName, type TableSpec } from '@banyan/replication'
 import { type Plan, type ResolvedExtraction, resolveExtraction } from './plan.ts'
 
 /** One step that an extraction will take, and what it does, in the order it does it. */
@@ -125,8 +125,9 @@ function names(plan: ResolvedExtraction, side: 'source' | 'target'): string {
   return [...new Set(plan.tables.map((table) => table[side]))].join(', ')
 }
 
-function byOwner(owner: string | null): string {
-  return owner === null ? 'the table as one bucket' : `buckets by ${owner}`
+function byOwner(owner: TableSpec['owner']): string {
+  if (owner === null) return 'the table as one bucket'
+  return `buckets by ${typeof owner === 'string' ? owner : `the owner of ${owner.parent}`}`
 }
 
 function sequences(source: Seen | null, target: Seen | null): string {

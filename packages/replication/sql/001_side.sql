@@ -204,8 +204,13 @@ BEGIN
 END $$;
 
 -- Puts the guard on a table (and on its partitions). p_owner: the column of the owner key; null when
--- the table moves as one bucket. docs/decisions/011 says why it may look after the write.
-CREATE FUNCTION banyan.guard(p_extraction text, p_relation regclass, p_owner name) RETURNS void
+-- the table moves as one bucket, or the key is a parent's. p_keys: in the latter case, a query for the
+-- owner keys of {rows}. p_fixed: columns by which the rows of other tables find their owner; they may
+-- not change, since a row written at the same time could end under the other owner without its guard
+-- knowing. docs/decisions/011 says why the guard may look after the write.
+CREATE FUNCTION banyan.guard(
+  p_extraction text, p_relation regclass, p_owner name, p_keys text DEFAULT NULL, p_fixed name[] DEFAULT '{}'
+) RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog AS $guard$
 DECLARE
   n integer;
@@ -232,7 +237,15 @@ BEGIN
          AND sha256(convert_to(current_setting('banyan.exempt', true), 'UTF8')) = %L$w$,
       e.applier, sha256(convert_to(e.secret, 'UTF8')))
     INTO STRICT exempt FROM banyan.engine e;
-  read := format(CASE WHEN by_row THEN $r$
+  IF p_keys IS NOT NULL THEN
+    IF by_row THEN RAISE EXCEPTION 'a partition of % must have its owner key in a column', p_relation; END IF;
+    read := format($r$
+      IF TG_OP = 'INSERT' THEN keys := ARRAY(%1$s);
+      ELSIF TG_OP = 'DELETE' THEN keys := ARRAY(%2$s);
+      ELSE keys := ARRAY(%1$s UNION %2$s);
+      END IF;$r$, replace(p_keys, '{rows}', 'new_rows'), replace(p_keys, '{rows}', 'old_rows'));
+  ELSE
+    read := format(CASE WHEN by_row THEN $r$
       IF TG_OP = 'INSERT' THEN keys := ARRAY[%1$s];
       ELSIF TG_OP = 'DELETE' THEN keys := ARRAY[%2$s];
       ELSE
@@ -244,7 +257,8 @@ BEGIN
       ELSIF TG_OP = 'DELETE' THEN keys := ARRAY(SELECT DISTINCT %4$s FROM old_rows AS o);
       ELSE keys := ARRAY(SELECT %3$s FROM new_rows AS n UNION SELECT %4$s FROM old_rows AS o);
       END IF;$r$ END,
-    format(owner, 'NEW'), format(owner, 'OLD'), format(owner, 'n'), format(owner, 'o'));
+      format(owner, 'NEW'), format(owner, 'OLD'), format(owner, 'n'), format(owner, 'o'));
+  END IF;
   EXECUTE format($f$
     CREATE FUNCTION banyan.%1$I() RETURNS trigger
       LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $body$
@@ -290,6 +304,21 @@ BEGIN
           ELSE 'OLD TABLE AS old_rows NEW TABLE AS new_rows' END, fn);
       EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER "~banyan_guard_%s_%s"', p_relation, n, event);
     END LOOP;
+  END IF;
+  IF cardinality(p_fixed) > 0 THEN
+    EXECUTE format($f$
+      CREATE FUNCTION banyan.%1$I() RETURNS trigger
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $body$
+      BEGIN
+        IF %2$s THEN RETURN NULL; END IF;
+        PERFORM nextval('banyan.refused_%3$s');
+        RAISE EXCEPTION USING ERRCODE = 'BN001',
+          MESSAGE = format('%%s: %%s cannot change while extraction "%%s" runs, since rows of other tables find their owner by it', TG_RELID::regclass, %5$L, %4$L),
+          HINT = 'Delete the row and write it again with its children, or wait for the extraction to end.';
+      END $body$ $f$, fn || '_fixed', exempt, n, p_extraction, array_to_string(p_fixed, ', '));
+    EXECUTE format('CREATE TRIGGER "~banyan_fixed_%s" AFTER UPDATE ON %s FOR EACH ROW WHEN (%s) EXECUTE FUNCTION banyan.%I()',
+      n, p_relation, (SELECT string_agg(format('OLD.%1$I IS DISTINCT FROM NEW.%1$I', c), ' OR ') FROM unnest(p_fixed) c), fn || '_fixed');
+    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER "~banyan_fixed_%s"', p_relation, n);
   END IF;
   -- A partition can be truncated by its own name, and the stream would not say so.
   FOR partition IN SELECT relid FROM pg_partition_tree(p_relation) UNION SELECT p_relation LOOP
@@ -339,6 +368,7 @@ BEGIN
   FOR g IN SELECT function FROM banyan.guarded WHERE extraction = p_extraction LOOP
     EXECUTE format('DROP FUNCTION IF EXISTS banyan.%I() CASCADE', g.function);
     EXECUTE format('DROP FUNCTION IF EXISTS banyan.%I() CASCADE', g.function || '_truncate');
+    EXECUTE format('DROP FUNCTION IF EXISTS banyan.%I() CASCADE', g.function || '_fixed');
   END LOOP;
   FOR g IN SELECT c.oid FROM banyan.identity i JOIN pg_class c ON c.oid = i.relation WHERE i.extraction = p_extraction LOOP
     EXECUTE format('ALTER TABLE %s REPLICA IDENTITY DEFAULT', g.oid::regclass);

@@ -1,6 +1,7 @@
 import { castText, quoteIdent } from './catalog.ts'
 import type { ColumnExpr, ResolvedTable, TableSide } from './mapping.ts'
 import { operator } from './operators.ts'
+import type { OwnerPath } from './owner-path.ts'
 import { type PartOfFlow, partOfFlow, tableName } from './part.ts'
 import type { StreamName } from './side.ts'
 
@@ -17,10 +18,10 @@ export interface Flow {
   /** Columns of `from` that travel, those of the key first. */
   readonly columns: readonly string[]
   readonly keyWidth: number
-  /** Where in `columns` the owner key is; null when the table moves as one bucket. */
+  /** Where in `columns` the owner key is (-1: in a parent); null when the table moves as one bucket. */
   readonly owner: number | null
-  /** Column of `to` with the owner key. */
-  readonly ownerTo: string | null
+  /** Where the owner key is on the side written. */
+  readonly ownerTo: OwnerPath | null
   readonly exprs: readonly FlowExpr[]
   /** Set where rows of this table stand for a part of others, or the other way round. */
   readonly part: PartOfFlow | null
@@ -56,7 +57,9 @@ export function flowOf(table: ResolvedTable, stream: StreamName): Flow {
       .map((column) => column.name)
       .filter((name) => used.has(name) && !from.key.includes(name)),
   ]
-  const owner = forward ? table.spec.owner : table.ownerTarget
+  const [owner, ownerTo] = forward
+    ? [table.owners.source, table.owners.target]
+    : [table.owners.target, table.owners.source]
   const part = partOfFlow(table, forward ? 'source' : 'target', ({ from: names, sql }) =>
     computed(
       { column: '', from: names, sql },
@@ -70,8 +73,8 @@ export function flowOf(table: ResolvedTable, stream: StreamName): Flow {
     to,
     columns,
     keyWidth: from.key.length,
-    owner: owner === null ? null : columns.indexOf(owner),
-    ownerTo: forward ? table.ownerTarget : table.spec.owner,
+    owner: owner === null ? null : owner.hops.length > 0 ? -1 : columns.indexOf(owner.column),
+    ownerTo,
     exprs: exprs.map((expr) => flowExpr(expr, from, to, columns)),
     part,
     plain: part === null && exprs.every((expr) => expr.sql === null),

@@ -4,6 +4,7 @@ export {
   type ColumnExpr,
   type ColumnSource,
   declaredLosses,
+  type OwnerThrough,
   type ResolvedTable,
   resolveTables,
   type TableSide,
@@ -28,6 +29,7 @@ export {
 } from './round-trip.ts'
 export { serverIdentity } from './server-identity.ts'
 export {
+  guardTable,
   installSide,
   leftovers,
   OLDEST_MAJOR,

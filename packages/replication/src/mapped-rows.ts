@@ -3,6 +3,7 @@ import { castText, quoteIdent } from './catalog.ts'
 import { columnOf } from './flow.ts'
 import type { Column, ColumnExpr, ResolvedTable } from './mapping.ts'
 import { operator } from './operators.ts'
+import { bucketSql, ownerSql } from './owner-path.ts'
 import { rowsWithPart, tableName } from './part.ts'
 import type { SideName } from './side.ts'
 import { textArray } from './text-array.ts'
@@ -30,7 +31,9 @@ export interface MappedTable {
   })[]
   /** SQL of the owner key as the guard sees it; null when the table moves as one bucket. */
   readonly owner: string | null
-  /** Index into `columns` of the owner key; null likewise. */
+  /** SQL of the bucket; null likewise. */
+  readonly bucket: string | null
+  /** Index of the owner key in a full row, behind its columns when it is a parent's; null likewise. */
   readonly ownerIndex: number | null
   /** A 64-bit hash of the row. */
   readonly hash: string
@@ -84,7 +87,7 @@ async function mapTable(
   const own = side === 'source' ? source : target
   const renamed = source.key.map((name) => targetOf(forward, name))
   const keyNames = side === 'source' ? source.key : renamed
-  const owner = side === 'source' ? spec.owner : table.ownerTarget
+  const owner = table.owners[side]
   const columns = forward.map((expr) => expr.column)
   return {
     name: tableName(spec),
@@ -96,10 +99,32 @@ async function mapTable(
       const { baseType, operators } = columnOf(own, name)
       return { column: name, type: baseType, operators }
     }),
-    owner: owner === null ? null : `t.${quoteIdent(owner)}::text`,
-    ownerIndex: table.ownerTarget === null ? null : columns.indexOf(table.ownerTarget),
+    owner: owner && ownerSql(owner, (name) => `t.${quoteIdent(name)}`),
+    bucket: owner && bucketSql(owner, (name) => `t.${quoteIdent(name)}`),
+    ownerIndex: ownerIndex(table, columns),
     hash: hash(`ROW(${sql.join(', ')})::text`),
   }
+}
+
+function ownerIndex(table: ResolvedTable, columns: readonly string[]): number | null {
+  const owner = table.owners.target
+  if (owner === null) return null
+  return owner.hops.length > 0 ? columns.length : columns.indexOf(owner.column)
+}
+
+function isParents(mapped: MappedTable): boolean {
+  return mapped.ownerIndex === mapped.columns.length
+}
+
+/** The owner key of a full row; undefined when there is no row, or no parent to tell. */
+export function ownerKeyOf(
+  mapped: MappedTable,
+  row: readonly (string | null)[] | undefined,
+): string | null | undefined {
+  if (row === undefined) return undefined
+  if (mapped.ownerIndex === null) return null
+  const key = row[mapped.ownerIndex]!
+  return key === null && isParents(mapped) ? undefined : key
 }
 
 function targetOf(forward: readonly ColumnExpr[], name: string): string {
@@ -134,14 +159,16 @@ export async function rowsByKey(
   lock = '',
 ): Promise<Map<string, (string | null)[]>> {
   const { text, values } = byKeys(mapped, keys)
+  // A parent's owner key travels as one more value.
+  const all = isParents(mapped) ? [...mapped.sql, mapped.owner!] : mapped.sql
   const { rows } = await db.query<Record<string, string | null>>({
-    text: `SELECT ${mapped.sql.map((sql, i) => `${sql} AS c${i}`).join(', ')} ${text} ${lock}`,
+    text: `SELECT ${all.map((sql, i) => `${sql} AS c${i}`).join(', ')} ${text} ${lock}`,
     values,
     types: raw,
   })
   const found = new Map<string, (string | null)[]>()
   for (const row of rows) {
-    const values = mapped.columns.map((_, i) => row[`c${i}`] ?? null)
+    const values = all.map((_, i) => row[`c${i}`] ?? null)
     found.set(keyOf(mapped.key.map((i) => values[i]!)), values)
   }
   return found

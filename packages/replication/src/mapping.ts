@@ -1,17 +1,31 @@
 import type { Queryable } from '@banyan/postgres'
+import type { OwnerPath } from './owner-path.ts'
 import { joinParts } from './part.ts'
 import { resolveTable } from './resolve.ts'
+import { type Ownerless, resolveOwners } from './resolve-owner.ts'
+import type { SideName } from './side.ts'
 
 /** What fills a column: another column's name, or an SQL expression over the named columns. */
 export type ColumnSource = string | { readonly from: readonly string[]; readonly sql: string }
+
+/** The owner key of a row is its parent's: a validated foreign key that is NOT DEFERRABLE leads there. */
+export interface OwnerThrough {
+  /** Source column, or columns, of the foreign key. */
+  readonly through: string | readonly string[]
+  /** `source` of the parent's own entry; it may have its owner through a parent in turn. */
+  readonly parent: string
+}
 
 /** One table of an extraction, as an operator writes it in the plan. */
 export interface TableSpec {
   /** `schema.table`; quoted parts keep their case: `public."MixedCase"`. */
   readonly source: string
   readonly target: string
-  /** Source column with the owner key; null: the table moves as one bucket. */
-  readonly owner: string | null
+  /**
+   * Source column with the owner key, or the way to it through a parent of the same extraction; null:
+   * the table moves as one bucket.
+   */
+  readonly owner: string | OwnerThrough | null
   /** Target column <- source column or expression. Left out: every column by its own name. */
   readonly forward?: Readonly<Record<string, ColumnSource>>
   /** Source column <- target column or expression. Plain renames of `forward` are inverted by themselves. */
@@ -88,8 +102,10 @@ export interface ResolvedTable {
   readonly spec: TableSpec
   readonly source: TableSide
   readonly target: TableSide
-  /** Target column of the owner key. */
-  readonly ownerTarget: string | null
+  /** Where the owner key stands on each side; null: the table moves as one bucket. */
+  readonly owners: Readonly<Record<SideName, OwnerPath | null>>
+  /** Whether rows of other tables find their owner through this one. */
+  readonly isParent: boolean
   /** Fills the target from the source. */
   readonly forward: readonly ColumnExpr[]
   /** Fills the source from the target. */
@@ -115,7 +131,7 @@ export async function resolveTables(
   target: Queryable,
   specs: readonly TableSpec[],
 ): Promise<ResolvedTable[]> {
-  const resolved: ResolvedTable[] = []
+  const resolved: Ownerless[] = []
   for (const spec of specs) resolved.push(await resolveTable(source, target, spec))
-  return joinParts(source, target, resolved)
+  return joinParts(source, target, await resolveOwners(source, target, resolved))
 }

@@ -94,7 +94,7 @@ function filledOf(table: ResolvedTable, side: SideName): string[] {
 /** Columns of the whole table that are this part's alone: not the key, not the owner. */
 function ownColumns(table: ResolvedTable): string[] {
   const { whole } = sidesOf(table.spec)
-  const owner = whole === 'source' ? table.spec.owner : table.ownerTarget
+  const owner = table.owners[whole]?.column
   return filledOf(table, whole).filter(
     (column) => column !== owner && !table[whole].key.includes(column),
   )

@@ -3,7 +3,7 @@ import type { Pool } from '@banyan/postgres'
 import { sqlState } from './failures.ts'
 import { columnOf } from './flow.ts'
 import type { Link } from './link.ts'
-import { keyOf, type MappedSides, mapBoth, rowsByKey } from './mapped-rows.ts'
+import { keyOf, type MappedSides, mapBoth, ownerKeyOf, rowsByKey } from './mapped-rows.ts'
 import type { ResolvedTable } from './mapping.ts'
 import { type Owner, Owners } from './owners.ts'
 import { tableName } from './part.ts'
@@ -108,10 +108,10 @@ async function look(
     Owners.read({ source, target }, forward.options.extraction),
   ])
   const rows = { source: here.get(keyOf(key)), target: there.get(keyOf(key)) }
-  const { ownerIndex } = onTarget
-  const ownerKey = (row: (string | null)[] | undefined) =>
-    row && (ownerIndex === null ? null : row[ownerIndex]!)
-  const owner = owners.ofRow({ source: ownerKey(rows.source), target: ownerKey(rows.target) })
+  const owner = owners.ofRow({
+    source: ownerKeyOf(onTarget, rows.source),
+    target: ownerKeyOf(onTarget, rows.target),
+  })
   return { exists: rows.source !== undefined || rows.target !== undefined, owner, rows }
 }
 

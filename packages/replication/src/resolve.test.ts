@@ -31,7 +31,7 @@ const mixed = { source: 'public."MixedCase"', target: 'public."MixedCase"', owne
 describe('a table of a plan', () => {
   it('is found by its quoted name, and its renames are inverted', async () => {
     const [resolved] = await resolveTables(source, target, [{ ...item, forward: plain }])
-    expect(resolved!.ownerTarget).toBe('user_id')
+    expect(resolved!.owners.target).toMatchObject({ column: 'user_id', hops: [] })
     expect(resolved!.backward.map(({ column, from }) => [column, ...from])).toEqual([
       ['id', 'id'],
       ['user_id', 'user_id'],

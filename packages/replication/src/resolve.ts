@@ -4,17 +4,17 @@ import {
   type ColumnExpr,
   type ColumnSource,
   declaredLosses,
-  type ResolvedTable,
   type TableSide,
   type TableSpec,
 } from './mapping.ts'
+import type { Ownerless } from './resolve-owner.ts'
 
 /** Looks one table of a plan up and checks its mapping; see `resolveTables`. */
 export async function resolveTable(
   sourceDb: Queryable,
   targetDb: Queryable,
   spec: TableSpec,
-): Promise<ResolvedTable> {
+): Promise<Ownerless> {
   const source = await describeTable(sourceDb, spec.source, 'source')
   const target = await describeTable(targetDb, spec.target, 'target')
   const oneWay: string[] = []
@@ -42,6 +42,7 @@ export async function resolveTable(
   oneWay.push(...declaredLosses(spec))
   checkKeys(spec, source, target, renames)
   if (spec.part) await checkCondition(spec, source, target, targetDb, sourceDb)
+  checkOwner(spec, source, renames)
   checkToast(spec.source, source, forward)
   checkToast(spec.target, target, backward)
   await checkTypes(targetDb, spec.source, source, forward)
@@ -50,7 +51,6 @@ export async function resolveTable(
     spec,
     source,
     target,
-    ownerTarget: ownerColumn(spec, source, renames),
     forward,
     backward,
     ...(oneWay.length > 0 ? { oneWay } : {}),
@@ -273,12 +273,12 @@ async function checkTypes(
   }
 }
 
-function ownerColumn(
+function checkOwner(
   spec: TableSpec,
   source: TableSide,
   renames: ReadonlyMap<string, string>,
-): string | null {
-  if (spec.owner === null) return null
+): void {
+  if (typeof spec.owner !== 'string') return
   const names = source.columns.map((column) => column.name)
   if (!names.includes(spec.owner)) {
     throw badPlan(
@@ -286,12 +286,10 @@ function ownerColumn(
       `there is no column "${spec.owner}"; near: ${near(spec.owner, names)}`,
     )
   }
-  const column = renames.get(spec.owner)
-  if (column === undefined) {
+  if (!renames.has(spec.owner)) {
     throw badPlan(
       `table ${spec.source}, owner`,
       `"${spec.owner}" must be mapped by a plain name, so that both sides see the same owner`,
     )
   }
-  return column
 }

@@ -142,8 +142,8 @@ function page(
   const where = [
     ...(after ? [compareKeys(mapped.ownKey, keys, '>', tuple(after))] : []),
     ...(end ? [compareKeys(mapped.ownKey, keys, '<=', tuple(end))] : []),
-    ...(options.buckets && mapped.owner
-      ? [`banyan.bucket(${mapped.owner}) = ANY ('{${[...options.buckets].join(',')}}')`]
+    ...(options.buckets && mapped.bucket
+      ? [`${mapped.bucket} = ANY ('{${[...options.buckets].join(',')}}')`]
       : []),
   ]
   const condition = where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Pool, transaction } from '@banyan/postgres'
 import type { Link } from './link.ts'
-import { keyOf, type MappedTable, rowsByKey } from './mapped-rows.ts'
+import { keyOf, type MappedTable, ownerKeyOf, rowsByKey } from './mapped-rows.ts'
 import { type Owner, Owners, sameOwner } from './owners.ts'
 import type { SideName } from './side.ts'
 import type { Divergence } from './verify.ts'
@@ -177,15 +177,12 @@ function ownersOf(
   rows: Both,
   owners: Owners,
 ): Map<string, Owner> {
-  const { ownerIndex } = onTarget
-  const ownerKey = (row: FullRow | undefined) =>
-    row && (ownerIndex === null ? null : row[ownerIndex]!)
   const found = new Map<string, Owner>()
   for (const key of keys) {
     const id = keyOf(key)
     const owner = owners.ofRow({
-      source: ownerKey(rows.source.get(id)),
-      target: ownerKey(rows.target.get(id)),
+      source: ownerKeyOf(onTarget, rows.source.get(id)),
+      target: ownerKeyOf(onTarget, rows.target.get(id)),
     })
     if (owner) found.set(id, owner)
   }

@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import { BanyanError } from '@banyan/contracts'
 import { createPool, migrate, type Pool, type Queryable } from '@banyan/postgres'
+import type { ResolvedTable } from './mapping.ts'
+import { guardQuery } from './owner-path.ts'
 
 /** Which of the two databases of an extraction. */
 export type SideName = 'source' | 'target'
@@ -110,6 +112,24 @@ async function endSessionsBelow(pool: Queryable, extraction: string, token: bigi
         AND split_part(application_name, '/', 3) = $2`,
     [token.toString(), extraction],
   )
+}
+
+/** Puts the guard on one table of one side; once. */
+export async function guardTable(
+  db: Queryable,
+  extraction: string,
+  table: ResolvedTable,
+  side: SideName,
+): Promise<void> {
+  const path = table.owners[side]
+  const fixed = path ? (path.hops[0]?.columns ?? [path.column]) : []
+  await db.query('SELECT banyan.guard($1, $2::oid::regclass, $3, $4, $5::name[])', [
+    extraction,
+    table[side].oid,
+    path && path.hops.length === 0 ? path.column : null,
+    path && guardQuery(path),
+    table.isParent ? fixed : [],
+  ])
 }
 
 /** What a database still holds of ours; all of it must be gone after `complete` and `cancel`. */

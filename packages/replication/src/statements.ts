@@ -1,5 +1,6 @@
 import { castText, quoteIdent } from './catalog.ts'
 import { type Flow, type FlowExpr, keyColumns } from './flow.ts'
+import { bucketSql } from './owner-path.ts'
 
 /** A statement and what it takes: one text[] a column, each element one row. */
 export interface Statement {
@@ -8,13 +9,21 @@ export interface Statement {
   readonly columns: readonly number[]
 }
 
-const own = (flow: Flow) => `t.${quoteIdent(flow.ownerTo!)}`
-
 /** Leaves rows alone whose bucket is open where we write; the buckets are the last parameter. */
 export function notOpen(flow: Flow, guarded: boolean, parameter: number): string {
   return guarded && flow.ownerTo !== null
-    ? ` AND banyan.bucket(${own(flow)}::text) <> ALL ($${parameter}::int[])`
+    ? ` AND (${bucketSql(flow.ownerTo, (name) => `t.${quoteIdent(name)}`)} = ANY ($${parameter}::int[])) IS NOT TRUE`
     : ''
+}
+
+/** New rows whose parent says that their bucket is open: an owner key of their own was looked at before. */
+function notOpenThere(flow: Flow, guarded: boolean, parameter: number): string {
+  if (!guarded || !flow.ownerTo?.hops.length) return ''
+  const sql = bucketSql(
+    flow.ownerTo,
+    (name) => flow.exprs.find((expr) => expr.column === name)!.sql,
+  )
+  return `\nWHERE (${sql} = ANY ($${parameter}::int[])) IS NOT TRUE`
 }
 
 /** `unnest($1::text[], …) WITH ORDINALITY AS u(c0, …, n)`. */
@@ -27,11 +36,15 @@ export function upsert(flow: Flow, guarded: boolean, from?: string): Statement {
   const sets = flow.exprs
     .filter((expr) => !expr.key && !expr.insertOnly)
     .map((expr) => `${quoteIdent(expr.column)} = EXCLUDED.${quoteIdent(expr.column)}`)
-  const open = notOpen(flow, guarded, from ? 1 : flow.columns.length + 1)
+  const parameter = from ? 1 : flow.columns.length + 1
+  const open = notOpen(flow, guarded, parameter)
   const action =
     sets.length === 0 ? 'NOTHING' : `UPDATE SET ${sets.join(', ')}${open && ` WHERE true${open}`}`
   const { columns, text } = insert(flow, from)
-  return { columns, text: `${text}\nON CONFLICT (${keyList(flow)}) DO ${action}` }
+  return {
+    columns,
+    text: `${text}${notOpenThere(flow, guarded, parameter)}\nON CONFLICT (${keyList(flow)}) DO ${action}`,
+  }
 }
 
 /** Puts rows in where none stand. An upsert would first look for each, and mark what it puts in twice. */

@@ -67,7 +67,9 @@ export async function writeNet(
     whole.push(...lost.filter((row) => isWhole(row.values)))
     written.missing.push(...lost.filter((row) => !isWhole(row.values)))
   }
-  const inserted = fresh === 'insert' ? whole.filter((row) => row.fresh) : []
+  // Whose a row is that has its owner through a parent, the statement of an upsert alone asks.
+  const plain = open.none || !net.flow.ownerTo?.hops.length
+  const inserted = fresh === 'insert' && plain ? whole.filter((row) => row.fresh) : []
   await insertRows(run, net.flow, inserted, written)
   const others = inserted.length > 0 ? whole.filter((row) => !row.fresh) : whole
   await upsertRows(run, net.flow, others, open, written)

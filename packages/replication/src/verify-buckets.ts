@@ -2,9 +2,9 @@ import { type BucketSet, bucketOf } from '@banyan/contracts'
 import { type Pool, transaction } from '@banyan/postgres'
 import { quoteIdent } from './catalog.ts'
 import { sqlState } from './failures.ts'
-import { columnOf } from './flow.ts'
 import { type MappedTable, mapBoth } from './mapped-rows.ts'
 import type { ResolvedTable } from './mapping.ts'
+import { ownedBySql } from './owner-path.ts'
 import { tableName } from './part.ts'
 import type { SideName } from './side.ts'
 
@@ -87,8 +87,8 @@ async function partOf(
   mapped: MappedTable,
 ): Promise<{ part: Part; rows: number }> {
   const pool = options[side]
-  const column = side === 'source' ? table.spec.owner : table.ownerTarget
-  if (column === null) {
+  const path = table.owners[side]
+  if (path === null) {
     const [row] = await bounded(pool, options.withinMs, (query) =>
       query<{ n: number }>(`SELECT count(*)::int AS n FROM ${mapped.quoted} AS t`),
     )
@@ -100,14 +100,13 @@ async function partOf(
     ),
   )
   const mine = all.filter(({ owner }) => options.buckets.has(bucketOf(owner)))
-  const name = `t.${quoteIdent(column)}`
-  const type = columnOf(table[side], column).baseType
   return {
     part: {
       pool,
       mapped,
-      where: `WHERE ${name} = ANY ($1::text[]::${type}[]) OR ${name} IS NULL AND $2`,
-      owners: mine.map(({ owner }) => owner),
+      where: `WHERE ${ownedBySql(path, (name) => `t.${quoteIdent(name)}`)}`,
+      // Empty through a parent: the row names none.
+      owners: mine.map(({ owner }) => (path.hops.length > 0 ? owner || null : owner)),
     },
     rows: mine.reduce((sum, { n }) => sum + n, 0),
   }

@@ -92,7 +92,7 @@ function judge(
 async function ownerInParent(side: SideView): Promise<Finding[]> {
   if (side.name === 'target') return []
   const found: Finding[] = []
-  for (const table of side.tables.filter((one) => one.owner === null)) {
+  for (const table of side.tables.filter((one) => one.spec.owner === null)) {
     const parents = await side.rows<{ parent: number; mine: string; theirs: string }>(
       `SELECT f.confrelid AS parent, a.attname::text AS mine, b.attname::text AS theirs
          FROM pg_constraint f
@@ -117,13 +117,12 @@ function throughParent(
   reference: { parent: number; mine: string; theirs: string },
 ): Finding {
   const parent = side.tables.find((one) => one.oid === reference.parent)!
-  const owner = ident(parent.owner!)
   return finding(
     'owner-in-parent',
     'warning',
     at(side, table),
-    `Its rows find their owner only through ${parent.quoted}, which a cascade has already deleted when the guard looks; so the plan moves the table as one bucket, apart from its parents.`,
-    `ALTER TABLE ${table.quoted} ADD COLUMN ${owner} text; UPDATE ${table.quoted} c SET ${owner} = p.${owner} FROM ${parent.quoted} p WHERE p.${ident(reference.theirs)} = c.${ident(reference.mine)}; let the application write it, and name it as "owner" in the plan.`,
+    `Its rows find their owner through ${parent.quoted}, but the plan moves the table as one bucket, apart from its parents.`,
+    `In the plan: owner: { through: '${reference.mine}', parent: '${parent.spec.source}' }; the foreign key must be validated and NOT DEFERRABLE on both sides.`,
   )
 }
 

@@ -35,7 +35,7 @@ export interface SeenTable {
   readonly name: string
   /** `"schema"."table"`. */
   readonly quoted: string
-  /** Column of the owner key on this side; null when the table moves as one bucket. */
+  /** Column of the owner key on this side; null when there is none. */
   readonly owner: string | null
 }
 
@@ -102,14 +102,19 @@ async function see(
     spec,
     ...table,
     quoted: `${ident(table.schema)}.${ident(table.name)}`,
-    owner: side === 'source' ? spec.owner : ownerOnTarget(spec),
+    owner: side === 'target' ? ownerOnTarget(spec) : ownColumn(spec),
   }
 }
 
+function ownColumn({ owner }: TableSpec): string | null {
+  return typeof owner === 'string' ? owner : null
+}
+
 function ownerOnTarget(spec: TableSpec): string | null {
-  if (spec.owner === null) return null
-  const renamed = Object.entries(spec.forward ?? {}).find(([, from]) => from === spec.owner)
-  return renamed?.[0] ?? spec.owner
+  const owner = ownColumn(spec)
+  if (owner === null) return null
+  const renamed = Object.entries(spec.forward ?? {}).find(([, from]) => from === owner)
+  return renamed?.[0] ?? owner
 }
 
 /** `"name"`, quoted for SQL. */
