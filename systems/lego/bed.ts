@@ -7,7 +7,7 @@ import { TrialLoad } from './trial.ts'
 /**
  * A LEGO system for one move after the other. The servers, the monolith and the services stay; data
  * and control plane begin anew each time, from copies of the databases as they were filled: starting
- * everything anew took two thirds of a run's time and showed nothing.
+ * everything anew took much of a run's time and showed nothing.
  */
 export class Bed {
   readonly supervisor: Supervisor

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createPool, EmbeddedPostgres, transaction } from './index.ts'
@@ -26,6 +26,21 @@ describe('an embedded PostgreSQL', () => {
     await server.start()
     const { rows } = await pool.query('SELECT id FROM public.kept')
     expect(rows).toEqual([{ id: 1 }])
+    await pool.end()
+  })
+
+  it('stands still while it is paused, and goes on with what it was asked', async () => {
+    const pool = createPool(server.url(), { name: 'test', max: 1 })
+    const { rows } = await pool.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+    const stateOf = async () => {
+      const stat = await readFile(`/proc/${rows[0]!.pid}/stat`, 'utf8')
+      return stat.slice(stat.lastIndexOf(')') + 2)[0]
+    }
+    await server.pause()
+    const asked = pool.query('SELECT 1 AS one')
+    expect(await stateOf()).toBe('T')
+    await server.resume()
+    expect((await asked).rows).toEqual([{ one: 1 }])
     await pool.end()
   })
 
