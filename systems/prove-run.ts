@@ -32,7 +32,7 @@ export interface RunResult {
 }
 
 /** Few rows: what is looked for is in the order of events, not in their number. */
-const SIZE = { rows: 1_200, users: 120, people: 50, rate: 50 }
+const SIZE = { rows: 1_200, users: 120, people: 50, rate: 40 }
 /** The data is the same in each run; who works with it, and what happens, the run's seed decides. */
 const DATA_SEED = 1
 
@@ -52,7 +52,7 @@ const PLAN_ENV = {
 }
 /** A phase that has not come after this long never will, ms. */
 const PHASE_MS = 60_000
-const LOOK_MS = 50
+const LOOK_MS = 100
 
 /** A LEGO system for runs, one after the other. */
 export function startBed(supervisor: Supervisor): Promise<Bed> {

@@ -12,7 +12,7 @@ export interface Moment {
   readonly from: 'source' | 'target' | null
 }
 
-const LOOK_MS = 4
+const LOOK_MS = 10
 
 /** The entry that a fault waits for; null when it comes some time after the operator asked. */
 export function momentOf({ place, extraction, direction }: Fault): Moment | null {
