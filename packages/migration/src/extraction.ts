@@ -4,7 +4,6 @@ import { abandon, answers, closeTarget, finishWithoutTarget } from './abandon.ts
 import type { ExtractionDependencies } from './dependencies.ts'
 import { finishCancel, finishComplete } from './ending.ts'
 import { judgeCanary, judgeShadow } from './gates.ts'
-import { handOver } from './handover.ts'
 import { sleep } from './lease.ts'
 import { Live } from './live.ts'
 import { Measurements } from './measurements.ts'
@@ -336,7 +335,7 @@ export class Extraction {
     this.#waitsFor = [`the handover of ${buckets.size} buckets`]
     if (Date.now() < this.#retryAt) return false
     const from = toSource.size > 0 ? 'target' : 'source'
-    const record = await handOver(live.handoverContext, buckets, from, ++this.#attempts)
+    const record = await live.handOver(buckets, from, ++this.#attempts)
     this.#handovers.push(record)
     await this.#d.store.addHandover(this.#d.plan.name, record)
     if (record.outcome === 'done') {

@@ -8,19 +8,20 @@ import {
   type ResolvedTable,
   refuseLosses,
   resolveTables,
+  type SideName,
   serverIdentity,
   stillDivergent,
   verify,
 } from '@banyan/replication'
 import { Brake, type Readings, readLoad } from './brake.ts'
 import type { ExtractionDependencies } from './dependencies.ts'
-import type { HandoverContext } from './handover.ts'
+import { type HandoverContext, handOver } from './handover.ts'
 import { installExtraction, uninstallExtraction } from './install.ts'
 import { recover, recoverAlone } from './recovery.ts'
 import { planSequences, splitSequences } from './sequences.ts'
 import { isSameServer, requireSameServers } from './server-change.ts'
 import { inState, isAnswer, isPassing, Side } from './sides.ts'
-import type { ThrottleStatus } from './status.ts'
+import type { HandoverRecord, ThrottleStatus } from './status.ts'
 import type { ExtractionRow, SequenceRecord } from './store.ts'
 import { withRoutes } from './tables.ts'
 import type { Comparing } from './verification.ts'
@@ -62,6 +63,7 @@ export class Live {
   readonly copy: CopyState = { rows: 0, total: 0, rowsPerSecond: 0, etaMs: null }
   #copying: { abort: AbortController; done: Promise<void> } | null = null
   #reverseStarted = false
+  #handingOver = false
   readonly #abort = new AbortController()
 
   private constructor(
@@ -245,6 +247,17 @@ export class Live {
       const known = this.lags().filter((lag) => lag !== null)
       return known.length > 0 ? Math.max(...known) : null
     },
+    handingOver: () => this.#handingOver,
+  }
+
+  /** One attempt at a handover; the running comparison stands back meanwhile. */
+  async handOver(buckets: BucketSet, from: SideName, attempt: number): Promise<HandoverRecord> {
+    this.#handingOver = true
+    try {
+      return await handOver(this.handoverContext, buckets, from, attempt)
+    } finally {
+      this.#handingOver = false
+    }
   }
 
   #compared(signal: AbortSignal | undefined) {

@@ -17,6 +17,8 @@ export interface Comparing {
   stillDivergent(rows: readonly Divergence[], signal: AbortSignal): Promise<Divergence[]>
   /** The worst lag of the streams, ms; null while unknown. */
   lagMs(): number | null
+  /** Whether a handover runs. */
+  handingOver(): boolean
 }
 
 /**
@@ -141,6 +143,7 @@ export class Verification {
         // Somebody waits for this run, or will for the next one.
         share: () => (this.report === null ? 1 : plan.verify.share),
         behind: () => (comparing.lagMs() ?? 0) > plan.gates.lagMs / 2,
+        held: () => comparing.handingOver(),
         signal,
       }),
     })

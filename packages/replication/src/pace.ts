@@ -5,6 +5,8 @@ export interface PaceOptions {
   share(): number
   /** Whether something more important has fallen behind, so that work stands back. */
   behind(): boolean
+  /** Whether users are held just now: then nobody is in so much of a hurry as they. */
+  held?(): boolean
   readonly signal?: AbortSignal | undefined
 }
 
@@ -20,6 +22,7 @@ export function paced(options: PaceOptions): (workedMs: number) => Promise<void>
     const began = performance.now()
     const rested = () => performance.now() - began
     while (rested() < workedMs * (1 / options.share() - 1)) await rest()
-    while (options.behind() && options.share() < 1 && rested() < STAND_BACK_MS) await rest()
+    const standsBack = () => options.held?.() || (options.behind() && options.share() < 1)
+    while (standsBack() && rested() < STAND_BACK_MS) await rest()
   }
 }
