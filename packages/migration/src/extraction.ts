@@ -1,25 +1,24 @@
 import { BanyanError, BucketSet } from '@banyan/contracts'
 import { declaredLosses, type LinkProblem } from '@banyan/replication'
-import { abandon, answers, closeTarget, finishWithoutTarget } from './abandon.ts'
+import { Abandonment } from './abandonment.ts'
 import type { ExtractionDependencies } from './dependencies.ts'
 import { finishCancel, finishComplete } from './ending.ts'
 import { judgeCanary, judgeShadow } from './gates.ts'
 import { sleep } from './lease.ts'
 import { Live } from './live.ts'
 import { Measurements } from './measurements.ts'
-import { buildStatus, initialStatus } from './report.ts'
+import { buildStatus } from './report.ts'
 import { RowRepairs } from './row-repairs.ts'
 import { isAnswer, isPassing, isStale } from './sides.ts'
 import type { GateFigure, HandoverRecord, Phase } from './status.ts'
-import type { ExtractionRow, Store } from './store.ts'
+import type { ExtractionRow } from './store.ts'
 import { withRoutes } from './tables.ts'
+import { Transitions } from './transitions.ts'
 import { Verification } from './verification.ts'
 
 /** How often the engine looks at an extraction when nothing wakes it, ms. */
 const TICK_MS = 100
 const STATUS_MS = 500
-/** How often an abandoned target is looked for, ms: until it is closed, it takes stray writes. */
-const LOOK_FOR_TARGET_MS = 1_000
 
 /** Phases that gates judge. */
 const GATED: readonly Phase[] = ['shadowing', 'canary', 'cut over', 'soaking']
@@ -33,6 +32,8 @@ export class Extraction {
   readonly #measurements: Measurements
   #verification: Verification
   readonly #repairs: RowRepairs
+  readonly #to: Transitions
+  readonly #abandonment: Abandonment
   #live: Live | null = null
   #waitsFor: readonly string[] = []
   #gates: readonly GateFigure[] = []
@@ -51,6 +52,8 @@ export class Extraction {
     this.#measurements = new Measurements(dependencies.gateways, dependencies.plan.name)
     this.#verification = new Verification(dependencies)
     this.#repairs = new RowRepairs(dependencies)
+    this.#to = new Transitions(dependencies)
+    this.#abandonment = new Abandonment(dependencies)
   }
 
   /** Rejects when the extraction must be taken up anew: OutcomeUnknown, a lost connection, a stale token. */
@@ -79,61 +82,26 @@ export class Extraction {
   }
 
   async #work(row: ExtractionRow, signal: AbortSignal): Promise<void> {
-    if (row.wanted.includes('abandoning')) return this.#abandon(row, signal)
-    if (row.phase === 'abandoned' && !(await this.#returned(row))) return
+    if (row.wanted.includes('abandoning')) {
+      await this.#rest()
+      this.#tableShows = null
+      await this.#abandonment.begin(row, signal)
+      this.#waitsFor = this.#abandonment.waitsFor
+      return
+    }
+    if (row.phase === 'abandoned' && !this.#live) {
+      const returned = await this.#abandonment.returned(row)
+      this.#waitsFor = this.#abandonment.waitsFor
+      if (!returned) return
+    }
     const ending = row.wanted.find((one) => one === 'completing' || one === 'cancelling')
     // Also where nothing can be opened any more, or a stream is broken: cancelling is the way out of that.
-    if (row.wanted.includes('cancel')) return this.#begin(row, 'cancel')
+    if (row.wanted.includes('cancel')) return this.#to.begin(row, 'cancel')
     if (!this.#live && !(await this.#open(row, signal))) return
     if (ending) return this.#end(row, ending)
     this.#measurements.poll()
     if (this.#problem) await this.#stopFor(row, this.#problem)
     else await this.#advance(row)
-  }
-
-  async #abandon(row: ExtractionRow, signal: AbortSignal): Promise<void> {
-    await this.#rest()
-    this.#waitsFor = ['the source to take everything back']
-    const { streams, at } = row.status ?? initialStatus(row)
-    const { lagMs, lagBytes } = streams.reverse
-    // Back after all since it was decided: two databases must not take writes all the same.
-    if (await answers(this.#d.plan.service.databaseUrl)) await closeTarget(this.#d)
-    const done = await abandon(this.#d, signal)
-    await this.#enter(row, 'abandoned', { ...done, lastHeard: at, lagMs, lagBytes }, 0, [])
-    this.#tableShows = null
-  }
-
-  /**
-   * After the target was abandoned: closes it should it come back, and waits for the end.
-   *
-   * @returns whether it is there and the extraction can be ended on both sides.
-   */
-  async #returned(row: ExtractionRow): Promise<boolean> {
-    const wanted = row.wanted.some((one) => one === 'cancel' || one === 'cancelling')
-    if (this.#live) return true
-    if (!wanted && Date.now() < this.#retryAt) return false
-    this.#retryAt = Date.now() + LOOK_FOR_TARGET_MS
-    const { plan, ledger, term } = this.#d
-    const there = await answers(plan.service.databaseUrl)
-    this.#waitsFor = there
-      ? ['cancel']
-      : ['the target, to be closed should it come back; or cancel']
-    if (there) {
-      const buckets = await closeTarget(this.#d)
-      if (buckets > 0) {
-        await ledger.append(plan.name, term, [
-          { kind: 'fact', what: 'target closed', detail: { buckets } },
-        ])
-      }
-    }
-    if (!wanted) return false
-    if (!there) {
-      await finishWithoutTarget(this.#d)
-      await this.#enter(row, 'cancelled', { target: 'left as it was: it was away' }, undefined, [])
-      return false
-    }
-    if (!row.wanted.includes('cancelling')) await this.#begin(row, 'cancel')
-    return row.wanted.includes('cancelling')
   }
 
   /** A plan that cannot work, or a privilege that is missing, pauses the extraction with what was said. */
@@ -152,7 +120,7 @@ export class Extraction {
       this.#unusable = true
       const why = (error as Error).message
       this.#waitsFor = [why]
-      await this.#change(row, { paused: true, pausedWhy: why }, 'paused', { why })
+      await this.#to.pause(row, why)
       return false
     }
   }
@@ -177,9 +145,7 @@ export class Extraction {
       return this.#rest()
     }
     this.#toldProblem = problem
-    await this.#change(row, { paused: true, pausedWhy: problem.message }, 'paused', {
-      problem: problem.kind,
-    })
+    await this.#to.pause(row, problem.message, { problem: problem.kind })
   }
 
   async #advance(row: ExtractionRow): Promise<void> {
@@ -187,7 +153,7 @@ export class Extraction {
     this.#waitsFor = row.paused ? [`resume (paused: ${row.pausedWhy ?? 'by an operator'})`] : []
     if (row.wanted.includes('verify')) {
       this.#verification.again()
-      await this.#change(row, { wanted: row.wanted.filter((one) => one !== 'verify') }, null)
+      await this.#to.change(row, { wanted: row.wanted.filter((one) => one !== 'verify') }, null)
     }
     if (row.phase !== 'copying') {
       const live = this.#live!
@@ -228,12 +194,12 @@ export class Extraction {
       if (live.copyFailed) {
         const why = live.copyFailed
         live.copyFailed = null
-        await this.#change(row, { paused: true, pausedWhy: why }, 'paused', { why })
+        await this.#to.pause(row, why)
       } else live.startCopy()
       return
     }
     await live.startReverse()
-    await this.#enter(row, 'verifying', { rows: live.copy.rows })
+    await this.#to.enter(row, 'verifying', { rows: live.copy.rows })
   }
 
   async #verifying(row: ExtractionRow): Promise<void> {
@@ -246,10 +212,10 @@ export class Extraction {
     if (divergent > this.#d.plan.gates.divergentRows) {
       const why = `${divergent} rows differ after the copy`
       this.#verification.forget()
-      await this.#change(row, { paused: true, pausedWhy: why }, 'paused', { why })
+      await this.#to.pause(row, why)
       return
     }
-    await this.#enter(row, 'shadowing', { rows: report.rows, divergent: report.divergent })
+    await this.#to.enter(row, 'shadowing', { rows: report.rows, divergent: report.divergent })
   }
 
   async #shadowing(row: ExtractionRow): Promise<void> {
@@ -268,11 +234,9 @@ export class Extraction {
     const waiting = [...judged.waiting, ...(differing ? [`${divergent} rows to agree`] : [])]
     this.#waitsFor = waiting
     if (failed.length > 0) {
-      await this.#change(row, { paused: true, pausedWhy: failed.join('; ') }, 'paused', {
-        gates: failed,
-      })
+      await this.#to.pause(row, failed.join('; '), { gates: failed })
     } else if (waiting.length === 0) {
-      await this.#enter(row, 'canary', {}, plan.steps[0]!.percent)
+      await this.#to.enter(row, 'canary', {}, plan.steps[0]!.percent)
     }
   }
 
@@ -285,7 +249,7 @@ export class Extraction {
     const { failed, waiting, figures } = judgeCanary(plan, this.#measures())
     this.#gates = figures
     if (failed.length > 0) {
-      await this.#change(
+      await this.#to.change(
         row,
         { phase: 'rolling back', goal: 0 },
         'rollback',
@@ -305,13 +269,13 @@ export class Extraction {
     ]
     if (row.phase === 'soaking') {
       if (!row.wanted.includes('complete')) this.#waitsFor = [...this.#waitsFor, 'complete']
-      else if (this.#waitsFor.length === 0) await this.#begin(row, 'complete')
+      else if (this.#waitsFor.length === 0) await this.#to.begin(row, 'complete')
     } else if (this.#waitsFor.length === 0) {
-      if (row.phase === 'cut over') await this.#enter(row, 'soaking', {})
-      else if (last) await this.#enter(row, 'cut over', {})
+      if (row.phase === 'cut over') await this.#to.enter(row, 'soaking', {})
+      else if (last) await this.#to.enter(row, 'cut over', {})
       else if (step.next === 'manual') this.#waitsFor = ['promote']
       else
-        await this.#enter(
+        await this.#to.enter(
           row,
           'canary',
           {},
@@ -322,7 +286,7 @@ export class Extraction {
 
   async #rollingBack(row: ExtractionRow): Promise<void> {
     await this.#show('off')
-    if (await this.#moveTo(row, BucketSet.none)) await this.#enter(row, 'rolled back', {})
+    if (await this.#moveTo(row, BucketSet.none)) await this.#to.enter(row, 'rolled back', {})
   }
 
   /** One attempt to make the target own exactly these buckets. @returns whether it does. */
@@ -351,7 +315,7 @@ export class Extraction {
     if (this.#attempts >= this.#d.plan.handover.attempts && row.phase !== 'rolling back') {
       const why = `${this.#attempts} handover attempts aborted, the last: ${record.why}`
       this.#attempts = 0
-      await this.#change(row, { paused: true, pausedWhy: why }, 'paused', { why })
+      await this.#to.pause(row, why)
     }
     return false
   }
@@ -375,18 +339,6 @@ export class Extraction {
     if (what === 'shadow') this.#measurements.rebase()
   }
 
-  async #begin(row: ExtractionRow, what: 'complete' | 'cancel'): Promise<void> {
-    // From this commit on the extraction only ends: an engine that starts in the middle of it must not
-    // install anew what was taken away.
-    await this.#change(
-      row,
-      { wanted: [what === 'complete' ? 'completing' : 'cancelling'] },
-      what,
-      {},
-      'intent',
-    )
-  }
-
   async #end(row: ExtractionRow, ending: 'completing' | 'cancelling'): Promise<void> {
     await Promise.all([this.#verification.stop(), this.#repairs.atRest()])
     const live = this.#live!
@@ -395,37 +347,16 @@ export class Extraction {
     // Before the phase is known to be at rest: a start that follows at once must not find these parts.
     await this.#rest()
     this.#problem = null
-    await this.#enter(row, ending === 'completing' ? 'completed' : 'cancelled', {}, undefined, [])
+    await this.#to.enter(
+      row,
+      ending === 'completing' ? 'completed' : 'cancelled',
+      {},
+      undefined,
+      [],
+    )
     this.#measurements.rebase()
     this.#verification = new Verification(this.#d)
     this.#tableShows = null
-  }
-
-  async #enter(
-    row: ExtractionRow,
-    phase: Phase,
-    detail: Record<string, unknown>,
-    goal?: number,
-    wanted?: [],
-  ): Promise<void> {
-    await this.#change(
-      row,
-      { phase, ...(goal === undefined ? {} : { goal }), ...(wanted ? { wanted } : {}) },
-      phase,
-      { ...detail, ...(goal === undefined ? {} : { percent: goal }) },
-    )
-  }
-
-  /** Changes the row unless an operator was quicker: then the next tick looks again. */
-  async #change(
-    row: ExtractionRow,
-    change: Parameters<Store['change']>[2],
-    what: string | null,
-    detail: Record<string, unknown> = {},
-    kind: 'intent' | 'fact' | 'decision' = 'fact',
-  ): Promise<void> {
-    const entries = what === null ? [] : [{ kind, what, detail }]
-    await this.#d.store.change(row, this.#d.term, change, entries)
   }
 
   async #report(row: ExtractionRow): Promise<void> {
