@@ -23,3 +23,12 @@ export class Interrupted extends Error {
 export function sqlState(error: unknown): string | undefined {
   return (error as { code?: string }).code
 }
+
+/**
+ * Whether the next try may meet something else: a connection that was lost or not to be had, a server that
+ * shuts down or starts (57), a lost race (40), something short or in use (53, 55), a standby (25006).
+ */
+export function mayPass(error: unknown): boolean {
+  const state = sqlState(error)
+  return !state || !/^[0-9A-Z]{5}$/.test(state) || /^(08|57|40|53|55|25006)/.test(state)
+}

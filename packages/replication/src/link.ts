@@ -4,7 +4,7 @@ import type { Pool } from '@banyan/postgres'
 import { Applier } from './applier.ts'
 import { copyAll } from './copy.ts'
 import { CopyWatch } from './copy-watch.ts'
-import { FatalProblem, sqlState } from './failures.ts'
+import { FatalProblem, mayPass, sqlState } from './failures.ts'
 import { Feed, MESSAGES } from './feed.ts'
 import { type Flow, flowOf } from './flow.ts'
 import { Heart } from './heart.ts'
@@ -378,14 +378,13 @@ export class Link {
   /** What cannot be mended by connecting again; null for what may pass. */
   #fatal(error: Error): FatalProblem | null {
     if (error instanceof FatalProblem) return error
-    const state = sqlState(error)
-    // Lost connections, shutdowns, locks, serialization, and objects still held by a dying session.
-    if (!state || !/^[0-9A-Z]{5}$/.test(state) || /^(08|57|40|53|55)/.test(state)) return null
+    // Also objects still held by a dying session.
+    if (mayPass(error)) return null
     this.#failures++
     if (this.#failures < APPLY_ATTEMPTS) return null
     return new FatalProblem(
       'apply-error',
-      `${this.#name()} cannot go on: ${error.message} (${state})`,
+      `${this.#name()} cannot go on: ${error.message} (${sqlState(error)})`,
     )
   }
 

@@ -1,5 +1,6 @@
 import type { Queryable } from '@banyan/postgres'
 import { badPlan, describeTable, nearNames, quoteIdent } from './catalog.ts'
+import { mayPass } from './failures.ts'
 import {
   type ColumnExpr,
   type ColumnSource,
@@ -265,6 +266,7 @@ async function checkTypes(
     })
     const query = `SELECT (${expr.sql}) FROM (SELECT ${inputs.join(', ') || '1'}) AS input LIMIT 0`
     await toDb.query(query).catch((error: Error) => {
+      if (mayPass(error)) throw error
       throw badPlan(
         `${where}, "${expr.column}"`,
         `the expression ${expr.sql} fails: ${error.message}`,

@@ -1,6 +1,7 @@
 import type { Pool } from '@banyan/postgres'
 import { quoteIdent } from './catalog.ts'
 import { readOnly } from './evaluate.ts'
+import { mayPass, sqlState } from './failures.ts'
 import type { Row } from './flow.ts'
 import type { ResolvedTable } from './mapping.ts'
 
@@ -36,7 +37,10 @@ export async function sampleRows(
   pages.push(`SELECT ${names} FROM ${quoted} AS t${share} LIMIT ${most}`)
   const found = new Map<string, Row>()
   for (const page of pages) {
-    const some = await readOnly(db, (query) => query(page)).catch(() => [])
+    const some = await readOnly(db, (query) => query(page)).catch((error) => {
+      if (mayPass(error) && sqlState(error) !== '57014') throw error
+      return []
+    })
     for (const one of some) {
       const row = columns.map((_, i) => one[`c${i}`] ?? null)
       found.set(JSON.stringify(row), row)
@@ -67,7 +71,10 @@ export async function conditionsOf(
     // Said of other columns too: nothing can be told of these alone.
     const fits = await readOnly(db, (query) => query(about)).then(
       () => true,
-      () => false,
+      (error) => {
+        if (mayPass(error)) throw error
+        return false
+      },
     )
     if (fits) over.push(condition)
   }

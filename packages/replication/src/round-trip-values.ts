@@ -1,4 +1,5 @@
 import type { Pool } from '@banyan/postgres'
+import { mayPass } from './failures.ts'
 import { columnOf, type Row } from './flow.ts'
 import type { ResolvedTable } from './mapping.ts'
 import { makerOf } from './values/of-type.ts'
@@ -58,7 +59,8 @@ async function readable(db: Pool, values: readonly string[], type: string): Prom
       [values, type],
     )
     return rows.map((row) => row.v)
-  } catch {
+  } catch (error) {
+    if (mayPass(error)) throw error
     return [...values]
   }
 }

@@ -1,4 +1,4 @@
-import { createPool, EmbeddedPostgres, type Pool } from '@banyan/postgres'
+import { createPool, EmbeddedPostgres, freePort, type Pool } from '@banyan/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { proveRoundTrips, refuseLosses, resolveTables, type TableSpec } from './index.ts'
 
@@ -67,6 +67,16 @@ describe('the round trip of a mapping', () => {
     expect(trip.generated).toBeGreaterThan(500)
     expect(trip.sampled).toBeGreaterThan(400)
     refuse()
+  })
+
+  it.each(['source', 'target'] as const)('is not judged while the %s is away', async (away) => {
+    const tables = await resolveTables(source, target, [ware])
+    const nobody = createPool(`postgres://postgres@127.0.0.1:${await freePort()}/nobody`, {
+      name: 'test',
+    })
+    const sides = away === 'source' ? [nobody, target] : [source, nobody]
+    await expect(proveRoundTrips(sides[0]!, sides[1]!, tables)).rejects.toThrow('ECONNREFUSED')
+    await nobody.end()
   })
 
   it('reads no more of a large table than it was told to', async () => {
