@@ -170,6 +170,14 @@ const table = z.strictObject({
       where: z.strictObject({ from: z.array(z.string()), sql: z.string() }).optional(),
     })
     .optional(),
+  fold: z
+    .strictObject({
+      into: z.string().min(1),
+      parent: z.record(z.string(), z.string()),
+      key: z.array(z.string().min(1)).min(1),
+      order: z.array(z.string().min(1)).optional(),
+    })
+    .optional(),
   holds: z.array(z.string().min(1)).optional(),
   oneWay: z.record(z.string(), z.string().min(1, 'a reason')).optional(),
 })

@@ -163,8 +163,9 @@ function copy(plan: ResolvedExtraction, source: Seen | null): StepPreview {
 
 function mapping(table: ResolvedExtraction['tables'][number]): string {
   const renamed = Object.entries(table.forward ?? {}).filter(([to, from]) => to !== from)
-  if (renamed.length === 0) return ''
-  return `; ${renamed.map(([to, from]) => `${to} <- ${typeof from === 'string' ? from : excerpt(from.sql)}`).join(', ')}`
+  const folded = table.fold ? `; its rows become elements of "${table.fold.into}"` : ''
+  if (renamed.length === 0) return folded
+  return `${folded}; ${renamed.map(([to, from]) => `${to} <- ${typeof from === 'string' ? from : excerpt(from.sql)}`).join(', ')}`
 }
 
 /** A long expression (a CASE over a catalogue) is in the plan; here it only has to be recognised. */

@@ -145,6 +145,8 @@ function pick({ sequence, increment }: Found): Pick<SequenceRecord, 'sequence' |
 }
 
 function targetColumn(table: ResolvedTable, sourceColumn: string): string | null {
+  // Elements have no sequence of their own; their parent's row has another's.
+  if (table.fold) return null
   return (
     table.forward.find((one) => one.sql === null && one.from[0] === sourceColumn)?.column ?? null
   )

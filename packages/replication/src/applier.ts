@@ -3,7 +3,8 @@ import pg from 'pg'
 import { literal } from './catalog.ts'
 import { FatalProblem, Interrupted, sqlState } from './failures.ts'
 import type { Feed } from './feed.ts'
-import type { Flow } from './flow.ts'
+import { type Flow, mainFirst } from './flow.ts'
+import { putElements, writeOut } from './fold-out.ts'
 import { formatLsn, parseLsn } from './lsn.ts'
 import { mergeChunk } from './merge.ts'
 import { type NetRow, NetTable } from './net.ts'
@@ -179,7 +180,8 @@ export class Applier {
     const net = new NetTable(flow)
     if (values) net.rows.set('', { ...wanted, values })
     else net.gone.set('', [...key])
-    const written = await (flow.part ? writePart : writeNet)(this.#run, net, open)
+    const written = await this.#writeSome(net, open, false)
+    if (flow.fold) await this.#account(flow, written, open)
     await this.#commit(this.#position, 0)
     if (written.refused > 0) return 'refused'
     return values ? 'written' : 'deleted'
@@ -237,7 +239,7 @@ export class Applier {
     batch: readonly { xid: number; changes: readonly Change[] }[],
   ): Promise<void> {
     if (nets.size === 0) return
-    nets = mainFirst(nets)
+    nets = new Map(mainFirst([...nets], ([flow]) => flow))
     for (let waitMs = LOCK_WAIT_MS.first; ; ) {
       try {
         await this.#writeOrRewrite(nets, open, batch)
@@ -262,16 +264,19 @@ export class Applier {
       (net) => writeNet(this.#run, net, open),
       (net) => rewriteNet(this.#run, net, open),
     ]
+    let anew = false
     for (const way of ways) {
       try {
         for (const net of nets.values()) {
-          // A part is written in a way of its own, whatever is tried with the others.
-          const written = net.flow.part ? writePart(this.#run, net, open) : way(net)
+          // Parts and elements are written in ways of their own, whatever is tried with the others.
+          const { part, fold } = net.flow
+          const written = part || fold ? this.#writeSome(net, open, anew) : way(net)
           await this.#account(net.flow, await written, open)
         }
         return
       } catch (error) {
         await this.#rollback(error, CONTENDED)
+        anew = true
       }
     }
     // Last, as the source did it. A piece of a large transaction may have no other order that works.
@@ -279,10 +284,16 @@ export class Applier {
       for (const change of changes) {
         const net = new NetTable(change.flow)
         net.add(change, xid)
-        const way = change.flow.part ? writePart : writeNet
-        await this.#account(change.flow, await way(this.#run, net, open), open)
+        await this.#account(change.flow, await this.#writeSome(net, open, true), open)
       }
     }
+  }
+
+  /** @param anew elements become rows that are all put in anew: they exchange unique values. */
+  #writeSome(net: NetTable, open: OpenBuckets, anew: boolean): Promise<Written> {
+    const { part, fold } = net.flow
+    if (fold?.kind === 'out') return writeOut(this.#run, net, open, anew)
+    return (part || fold ? writePart : writeNet)(this.#run, net, open)
   }
 
   /** Back to the begin of the batch, when the error is one that another try may not meet. */
@@ -302,14 +313,17 @@ export class Applier {
     const copying = this.#options.copying(flow)
     // A row the copy has not reached will be read later as a whole. One that moved may have moved
     // to where the copy has been already, and one after the copy should have been there.
-    const needed = copying && !flow.part ? missing.filter((row) => row.baseKey !== null) : missing
+    const whole = flow.part === null && flow.fold === null
+    const needed = copying && whole ? missing.filter((row) => row.baseKey !== null) : missing
     if (needed.length === 0) return
-    if (!copying && !flow.part) count(this.#missing, flow.name, needed.length)
+    if (!copying && whole) count(this.#missing, flow.name, needed.length)
     const found = await readRows(this.#options.from, flow, needed)
     const rows: NetRow[] = found
       .filter((values) => !open.holds(flow, values))
       .map((values) => ({ base: null, baseKey: null, values, xid: 0, fresh: false }))
-    await upsertRows(this.#run, flow, rows, open, written)
+    if (flow.fold?.kind === 'out')
+      await putElements(this.#run, flow, rows, open, { anew: true, last: true })
+    else await upsertRows(this.#run, flow, rows, open, written)
   }
 
   #run: Run = async (statement: Statement, values) => {
@@ -373,13 +387,6 @@ export class Applier {
       this.#client as unknown as { connection: { stream: { destroy(): void } } }
     ).connection.stream.destroy()
   }
-}
-
-/** A row has to be there before a part of it is written into it. */
-function mainFirst(nets: Nets): Nets {
-  const all = [...nets]
-  const isPart = ([flow]: (typeof all)[number]) => flow.part !== null
-  return new Map([...all.filter((one) => !isPart(one)), ...all.filter(isPart)])
 }
 
 function count(counts: Map<string, number>, table: string, rows: number): void {

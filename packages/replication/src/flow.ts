@@ -1,4 +1,5 @@
 import { castText, quoteIdent } from './catalog.ts'
+import type { Fold } from './fold.ts'
 import type { ColumnExpr, ResolvedTable, TableSide } from './mapping.ts'
 import { operator } from './operators.ts'
 import type { OwnerPath } from './owner-path.ts'
@@ -25,9 +26,19 @@ export interface Flow {
   readonly exprs: readonly FlowExpr[]
   /** Set where rows of this table stand for a part of others, or the other way round. */
   readonly part: PartOfFlow | null
+  /** Set where rows are elements of an array on one of the sides. */
+  readonly fold: FoldOfFlow | null
+  /** Arrays of the row written that are another flow's; empty again when the row comes to another key. */
+  readonly arrays: readonly string[]
   /** Whether every column is filled by one column as it is, so that rows pass as they come. */
   readonly plain: boolean
 }
+
+export type FoldOfFlow =
+  /** Rows become elements. */
+  | ({ readonly kind: 'in' } & Fold)
+  /** The rows read hold arrays; their elements become rows of `children`. */
+  | { readonly kind: 'out'; readonly array: number; readonly children: Flow }
 
 export interface FlowExpr {
   readonly column: string
@@ -35,6 +46,8 @@ export interface FlowExpr {
   readonly from: readonly number[]
   /** SQL over the text columns `u.c0`, `u.c1`, …; typed as the column wants it. */
   readonly sql: string
+  /** One column as it is. */
+  readonly plain: boolean
   /** Belongs to the key of the table written. */
   readonly key: boolean
   /** The operator that compares the column as its index does. */
@@ -44,6 +57,27 @@ export interface FlowExpr {
 }
 
 export function flowOf(table: ResolvedTable, stream: StreamName): Flow {
+  if (table.fold && stream === 'reverse') return flowOfArrays(table, table.fold)
+  return flowOfRows(table, stream)
+}
+
+/** Reads the parents' rows: their key, the array, and what tells the owner. */
+function flowOfArrays(table: ResolvedTable, { row, into }: Fold): Flow {
+  const path = table.owners.target
+  const own = path && path.hops.length === 0 ? [path.column] : []
+  const columns = [...new Set([...row.key, into, ...own])]
+  return {
+    ...flowOfRows(table, 'reverse'),
+    from: row,
+    columns,
+    keyWidth: row.key.length,
+    owner: path && (path.hops.length > 0 ? -1 : columns.indexOf(path.column)),
+    exprs: [],
+    fold: { kind: 'out', array: row.key.length, children: flowOfRows(table, 'reverse') },
+  }
+}
+
+function flowOfRows(table: ResolvedTable, stream: StreamName): Flow {
   const forward = stream === 'forward'
   const from = forward ? table.source : table.target
   const to = forward ? table.target : table.source
@@ -77,7 +111,9 @@ export function flowOf(table: ResolvedTable, stream: StreamName): Flow {
     ownerTo,
     exprs: exprs.map((expr) => flowExpr(expr, from, to, columns)),
     part,
-    plain: part === null && exprs.every((expr) => expr.sql === null),
+    fold: table.fold && forward ? { kind: 'in', ...table.fold } : null,
+    arrays: forward ? (table.arrays ?? []) : [],
+    plain: part === null && !table.fold && exprs.every((expr) => expr.sql === null),
   }
 }
 
@@ -92,6 +128,7 @@ function flowExpr(
   return {
     column: expr.column,
     from: indexes,
+    plain: expr.sql === null,
     key: to.key.includes(expr.column),
     equals: operator(target, '='),
     insertOnly: target.identity === 'always',
@@ -120,6 +157,12 @@ function computed(expr: ColumnExpr, from: TableSide, indexes: readonly number[])
   return inputs.length === 0
     ? `(${expr.sql})`
     : `(SELECT (${expr.sql}) FROM (SELECT ${inputs.join(', ')}) AS input)`
+}
+
+/** A row has to be there before a part of it, or an element, is written into it. */
+export function mainFirst<T>(all: readonly T[], flowOf: (one: T) => Flow): T[] {
+  const late = (one: T) => Number(flowOf(one).part !== null) + 2 * Number(flowOf(one).fold !== null)
+  return [0, 1, 2].flatMap((turn) => all.filter((one) => late(one) === turn))
 }
 
 export function columnOf(side: TableSide, name: string) {

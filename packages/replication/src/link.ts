@@ -6,7 +6,7 @@ import { copyAll } from './copy.ts'
 import { CopyWatch } from './copy-watch.ts'
 import { FatalProblem, mayPass, sqlState } from './failures.ts'
 import { Feed, MESSAGES } from './feed.ts'
-import { type Flow, flowOf } from './flow.ts'
+import { type Flow, flowOf, mainFirst } from './flow.ts'
 import { Heart } from './heart.ts'
 import { Meter } from './meter.ts'
 import { createObjects, dropObjects, type StreamObjects } from './objects.ts'
@@ -57,8 +57,8 @@ export class Link {
   constructor(options: LinkOptions) {
     this.options = options
     const flows = options.tables.map((table) => flowOf(table, options.stream))
-    // A row is copied before the parts that go into it.
-    this.#flows = [...flows.filter((flow) => !flow.part), ...flows.filter((flow) => flow.part)]
+    // A row is copied before the parts and elements that go into it.
+    this.#flows = mainFirst(flows, (flow) => flow)
     const { extraction, token, stream } = options
     this.#from = enginePool(options.fromUrl, extraction, token, stream)
     this.#to = enginePool(options.toUrl, extraction, token, stream)
@@ -359,7 +359,7 @@ export class Link {
       token,
       everyMs: this.options.heartbeatMs ?? HEARTBEAT_MS,
       fromTables: this.#flows.map((flow) => flow.from),
-      toTables: this.#flows.map((flow) => flow.to),
+      toTables: this.#flows.map((flow) => (flow.fold?.kind === 'in' ? flow.fold.row : flow.to)),
       onBeat: (beat) => {
         this.#meter.sawLog(beat.walLsn, beat.walStatus)
         this.#meter.keptBytes = beat.keptBytes

@@ -1,9 +1,10 @@
 import type { Queryable } from '@banyan/postgres'
 import { castText, quoteIdent } from './catalog.ts'
 import { columnOf } from './flow.ts'
+import { ownerColumnSql } from './fold.ts'
 import type { Column, ColumnExpr, ResolvedTable } from './mapping.ts'
 import { operator } from './operators.ts'
-import { bucketSql, ownerSql } from './owner-path.ts'
+import { bucketSql, type OwnerPath, ownerSql } from './owner-path.ts'
 import { rowsWithPart, tableName } from './part.ts'
 import type { SideName } from './side.ts'
 import { textArray } from './text-array.ts'
@@ -99,17 +100,23 @@ async function mapTable(
       const { baseType, operators } = columnOf(own, name)
       return { column: name, type: baseType, operators }
     }),
-    owner: owner && ownerSql(owner, (name) => `t.${quoteIdent(name)}`),
-    bucket: owner && bucketSql(owner, (name) => `t.${quoteIdent(name)}`),
+    owner: owner && ownerKeySql(table, owner, side),
+    bucket: owner && bucketSql(owner, ownerColumnSql(table, side)),
     ownerIndex: ownerIndex(table, columns),
     hash: hash(`ROW(${sql.join(', ')})::text`),
   }
 }
 
+function ownerKeySql(table: ResolvedTable, owner: OwnerPath, side: SideName): string {
+  const sql = ownerSql(owner, ownerColumnSql(table, side))
+  // As through a parent, which an array's row is: NULL is for where it is not there.
+  return table.fold ? `coalesce(${sql}, '')` : sql
+}
+
 function ownerIndex(table: ResolvedTable, columns: readonly string[]): number | null {
   const owner = table.owners.target
   if (owner === null) return null
-  return owner.hops.length > 0 ? columns.length : columns.indexOf(owner.column)
+  return table.fold || owner.hops.length > 0 ? columns.length : columns.indexOf(owner.column)
 }
 
 function isParents(mapped: MappedTable): boolean {

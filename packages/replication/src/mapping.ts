@@ -1,4 +1,5 @@
 import type { Queryable } from '@banyan/postgres'
+import { type Fold, joinFolds } from './fold.ts'
 import type { OwnerPath } from './owner-path.ts'
 import { joinParts } from './part.ts'
 import { resolveTable } from './resolve.ts'
@@ -43,6 +44,20 @@ export interface TableSpec {
   readonly part?: {
     readonly of: 'source' | 'target'
     readonly where?: { readonly from: readonly string[]; readonly sql: string }
+  }
+  /**
+   * Rows of this table are elements of a JSON array in their parent's row: `target` is the parent's.
+   * `forward` then says what the elements' fields are.
+   */
+  readonly fold?: {
+    /** Column of the target with the array: jsonb NOT NULL DEFAULT '[]'. */
+    readonly into: string
+    /** Columns of the foreign key -> key of the parent's row on the target. */
+    readonly parent: Readonly<Record<string, string>>
+    /** What, beside its parent, tells a row: the other columns of its key. */
+    readonly key: readonly string[]
+    /** Fields that the stream orders elements by, before their key. */
+    readonly order?: readonly string[]
   }
   /**
    * Source columns that a rollback may lose, each with the reason. Without it a column that does not
@@ -106,6 +121,10 @@ export interface ResolvedTable {
   readonly owners: Readonly<Record<SideName, OwnerPath | null>>
   /** Whether rows of other tables find their owner through this one. */
   readonly isParent: boolean
+  /** Set when rows are elements of an array; `target` is then made up, as if it were unnested. */
+  readonly fold?: Fold
+  /** Columns of the target that rows of other entries are folded into. */
+  readonly arrays?: readonly string[]
   /** Fills the target from the source. */
   readonly forward: readonly ColumnExpr[]
   /** Fills the source from the target. */
@@ -133,5 +152,5 @@ export async function resolveTables(
 ): Promise<ResolvedTable[]> {
   const resolved: Ownerless[] = []
   for (const spec of specs) resolved.push(await resolveTable(source, target, spec))
-  return joinParts(source, target, await resolveOwners(source, target, resolved))
+  return joinFolds(await joinParts(source, target, await resolveOwners(source, target, resolved)))
 }

@@ -1,9 +1,11 @@
 import { quoteIdent } from './catalog.ts'
 import { type Flow, keyColumns } from './flow.ts'
+import { intoArrays } from './fold-in.ts'
 import { notOpen, rowsOf, type Statement, upsert } from './statements.ts'
 
-/** Makes rows stand as they are given, in a table of its own or as the part of another. */
+/** Makes rows stand as they are given, in a table of its own, as the part of another, or in an array. */
 export function upsertAny(flow: Flow, guarded: boolean, from?: string): Statement {
+  if (flow.fold) return intoArrays(flow, guarded, from)
   if (!flow.part) return upsert(flow, guarded, from)
   return flow.part.kind === 'in'
     ? intoWhole(flow, guarded, from)

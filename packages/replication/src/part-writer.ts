@@ -1,5 +1,6 @@
 import { quoteIdent } from './catalog.ts'
 import { type Flow, keyColumns, keyText, type Row } from './flow.ts'
+import { outOfArrays } from './fold-in.ts'
 import { groupByShape, isWhole, type NetTable } from './net.ts'
 import { notOpen, remove, rowsOf, type Statement } from './statements.ts'
 import {
@@ -12,7 +13,7 @@ import {
 } from './table-writer.ts'
 
 /**
- * Writes the net effect of a batch on a part. What the change did not carry is read again as a whole:
+ * Writes the net effect of a batch on a part, or on arrays. What the change did not carry is read again as a whole:
  * a large value may have to go where no row of the part stood before.
  */
 export async function writePart(run: Run, net: NetTable, open: OpenBuckets): Promise<Written> {
@@ -32,7 +33,7 @@ export async function writePart(run: Run, net: NetTable, open: OpenBuckets): Pro
     written,
   )
   for (const group of groupByShape(rows.filter((row) => !isWhole(row.values)))) {
-    const inPlace = flow.part!.kind === 'in' && group.every((row) => row.baseKey === null)
+    const inPlace = flow.part?.kind === 'in' && group.every((row) => row.baseKey === null)
     // One that is not found has no row of its own yet: the main table's copy has not reached it.
     if (inPlace) await updateRows(run, flow, group, false, open, written)
     else written.missing.push(...group)
@@ -41,7 +42,7 @@ export async function writePart(run: Run, net: NetTable, open: OpenBuckets): Pro
 }
 
 /** Keys under which the part stands no longer. */
-function goneKeys({ flow, gone, rows }: NetTable): Row[] {
+export function goneKeys({ flow, gone, rows }: NetTable): Row[] {
   const keys = new Map<string, Row>()
   for (const key of gone.values()) keys.set(keyText(key, flow.keyWidth), key)
   for (const { baseKey } of rows.values()) {
@@ -63,11 +64,15 @@ async function takeAway(
     written.refused += keys.length
     return
   }
-  const statement =
-    flow.part!.kind === 'in' ? clear(flow, !open.none) : remove(flow, !open.none, false)
+  const statement = takingAway(flow, !open.none)
   const values: unknown[] = arrays(statement.columns, keys)
   if (!open.none && flow.ownerTo !== null) values.push(open.list)
   written.rows += (await run(statement, values)).count
+}
+
+function takingAway(flow: Flow, guarded: boolean): Statement {
+  if (flow.fold) return outOfArrays(flow, guarded)
+  return flow.part!.kind === 'in' ? clear(flow, guarded) : remove(flow, guarded, false)
 }
 
 /** A part that is taken away leaves its columns as a new row would have them. */

@@ -1,5 +1,6 @@
 import type { Queryable } from '@banyan/postgres'
 import { badPlan } from './catalog.ts'
+import { elementRows } from './fold.ts'
 import type { ResolvedTable, TableSide, TableSpec } from './mapping.ts'
 import type { SideName } from './side.ts'
 
@@ -46,7 +47,9 @@ export async function joinParts(
 
 function mainOf(part: ResolvedTable, tables: readonly ResolvedTable[]): ResolvedTable {
   const { whole } = sidesOf(part.spec)
-  const main = tables.find((other) => !other.spec.part && other[whole].oid === part[whole].oid)
+  const main = tables.find(
+    (other) => !other.spec.part && !other.fold && other[whole].oid === part[whole].oid,
+  )
   if (main) return main
   throw badPlan(
     `table ${tableName(part.spec)}, part`,
@@ -58,9 +61,11 @@ function mainOf(part: ResolvedTable, tables: readonly ResolvedTable[]): Resolved
 function refuseSharing(tables: readonly ResolvedTable[], side: SideName): void {
   for (const table of tables) {
     if (table.spec.part && sidesOf(table.spec).whole === side) continue
+    if (table.fold && side === 'target') continue
     const other = tables.find(
       (one) =>
         one !== table &&
+        !(one.fold && side === 'target') &&
         one[side].oid === table[side].oid &&
         !(one.spec.part && sidesOf(one.spec).whole === side),
     )
@@ -149,8 +154,9 @@ export function partOfFlow(
   return part.where ? { kind: 'out', where: where(part.where) } : null
 }
 
-/** The whole table's rows that have this part, as what stands behind FROM. */
+/** The rows of an entry, as what stands behind FROM: those that have the part, or an array's elements. */
 export function rowsWithPart(table: ResolvedTable, side: SideName): string {
+  if (table.fold && side === 'target') return elementRows(table)
   const { part } = table.spec
   const { quoted } = table[side]
   return part?.where && part.of === side

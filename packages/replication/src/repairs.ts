@@ -25,6 +25,13 @@ export class Repairs {
     const flow = flows.find((candidate) => candidate.name === name)
     const table = options.tables.find((candidate) => tableName(candidate.spec) === name)
     if (!flow || !table) return Promise.reject(new Error(`no table ${name} is replicated`))
+    if (flow.fold?.kind === 'out') {
+      // The whole array of its parent, whose key the child's begins with.
+      const parent = key.slice(0, flow.keyWidth)
+      return new Promise((resolve, reject) => {
+        this.#waiting.push({ flow, key: parent, resolve, reject })
+      })
+    }
     // The other way the stream's key is the target's, and may be ordered otherwise.
     const names =
       options.stream === 'forward'

@@ -1,6 +1,7 @@
 import { BanyanError } from '@banyan/contracts'
 import type { Queryable } from '@banyan/postgres'
 import { nearNames } from './catalog.ts'
+import { parentOf } from './fold.ts'
 import type { ResolvedTable } from './mapping.ts'
 import type { OwnerHop, OwnerPath } from './owner-path.ts'
 
@@ -38,13 +39,16 @@ async function ownersOf(
   seen: readonly Ownerless[],
 ): Promise<Owners> {
   const { owner } = table.spec
+  if (table.fold) return ownersOfFolded(sides, tables, table, seen)
   if (owner === null) return { source: null, target: null }
   if (typeof owner === 'string')
     return { source: column(table, owner), target: column(table, owner, true) }
   const bad = (reason: string) =>
     new BanyanError('BAD_PLAN', { where: `table ${table.spec.source}, owner`, reason })
   if (table.spec.part) throw bad('a part of another table needs an owner column of its own')
-  const parent = tables.find((one) => one.spec.source === owner.parent && !one.spec.part)
+  const parent = tables.find(
+    (one) => one.spec.source === owner.parent && !one.spec.part && !one.fold,
+  )
   if (!parent) {
     const names = tables.map((one) => one.spec.source)
     throw bad(
@@ -82,6 +86,46 @@ async function ownersOf(
     source: { ...above.source!, hops: [hops.source!, ...above.source!.hops] },
     target: { ...above.target!, hops: [hops.target!, ...above.target!.hops] },
   }
+}
+
+/** Elements are whoever's their array's row is. */
+async function ownersOfFolded(
+  sides: { readonly source: Queryable; readonly target: Queryable },
+  tables: readonly Ownerless[],
+  table: Ownerless,
+  seen: readonly Ownerless[],
+): Promise<Owners> {
+  const { spec, source } = table
+  const { parent } = parentOf(table, tables)
+  const bad = (reason: string) =>
+    new BanyanError('BAD_PLAN', { where: `table ${spec.source}, fold`, reason })
+  const columns = source.key.slice(0, Object.keys(spec.fold!.parent).length)
+  const way = await hop(sides.source, source, columns, parent.source)
+  const there = way?.parentColumns.map((name) => renamed(parent, name)).join()
+  if (!way || there !== columns.map((name) => spec.fold!.parent[name]).join()) {
+    throw bad(
+      `the source has no foreign key (${columns.join(', ')}) from ${source.quoted} to the columns of ${parent.source.quoted} that fill ${table.fold!.row.quoted} (${table.fold!.row.key.join(', ')}), validated and NOT DEFERRABLE: without it a row could come before the one that holds it`,
+    )
+  }
+  if (source.kin.length > 0) throw bad(`${source.quoted} is partitioned or a partition`)
+  if ((spec.owner === null) !== (parent.spec.owner === null)) {
+    throw bad(`"${parent.spec.source}" and what is folded into it move by owner, or both do not`)
+  }
+  if (spec.owner === null) return { source: null, target: null }
+  const above = await ownersOf(sides, tables, parent, [...seen, table])
+  if (typeof spec.owner === 'string') {
+    return { source: column(table, spec.owner), target: above.target }
+  }
+  const through = [spec.owner.through].flat()
+  if (
+    spec.owner.parent !== parent.spec.source ||
+    [...through].sort().join() !== [...columns].sort().join()
+  ) {
+    throw bad(
+      `its owner is that of the row it is folded into: owner: { through: ${JSON.stringify(columns)}, parent: '${parent.spec.source}' }`,
+    )
+  }
+  return { source: { ...above.source!, hops: [way, ...above.source!.hops] }, target: above.target }
 }
 
 function column(table: Ownerless, owner: string, onTarget = false): OwnerPath {

@@ -1,6 +1,7 @@
 import type { Queryable } from '@banyan/postgres'
 import { badPlan, describeTable, nearNames, quoteIdent } from './catalog.ts'
 import { mayPass } from './failures.ts'
+import { foldedForward, resolveFold } from './fold.ts'
 import {
   type ColumnExpr,
   type ColumnSource,
@@ -17,9 +18,11 @@ export async function resolveTable(
   spec: TableSpec,
 ): Promise<Ownerless> {
   const source = await describeTable(sourceDb, spec.source, 'source')
-  const target = await describeTable(targetDb, spec.target, 'target')
+  const row = await describeTable(targetDb, spec.target, 'target')
+  const folded = spec.fold && (await resolveFold(targetDb, spec, source, row))
+  const target = folded?.target ?? row
   const oneWay: string[] = []
-  const forward = readMapping(spec.source, 'forward', spec.forward, source, target)
+  const forward = readMapping(spec.source, 'forward', foldedForward(spec), source, target)
   if (!spec.forward) refuseUnmapped(spec, source, forward)
   const renames = new Map(
     forward.filter((expr) => expr.sql === null).map((expr) => [expr.from[0]!, expr.column]),
@@ -54,6 +57,7 @@ export async function resolveTable(
     target,
     forward,
     backward,
+    ...(folded ? { fold: folded.fold } : {}),
     ...(oneWay.length > 0 ? { oneWay } : {}),
   }
 }

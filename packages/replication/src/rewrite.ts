@@ -26,7 +26,7 @@ export async function rewriteNet(run: Run, net: NetTable, open: OpenBuckets): Pr
       written.missing.push(row)
       continue
     }
-    const shape = `${before ? 'kept' : 'new'}:${row.values.map((value) => (value === undefined ? '-' : '+')).join('')}`
+    const shape = `${before ? 'kept' : 'new'}${row.baseKey ? ' moved' : ''}:${row.values.map((value) => (value === undefined ? '-' : '+')).join('')}`
     groups.set(shape, [...(groups.get(shape) ?? []), { row, before }])
   }
   for (const group of groups.values()) {
@@ -82,7 +82,11 @@ async function putIn(
   const computed = [...settable(flow, present, true), ...insertable]
   const filled = new Set(computed.map((expr) => expr.column))
   const names = keptColumns(flow)
-  const kept = first.before ? names.filter((name) => !filled.has(name)) : []
+  const kept = first.before
+    ? names.filter(
+        (name) => !filled.has(name) && !(first.row.baseKey && flow.arrays.includes(name)),
+      )
+    : []
   const keptIndexes = kept.map((name) => names.indexOf(name))
   await run(reinsert(flow, present, computed, kept), [
     ...arrays(

@@ -4,7 +4,7 @@ import { literal, quoteIdent } from './catalog.ts'
 import { columnOf } from './flow.ts'
 import { type HashedRow, hashesByKey, keyOf, type MappedTable, readHashes } from './mapped-rows.ts'
 import type { ResolvedTable } from './mapping.ts'
-import { compareKeys } from './operators.ts'
+import { compareKeys, operator } from './operators.ts'
 
 /** Keys of rows that differ at first sight, with how many rows were looked at. */
 export interface Scanned {
@@ -127,6 +127,20 @@ async function* scanLookingUp(
   }
 }
 
+/** Rows of arrays are found by their parents' key, which is the first column of their own. */
+function parentsOf(
+  { table }: ScanOptions,
+  { ownKey }: MappedTable,
+  after: readonly string[] | null,
+  end: readonly string[] | null,
+): string[] {
+  if (!table.fold) return []
+  const [{ column, type, ...first }] = ownKey as [MappedTable['ownKey'][number]]
+  const compare = (sign: '>=' | '<=', value: string) =>
+    `t.${quoteIdent(column)} ${operator(first, sign)} ${literal(value)}::${type}`
+  return [...(after ? [compare('>=', after[0]!)] : []), ...(end ? [compare('<=', end[0]!)] : [])]
+}
+
 /** At most a chunk of rows behind `after`, up to and with `end`, in key order. */
 function page(
   db: Queryable,
@@ -142,6 +156,7 @@ function page(
   const where = [
     ...(after ? [compareKeys(mapped.ownKey, keys, '>', tuple(after))] : []),
     ...(end ? [compareKeys(mapped.ownKey, keys, '<=', tuple(end))] : []),
+    ...parentsOf(options, mapped, after, end),
     ...(options.buckets && mapped.bucket
       ? [`${mapped.bucket} = ANY ('{${[...options.buckets].join(',')}}')`]
       : []),

@@ -121,6 +121,8 @@ export async function guardTable(
   table: ResolvedTable,
   side: SideName,
 ): Promise<void> {
+  // An array is written by writing its row, which its own entry guards.
+  if (table.fold && side === 'target') return
   const path = table.owners[side]
   const fixed = path ? (path.hops[0]?.columns ?? [path.column]) : []
   await db.query('SELECT banyan.guard($1, $2::oid::regclass, $3, $4, $5::name[])', [

@@ -32,12 +32,24 @@ export function rowsOf(names: readonly string[]): string {
   return `unnest(${parameters.join(', ')}) WITH ORDINALITY AS u(${names.join(', ')}, n)`
 }
 
-export function upsert(flow: Flow, guarded: boolean, from?: string): Statement {
-  const sets = flow.exprs
-    .filter((expr) => !expr.key && !expr.insertOnly)
-    .map((expr) => `${quoteIdent(expr.column)} = EXCLUDED.${quoteIdent(expr.column)}`)
+/** @param changedOnly leaves rows alone that stand as they should. */
+export function upsert(
+  flow: Flow,
+  guarded: boolean,
+  from?: string,
+  changedOnly = false,
+): Statement {
+  const settable = flow.exprs.filter((expr) => !expr.key && !expr.insertOnly)
+  const sets = settable.map(
+    (expr) => `${quoteIdent(expr.column)} = EXCLUDED.${quoteIdent(expr.column)}`,
+  )
   const parameter = from ? 1 : flow.columns.length + 1
-  const open = notOpen(flow, guarded, parameter)
+  const texts = (of: string) =>
+    settable.map((expr) => `${of}.${quoteIdent(expr.column)}::text`).join(', ')
+  const changed = changedOnly
+    ? ` AND ROW(${texts('t')}) IS DISTINCT FROM ROW(${texts('EXCLUDED')})`
+    : ''
+  const open = `${changed}${notOpen(flow, guarded, parameter)}`
   const action =
     sets.length === 0 ? 'NOTHING' : `UPDATE SET ${sets.join(', ')}${open && ` WHERE true${open}`}`
   const { columns, text } = insert(flow, from)
@@ -89,9 +101,14 @@ export function update(
     ...set.map((expr, i) => `${expr.sql} AS e${i}`),
   ]
   const match = keys.map((expr, i) => `t.${quoteIdent(expr.column)} ${expr.equals} s.k${i}`)
+  const sets = [
+    ...set.map((expr, i) => `${quoteIdent(expr.column)} = s.e${i}`),
+    // Its elements move too, or go: each comes in a change of its own.
+    ...(moved ? flow.arrays : []).map((name) => `${quoteIdent(name)} = '[]'`),
+  ]
   return {
     columns: present,
-    text: `UPDATE ${flow.to.quoted} AS t SET ${set.map((expr, i) => `${quoteIdent(expr.column)} = s.e${i}`).join(', ')}
+    text: `UPDATE ${flow.to.quoted} AS t SET ${sets.join(', ')}
 FROM (SELECT ${inner.join(', ')} FROM ${rowsOf(names)}) AS s
 WHERE ${match.join(' AND ')}${notOpen(flow, guarded, names.length + 1)} RETURNING s.n::int4`,
   }

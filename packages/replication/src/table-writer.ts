@@ -127,7 +127,7 @@ export async function upsertRows(
   const { count } = await run(statement, parameters(flow, statement, values, open))
   written.rows += count
   // Fewer than given only when the row that stands there has an open bucket (or is nothing but a key).
-  if (!open.none && !flow.part && flow.exprs.some((expr) => !expr.key))
+  if (!open.none && !flow.part && !flow.fold && flow.exprs.some((expr) => !expr.key))
     written.refused += rows.length - count
 }
 

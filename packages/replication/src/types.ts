@@ -28,6 +28,7 @@ export interface LinkProblem {
     | 'stale-token'
     | 'apply-error'
     | 'missing-row'
+    | 'bad-data'
   readonly message: string
   /** Nothing is applied after a fatal problem. */
   readonly fatal: boolean

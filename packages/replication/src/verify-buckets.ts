@@ -1,7 +1,7 @@
 import { type BucketSet, bucketOf } from '@banyan/contracts'
 import { type Pool, transaction } from '@banyan/postgres'
-import { quoteIdent } from './catalog.ts'
 import { sqlState } from './failures.ts'
+import { ownerColumnSql } from './fold.ts'
 import { type MappedTable, mapBoth } from './mapped-rows.ts'
 import type { ResolvedTable } from './mapping.ts'
 import { ownedBySql } from './owner-path.ts'
@@ -104,9 +104,9 @@ async function partOf(
     part: {
       pool,
       mapped,
-      where: `WHERE ${ownedBySql(path, (name) => `t.${quoteIdent(name)}`)}`,
+      where: `WHERE ${ownedBySql(path, ownerColumnSql(table, side))}`,
       // Empty through a parent: the row names none.
-      owners: mine.map(({ owner }) => (path.hops.length > 0 ? owner || null : owner)),
+      owners: mine.map(({ owner }) => (table.fold || path.hops.length > 0 ? owner || null : owner)),
     },
     rows: mine.reduce((sum, { n }) => sum + n, 0),
   }

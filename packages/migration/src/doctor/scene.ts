@@ -112,7 +112,8 @@ function ownColumn({ owner }: TableSpec): string | null {
 
 function ownerOnTarget(spec: TableSpec): string | null {
   const owner = ownColumn(spec)
-  if (owner === null) return null
+  // Whose an element is, its row says, which is looked at itself.
+  if (owner === null || spec.fold) return null
   const renamed = Object.entries(spec.forward ?? {}).find(([, from]) => from === owner)
   return renamed?.[0] ?? owner
 }

@@ -67,6 +67,7 @@ async function oneSided(side: SideView, scene: Scene): Promise<Finding[]> {
   ])
   return mine.flatMap((row) => {
     const { spec } = side.tables.find((one) => one.oid === row.oid)!
+    if (spec.fold) return []
     const target = scene.target.tables.find((one) => one.spec === spec)
     const renamed = Object.entries(spec.forward ?? {}).find(([, from]) => from === row.column)
     const column = spec.forward ? renamed?.[0] : row.column
