@@ -37,7 +37,7 @@ const NAMES = Object.keys(MEASUREMENTS)
 const FULL: Sizes = {
   rows: 2_000_000,
   rounds: 5,
-  backlogTransactions: 20_000,
+  backlogTransactions: 100_000,
   lagSeconds: 15,
   guardWrites: 4_000,
   guardBulkRows: 100_000,
