@@ -207,6 +207,17 @@ describe('the guard', () => {
   })
 })
 
+/** It came with PostgreSQL 15. */
+const MERGES: [string, string][] =
+  Number(process.env.BANYAN_POSTGRES ?? 18) < 15
+    ? []
+    : [
+        [
+          'MERGE',
+          `MERGE INTO public.item i USING (SELECT 1000 AS id) s ON i.id = s.id WHEN MATCHED THEN DELETE`,
+        ],
+      ]
+
 describe('a statement of many rows', () => {
   beforeEach(async () => {
     await pool.query(
@@ -236,10 +247,7 @@ describe('a statement of many rows', () => {
       'ON CONFLICT DO UPDATE',
       `INSERT INTO public.item VALUES (1000, 'bob') ON CONFLICT (id) DO UPDATE SET note = 'x'`,
     ],
-    [
-      'MERGE',
-      `MERGE INTO public.item i USING (SELECT 1000 AS id) s ON i.id = s.id WHEN MATCHED THEN DELETE`,
-    ],
+    ...MERGES,
     [
       'a writable CTE',
       `WITH moved AS (DELETE FROM public.item WHERE id = 1000 RETURNING *)

@@ -20,7 +20,10 @@ beforeAll(async () => {
     settings: {
       wal_level: 'replica',
       max_replication_slots: 0,
-      max_active_replication_origins: 0,
+      // Counted by max_replication_slots before 18.
+      ...(Number(process.env.BANYAN_POSTGRES ?? 18) < 18
+        ? {}
+        : { max_active_replication_origins: 0 }),
       max_wal_senders: 0,
       max_slot_wal_keep_size: '64MB',
       synchronous_commit: 'off',

@@ -28,6 +28,8 @@ export interface CaseValues {
 const UNKNOWN_TYPE = '42704'
 const NO_FUNCTION = '42883'
 const NOT_BUILT_IN = '0A000'
+/** A modifier the server does not know, such as the negative scales of 15. */
+const NO_SUCH_MODIFIER = '22023'
 
 /**
  * Makes values of every case that the server knows the type of.
@@ -55,8 +57,10 @@ async function isAvailable(db: Pool, { type, make }: TypeCase): Promise<boolean>
     'SELECT public.unreadable($1, $2) AS state, public.unreadable(NULL, $2) AS none',
     [make(randomFrom(1), 0), type],
   )
-  return ![rows[0]!.state, rows[0]!.none].some(
-    (state) => state === UNKNOWN_TYPE || state === NOT_BUILT_IN,
+  const { state, none } = rows[0]!
+  return (
+    none !== NO_SUCH_MODIFIER &&
+    ![state, none].some((one) => one === UNKNOWN_TYPE || one === NOT_BUILT_IN)
   )
 }
 
