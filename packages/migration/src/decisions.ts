@@ -6,37 +6,31 @@ import type { ExtractionRow, Store, Wanted } from './store.ts'
 
 type Change = Parameters<Store['change']>[2]
 
+/** From the start until it goes one way or the other. */
+const UNDER_WAY: readonly Phase[] = [
+  'copying',
+  'verifying',
+  'shadowing',
+  'canary',
+  'cut over',
+  'soaking',
+]
+/** Both sides are at work. */
+const LIVE: readonly Phase[] = [...UNDER_WAY, 'rolling back', 'rolled back']
+
 /** In which phases an operator may ask for what. */
 const ALLOWED: Record<Action, readonly Phase[]> = {
   start: ['planned', 'cancelled'],
-  pause: ['copying', 'verifying', 'shadowing', 'canary', 'cut over', 'soaking'],
-  resume: ['copying', 'verifying', 'shadowing', 'canary', 'cut over', 'soaking'],
-  confirm: [
-    'copying',
-    'verifying',
-    'shadowing',
-    'canary',
-    'cut over',
-    'soaking',
-    'rolling back',
-    'rolled back',
-  ],
+  pause: UNDER_WAY,
+  resume: UNDER_WAY,
+  confirm: LIVE,
   promote: ['shadowing', 'canary', 'rolled back'],
   rollback: ['canary', 'cut over', 'soaking', 'rolling back'],
   verify: ['verifying', 'shadowing', 'canary', 'cut over', 'soaking', 'rolled back'],
   complete: ['cut over', 'soaking'],
   throttle: ['planned', 'copying', 'cancelled'],
   cancel: ['planned', 'copying', 'verifying', 'shadowing', 'rolled back', 'abandoned'],
-  abandon: [
-    'copying',
-    'verifying',
-    'shadowing',
-    'canary',
-    'cut over',
-    'soaking',
-    'rolling back',
-    'rolled back',
-  ],
+  abandon: LIVE,
 }
 
 /** Once one of these has begun, it only goes on. */

@@ -12,6 +12,8 @@ import {
   verify,
 } from './index.ts'
 import { createPair, own, type Pair, randomFrom, seed, until } from './testing/pair.ts'
+import { change, some } from './testing/random-work.ts'
+import type { Random } from './values/random.ts'
 
 let server: EmbeddedPostgres
 beforeAll(async () => {
@@ -56,8 +58,6 @@ async function expectAlike(pair: Pair) {
   )
 }
 
-type Random = () => number
-const some = (random: Random, below: number) => Math.floor(random() * below)
 const AWKWARD = ['a', 'b', `it''s`, '"q"', 'back\\slash', 'ü€𝄞', '{"x":1}', ' ']
 const value = (random: Random, sql: string) => (random() < 0.25 ? 'NULL' : sql)
 const note = (random: Random) =>
@@ -108,16 +108,6 @@ function onTarget(random: Random): string {
     return `UPDATE content.post a SET tags = b.tags FROM content.post b
       WHERE a.id IN (${id}, ${other}) AND b.id IN (${id}, ${other}) AND a.id <> b.id`
   return `UPDATE content.post SET tags = (SELECT coalesce(jsonb_agg(e || '{"place": null}'), '[]') FROM jsonb_array_elements(tags) e) WHERE id = ${id}`
-}
-
-/** Several transactions of several statements; one that breaks a constraint is rolled back. */
-async function change(db: Pool, make: (random: Random) => string, random: Random, count: number) {
-  for (let done = 0; done < count; ) {
-    const size = 1 + some(random, 6)
-    const statements = Array.from({ length: size }, () => make(random))
-    await db.query(`BEGIN; ${statements.join('; ')}; COMMIT`).catch(() => db.query('ROLLBACK'))
-    done += size
-  }
 }
 
 async function expectVerified(

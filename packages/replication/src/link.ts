@@ -12,7 +12,7 @@ import { Meter } from './meter.ts'
 import { createObjects, dropObjects, type StreamObjects } from './objects.ts'
 import type { Repaired } from './repair.ts'
 import { Repairs } from './repairs.ts'
-import { serverIdentity } from './server-identity.ts'
+import { requireServers } from './server-identity.ts'
 import { endSlotReader } from './sessions.ts'
 import { enginePool, sessionName, streamObjectName } from './side.ts'
 import { checkSlot } from './slot.ts'
@@ -254,7 +254,7 @@ export class Link {
     let reader: WalReader | null = null
     let heart: Heart | null = null
     try {
-      await this.#requireServers()
+      await requireServers(this.#name(), this.options.servers, this.#from, this.#to)
       await checkSlot(this.#from, name, applier.position)
       await this.#loadCopying()
       await endSlotReader(this.#from, name, token)
@@ -293,20 +293,6 @@ export class Link {
       this.#watch.interrupt()
       this.#repairs.fail()
       await applier.close()
-    }
-  }
-
-  /** Each time it connects: behind the same address may be the copy that a failover has promoted. */
-  async #requireServers(): Promise<void> {
-    const { servers } = this.options
-    if (!servers) return
-    for (const [db, was] of [
-      [this.#from, servers.from],
-      [this.#to, servers.to],
-    ] as const) {
-      const now = await serverIdentity(db)
-      if (now === was) continue
-      throw new FatalProblem('server-changed', `${this.#name()} met server ${now}, not ${was}`)
     }
   }
 

@@ -2,6 +2,8 @@ import { EmbeddedPostgres, type Pool } from '@banyan/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { proveRoundTrips, refuseLosses, resolveTables, type TableSpec, verify } from './index.ts'
 import { createPair, own, type Pair, randomFrom, seed } from './testing/pair.ts'
+import { change, some } from './testing/random-work.ts'
+import type { Random } from './values/random.ts'
 
 let server: EmbeddedPostgres
 beforeAll(async () => {
@@ -58,8 +60,6 @@ async function rows(db: Pool, sql: string) {
   return (await db.query(sql)).rows
 }
 
-type Random = () => number
-const some = (random: Random, below: number) => Math.floor(random() * below)
 const wide = (random: Random) => `'${'x'.repeat(some(random, 2) * 4000)}${some(random, 1e6)}'`
 const maybe = (random: Random, value: string) => (random() < 0.4 ? 'NULL' : value)
 
@@ -103,16 +103,6 @@ function onDivided(random: Random): string {
     return `UPDATE public.profile SET level = 'level ${some(random, 90)}' WHERE id = ${id}`
   }
   return `UPDATE public.account SET name = ${wide(random)} WHERE id = ${id}`
-}
-
-/** Several transactions of several statements; one that breaks a constraint is rolled back. */
-async function change(db: Pool, make: (random: Random) => string, random: Random, count: number) {
-  for (let done = 0; done < count; ) {
-    const size = 1 + some(random, 6)
-    const statements = Array.from({ length: size }, () => make(random))
-    await db.query(`BEGIN; ${statements.join('; ')}; COMMIT`).catch(() => db.query('ROLLBACK'))
-    done += size
-  }
 }
 
 async function expectVerified(

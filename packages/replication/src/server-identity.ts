@@ -1,4 +1,6 @@
 import type { Queryable } from '@banyan/postgres'
+import { FatalProblem } from './failures.ts'
+import type { LinkOptions } from './types.ts'
 
 /**
  * Which history a database goes on from: the server's identifier and its timeline. Another one stands
@@ -14,4 +16,26 @@ export async function serverIdentity(db: Queryable): Promise<string> {
        FROM pg_control_system()`,
   )
   return rows[0]!.identity
+}
+
+/**
+ * Asked each time a stream connects: behind the same address may be the copy that a failover has promoted.
+ *
+ * @throws FatalProblem `server-changed`
+ */
+export async function requireServers(
+  stream: string,
+  servers: LinkOptions['servers'],
+  from: Queryable,
+  to: Queryable,
+): Promise<void> {
+  if (!servers) return
+  for (const [db, was] of [
+    [from, servers.from],
+    [to, servers.to],
+  ] as const) {
+    const now = await serverIdentity(db)
+    if (now === was) continue
+    throw new FatalProblem('server-changed', `${stream} met server ${now}, not ${was}`)
+  }
 }
