@@ -55,7 +55,7 @@ function checkPackageFile(file: string): void {
     }
     const other = packageOf(specifier)
     if (other === null || other === own) continue
-    if (specifier.split('/').length > (specifier.startsWith('@') ? 2 : 1)) {
+    if (!exportsOf(other).has(subpathOf(specifier))) {
       problems.push(`${at}: ${specifier} goes past the exports of its package`)
     }
     if (floorOf(other) >= floorOf(own)) {
@@ -93,6 +93,16 @@ function checkSystemFile(file: string): void {
 function packageOf(specifier: string): string | null {
   const name = /^@banyan\/([^/]+)/.exec(specifier)?.[1]
   return name ?? PACKAGE_NAMES[specifier.split('/')[0]!] ?? null
+}
+
+/** `.` for a package itself, `./NAME` for one of its further entries. */
+function subpathOf(specifier: string): string {
+  return ['.', ...specifier.split('/').slice(specifier.startsWith('@') ? 2 : 1)].join('/')
+}
+
+function exportsOf(name: string): Set<string> {
+  const manifest = readFileSync(join(ROOT, 'packages', name, 'package.json'), 'utf8')
+  return new Set(Object.keys((JSON.parse(manifest) as { exports?: object }).exports ?? {}))
 }
 
 function floorOf(name: string): number {

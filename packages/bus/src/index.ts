@@ -1,0 +1,7 @@
+export {
+  DEFAULT_CONCURRENCY,
+  type Subscription,
+  type SubscriptionRequest,
+  type Transport,
+  type WireMessage,
+} from './transport.ts'
