@@ -11,7 +11,7 @@ export default defineConfig({
     // Tests start real servers and processes; two cores must not be asked for more than two at once.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 })

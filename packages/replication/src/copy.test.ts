@@ -7,6 +7,7 @@ import {
   contents,
   createPair,
   EXTRACTION,
+  PATIENCE_MS,
   type Pair,
   randomFrom,
   seed,
@@ -104,7 +105,7 @@ describe('a copy', () => {
     await until('more was streamed', () => link.status().rows > 500)
     going = false
     await Promise.all(writers)
-    await link.probe(10_000)
+    await link.probe(PATIENCE_MS)
     await expectEqual(pair)
     expect(report.chunks).toBeGreaterThan(5)
     expect(pair.problems).toEqual([])
@@ -128,7 +129,7 @@ describe('a copy', () => {
     await report
     await killed
     await pair.source.query('UPDATE public.parcel SET n = 5 WHERE id < 50')
-    await link.probe(10_000)
+    await link.probe(PATIENCE_MS)
     await expectEqual(pair)
     expect((await report).rows).toBeLessThanOrEqual(3000)
     expect(pair.problems).toEqual([])
@@ -161,7 +162,7 @@ describe('a copy', () => {
     expect(pair.problems.map((problem) => problem.kind)).toEqual(['stale-token'])
     expect(report.rows).toBeLessThan(3000)
     await pair.source.query('DELETE FROM public.parcel WHERE id % 3 = 0')
-    await young.probe(5000)
+    await young.probe(PATIENCE_MS)
     await expectEqual(pair)
     await pair.close()
   })
@@ -205,7 +206,7 @@ describe('a copy', () => {
     const report = await copied
     expect(report.retaken > 0).toBe(!restart)
     await update
-    await copier.probe(10_000)
+    await copier.probe(PATIENCE_MS)
     await expectEqual(pair)
     client.release()
     await waiter.end()

@@ -11,7 +11,7 @@ import {
   type TableSpec,
   verify,
 } from './index.ts'
-import { createPair, own, type Pair, randomFrom, seed, until } from './testing/pair.ts'
+import { createPair, own, PATIENCE_MS, type Pair, randomFrom, seed, until } from './testing/pair.ts'
 import { change, some } from './testing/random-work.ts'
 import type { Random } from './values/random.ts'
 
@@ -141,7 +141,7 @@ describe('a table that is folded into its parents', () => {
     await forward.prepare()
     forward.start()
     await Promise.all([forward.copy({ chunkRows: 5 }), change(pair.source, onSource, random, 100)])
-    await forward.probe(15_000)
+    await forward.probe(PATIENCE_MS)
     await expectAlike(pair)
 
     const busy = change(pair.source, onSource, random, 300)
@@ -149,7 +149,7 @@ describe('a table that is folded into its parents', () => {
     forward = pair.link('forward')
     forward.start()
     await busy
-    await forward.probe(15_000)
+    await forward.probe(PATIENCE_MS)
     await expectAlike(pair)
 
     let reverse = pair.link('reverse')
@@ -163,14 +163,14 @@ describe('a table that is folded into its parents', () => {
     reverse = pair.link('reverse')
     reverse.start()
     await back
-    await reverse.probe(15_000)
+    await reverse.probe(PATIENCE_MS)
     await expectAlike(pair)
     await expectVerified(pair, forward, reverse)
 
     await own(pair.target, 'closed')
     await own(pair.source, 'open')
     await change(pair.source, onSource, random, 100)
-    await forward.probe(15_000)
+    await forward.probe(PATIENCE_MS)
     await expectAlike(pair)
     expect(pair.problems).toEqual([])
     await pair.close()
@@ -190,7 +190,7 @@ async function owned(more = '') {
   await forward.prepare()
   forward.start()
   await forward.copy()
-  await forward.probe(5_000)
+  await forward.probe(PATIENCE_MS)
   const reverse = pair.link('reverse')
   await reverse.prepare()
   reverse.start()
@@ -231,7 +231,7 @@ describe('an array that the service writes', () => {
       await set(pair, 2, [ELEMENT, { ...ELEMENT, tag: 'z', place: null }])
       await reverse.stop()
       reverse.start()
-      await reverse.probe(5_000)
+      await reverse.probe(PATIENCE_MS)
       await expectAlike(pair)
     }
     await pair.close()
@@ -248,7 +248,7 @@ describe('an array that the service writes', () => {
     await pair.target.query(
       `UPDATE content.post SET tags = jsonb_set(tags, '{1,place}', '7') WHERE id = 1`,
     )
-    await reverse.probe(5_000)
+    await reverse.probe(PATIENCE_MS)
     const { rows: changed } = await pair.source.query(written, [first[0]!.x])
     expect(changed).toEqual([{ tag: 'b' }])
     await expectAlike(pair)
@@ -261,11 +261,11 @@ describe('an array that the service writes', () => {
     )
     const places = `jsonb_set(jsonb_set(tags, '{0,place}', tags #> '{1,place}'), '{1,place}', tags #> '{0,place}')`
     await pair.target.query(`UPDATE content.post SET tags = ${places}`)
-    await reverse.probe(5_000)
+    await reverse.probe(PATIENCE_MS)
     await expectAlike(pair)
     await pair.target.query(`UPDATE content.post a SET tags = jsonb_set(a.tags, '{0,note}', b.tags #> '{0,note}')
       FROM content.post b WHERE (a.id, b.id) IN ((1, 2), (2, 1))`)
-    await reverse.probe(5_000)
+    await reverse.probe(PATIENCE_MS)
     await expectAlike(pair)
     expect(pair.problems).toEqual([])
     await pair.close()
@@ -274,7 +274,7 @@ describe('an array that the service writes', () => {
   it('moves along with its row, though a large one is not in the change', async () => {
     const { pair, reverse } = await owned(`UPDATE public.post_tags SET note = repeat('wide', 5000)`)
     await pair.target.query('UPDATE content.post SET id = id + 10')
-    await reverse.probe(5_000)
+    await reverse.probe(PATIENCE_MS)
     await expectAlike(pair)
     expect(await rows(pair.source, 'SELECT DISTINCT post_id FROM public.post_tags')).toHaveLength(3)
     await pair.close()
@@ -288,7 +288,7 @@ describe('folded rows of a bucket that is open on the side written', () => {
     await pair.source.query(`DELETE FROM public.post_tags WHERE post_id = 1`)
     await pair.source.query(`UPDATE public.post_tags SET note = 'not mine' WHERE post_id = 2`)
     await pair.source.query(`INSERT INTO public.post_tags VALUES (3, 'new')`)
-    await forward.probe(5_000)
+    await forward.probe(PATIENCE_MS)
     expect(await rows(pair.target, ELEMENTS)).toEqual(before)
 
     await own(pair.source, 'open')
@@ -296,7 +296,7 @@ describe('folded rows of a bucket that is open on the side written', () => {
     const here = await rows(pair.source, CHILDREN)
     await set(pair, 2, [ELEMENT])
     await set(pair, 3, [])
-    await reverse.probe(5_000)
+    await reverse.probe(PATIENCE_MS)
     expect(await rows(pair.source, CHILDREN)).toEqual(here)
     await pair.close()
   })
@@ -318,7 +318,7 @@ describe('a folded row that differs', () => {
     })
     const breakIt = `DELETE FROM public.post_tags WHERE post_id = 2 AND tag = 'b'`
     await source.query(breakIt)
-    await forward.probe(5_000)
+    await forward.probe(PATIENCE_MS)
     expect(await check!.run(9_000)).toMatchObject({
       outcome: 'different',
       tables: ['public.post_tags'],
@@ -334,7 +334,7 @@ describe('a folded row that differs', () => {
     await own(source, 'open')
     await own(target, 'closed')
     await target.query(`UPDATE content.post SET tags = jsonb_set(tags, '{1,price}', '"9"')`)
-    await reverse.probe(5_000)
+    await reverse.probe(PATIENCE_MS)
     expect((await verify({ ...sides, tables })).divergences).toMatchObject([
       { key: ['1', 'b'], kind: 'changed', columns: ['price'] },
       { key: ['2', 'b'] },
@@ -368,7 +368,7 @@ describe('a fold', () => {
       UPDATE public.post SET id = id - 1000 WHERE id % 3 = 0;
       DELETE FROM public.post WHERE id % 10 = 0;
       COMMIT`)
-    await forward.probe(30_000)
+    await forward.probe(PATIENCE_MS)
     await expectAlike(pair)
     expect(await rows(pair.target, ELEMENTS)).toHaveLength(360 * 14)
     await pair.close()
@@ -428,7 +428,7 @@ describe('a fold', () => {
       FROM public.crate, jsonb_array_elements(things) e ORDER BY (e->>'no')::bigint`
     await pair.source.query(`UPDATE public.thing SET box_a = 2, box_b = 'b2' WHERE id < 9`)
     await pair.source.query(`UPDATE public.box SET a = 44 WHERE a = 4`)
-    await forward.probe(5_000)
+    await forward.probe(PATIENCE_MS)
     expect(await rows(pair.target, there)).toEqual(await rows(pair.source, here))
     await own(pair.source, 'closed')
     await own(pair.target, 'open')
@@ -436,7 +436,7 @@ describe('a fold', () => {
     await pair.target.query(`UPDATE public.crate SET things = things - 0 WHERE x < 9`)
     await pair.target.query(`UPDATE public.crate a SET things = b.things FROM public.crate b
       WHERE (a.x, b.x) IN ((1, 2), (2, 1))`)
-    await reverse.probe(5_000)
+    await reverse.probe(PATIENCE_MS)
     expect(await rows(pair.target, there)).toEqual(await rows(pair.source, here))
     expect(await rows(pair.source, here)).toHaveLength(38)
     const { source: from, target: to } = pair

@@ -1,6 +1,6 @@
 import { EmbeddedPostgres } from '@banyan/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { contents, createPair } from './testing/pair.ts'
+import { contents, createPair, PATIENCE_MS } from './testing/pair.ts'
 
 let server: EmbeddedPostgres
 beforeAll(async () => {
@@ -38,7 +38,7 @@ describe('row images', () => {
         `BEGIN; UPDATE public.wide SET n = 1 WHERE id = 20; UPDATE public.wide SET extra = NULL WHERE id = 20;
        UPDATE public.wide SET id = 2020 WHERE id = 20; UPDATE public.wide SET n = 3 WHERE id = 2020; COMMIT`,
       )
-      await link.probe(5000)
+      await link.probe(PATIENCE_MS)
       expect(await contents(pair.target, 'public.wide', HASHED)).toEqual(
         await contents(pair.source, 'public.wide', HASHED),
       )
@@ -71,7 +71,7 @@ describe('row images', () => {
        UPDATE public.seat SET id = 4 WHERE id = 100; DELETE FROM public.seat WHERE id = 5;
        INSERT INTO public.seat VALUES (7, 'u', 5, 'in its place'); COMMIT`,
     )
-    await link.probe(5000)
+    await link.probe(PATIENCE_MS)
     const columns = "t.id || ' ' || t.place || ' ' || md5(t.body)"
     expect(await contents(pair.target, 'public.seat', columns)).toEqual(
       await contents(pair.source, 'public.seat', columns),
@@ -121,7 +121,7 @@ describe('row images', () => {
     await pair.source.query('UPDATE public.kinds SET id = id - 1')
     await pair.source.query(`INSERT INTO public.kinds VALUES ${values}`)
     await pair.source.query('UPDATE public.kinds SET big = 5 WHERE id = 1')
-    await link.probe(5000)
+    await link.probe(PATIENCE_MS)
     expect(await contents(pair.target, 'public.kinds')).toEqual(
       await contents(pair.source, 'public.kinds'),
     )
@@ -155,7 +155,7 @@ describe('row images', () => {
     )
     await pair.source.query(`DELETE FROM "Odd ""Schema"."Join Table" WHERE "Left Id" = 5`)
     await pair.source.query(`${insert} VALUES (0, 'a\\b"c', 'v', NULL)`)
-    await link.probe(5000)
+    await link.probe(PATIENCE_MS)
     const table = '"Odd ""Schema"."Join Table"'
     expect(await contents(pair.target, table)).toEqual(await contents(pair.source, table))
     expect(pair.problems).toEqual([])
@@ -195,7 +195,7 @@ describe('row images', () => {
     link.start()
     await link.copy({ chunkRows: 6 })
     await pair.source.query(`UPDATE public.person SET last = 'X', rating = '***' WHERE id < 5`)
-    await link.probe(5000)
+    await link.probe(PATIENCE_MS)
     const forward = `uid || full_name || birth || stars || note`
     expect(await contents(pair.target, 'public.people', forward)).toEqual(
       await contents(

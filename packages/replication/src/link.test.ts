@@ -1,7 +1,7 @@
 import { EmbeddedPostgres } from '@banyan/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { leftovers } from './index.ts'
-import { contents, createPair, own, until } from './testing/pair.ts'
+import { contents, createPair, own, PATIENCE_MS, until } from './testing/pair.ts'
 
 let server: EmbeddedPostgres
 beforeAll(async () => {
@@ -28,7 +28,7 @@ describe('a link', () => {
     await pair.source.query('DELETE FROM public.item WHERE id % 10 = 1')
     await pair.source.query("INSERT INTO public.item VALUES (9007199254740993, 'u1', NULL)")
     await pair.source.query('UPDATE public.item SET id = -id WHERE id BETWEEN 100 AND 120')
-    await link.probe(5000)
+    await link.probe(PATIENCE_MS)
     expect(await contents(pair.target, 'public.item')).toEqual(
       await contents(pair.source, 'public.item'),
     )
@@ -66,7 +66,7 @@ describe('a link', () => {
     await link.prepare()
     link.start()
     const waiting = link.awaitBarrier('never', 600_000)
-    await link.probe(10_000)
+    await link.probe(PATIENCE_MS)
     await link.stop()
     expect(await waiting).toBe(false)
     await pair.close()
@@ -105,14 +105,14 @@ describe('a link', () => {
     reverse.start()
     await forward.copy()
     await pair.source.query("INSERT INTO public.item VALUES (1, 'a', 'from the source')")
-    await forward.probe(5000)
+    await forward.probe(PATIENCE_MS)
     await own(pair.source, 'closed')
     await own(pair.target, 'open')
     await pair.target.query("INSERT INTO public.item VALUES (2, 'b', 'from the target')")
     await pair.target.query("UPDATE public.item SET note = 'changed there' WHERE id = 1")
-    await reverse.probe(5000)
-    await forward.probe(5000)
-    await reverse.probe(5000)
+    await reverse.probe(PATIENCE_MS)
+    await forward.probe(PATIENCE_MS)
+    await reverse.probe(PATIENCE_MS)
     expect(await contents(pair.source, 'public.item')).toEqual([
       '(1,a,"changed there")',
       '(2,b,"from the target")',
@@ -137,7 +137,7 @@ describe('a link', () => {
     await pair.source.query(
       "INSERT INTO public.item SELECT n, 'a', 'note ' || n FROM generate_series(1, 3) n",
     )
-    await link.probe(5000)
+    await link.probe(PATIENCE_MS)
     expect(await contents(pair.target, 'public.item')).toEqual(
       await contents(pair.source, 'public.item'),
     )
@@ -158,7 +158,7 @@ describe('a link', () => {
     await pair.source.query("UPDATE public.item SET note = 'y'")
     await pair.source.query('DELETE FROM public.item')
     await pair.source.query("INSERT INTO public.item VALUES (3, 'a', 'z'), (4, 'b', 'z')")
-    await link.probe(5000)
+    await link.probe(PATIENCE_MS)
     expect(await contents(pair.target, 'public.item')).toEqual(['(1,a,x)', '(4,b,z)'])
     expect(link.status().refusedRows).toBeGreaterThanOrEqual(2)
     expect(pair.problems.map((problem) => problem.kind)).toContain('refused-rows')

@@ -1,6 +1,6 @@
 import { EmbeddedPostgres } from '@banyan/postgres'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { contents, createPair, until } from './testing/pair.ts'
+import { contents, createPair, PATIENCE_MS, until } from './testing/pair.ts'
 
 let server: EmbeddedPostgres
 beforeAll(async () => {
@@ -30,7 +30,7 @@ it('lets go of its rows when a worker of the application holds one it needs, and
   await pair.source.query(
     `INSERT INTO public.item VALUES (1, 'ann', 'old'); INSERT INTO public.due VALUES (1, 'ann')`,
   )
-  await link.probe(5000)
+  await link.probe(PATIENCE_MS)
 
   const worker = await pair.target.connect()
   await worker.query('BEGIN; SELECT FROM public.due WHERE id = 1 FOR UPDATE')
@@ -51,7 +51,7 @@ it('lets go of its rows when a worker of the application holds one it needs, and
   await worker.query('ROLLBACK')
   worker.release()
 
-  await link.probe(5000)
+  await link.probe(PATIENCE_MS)
   expect(await contents(pair.target, 'public.item', 't.note')).toEqual(['new'])
   expect(await contents(pair.target, 'public.due', 't.id')).toEqual([])
   expect(pair.problems).toEqual([])

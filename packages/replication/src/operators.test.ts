@@ -1,7 +1,7 @@
 import { EmbeddedPostgres } from '@banyan/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { compareKeys } from './operators.ts'
-import { contents, createPair } from './testing/pair.ts'
+import { contents, createPair, PATIENCE_MS } from './testing/pair.ts'
 import { verify } from './verify.ts'
 
 let server: EmbeddedPostgres
@@ -33,7 +33,7 @@ describe('a key whose type comes with an extension', () => {
       `UPDATE ${table} SET mail = upper(mail::text)::ext.citext WHERE shelf = 2`,
     )
     await pair.source.query(`DELETE FROM ${table} WHERE shelf = 1 AND mail::text < 'F'`)
-    await link.probe(5_000)
+    await link.probe(PATIENCE_MS)
     expect(await contents(pair.target, table)).toEqual(await contents(pair.source, table))
     await pair.target.query(`UPDATE ${table} SET n = 9 WHERE mail::text = 'K'`)
     const { source, target, tables } = pair

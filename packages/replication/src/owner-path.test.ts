@@ -2,7 +2,7 @@ import { BucketSet, bucketOf } from '@banyan/contracts'
 import { EmbeddedPostgres, type Pool } from '@banyan/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { guardTable, prepareBucketCheck, type TableSpec, verify } from './index.ts'
-import { contents, createPair, type Pair } from './testing/pair.ts'
+import { contents, createPair, PATIENCE_MS, type Pair } from './testing/pair.ts'
 
 let server: EmbeddedPostgres
 beforeAll(async () => {
@@ -93,14 +93,14 @@ describe('a table whose owner is its parent’s', () => {
     await source.query(`
       INSERT INTO public.entry VALUES (601, 15, 'e'); UPDATE public.mark SET note = 'x' WHERE entry % 20 = 14;
       DELETE FROM public.entry WHERE list = 16; DELETE FROM public.list WHERE id = 17`)
-    await forward.probe(5000)
-    await reverse.probe(5000)
+    await forward.probe(PATIENCE_MS)
+    await reverse.probe(PATIENCE_MS)
     await expectSame(pair)
     // A list of ann's, deleted where she is: its entries and their marks go, its hints are nobody's then.
     await own(source, '', 'closed')
     await own(target, '', 'open')
     await target.query('DELETE FROM public.lists WHERE id = 5')
-    await reverse.probe(5000)
+    await reverse.probe(PATIENCE_MS)
     await expectSame(pair)
     const buckets = BucketSet.of([bucketOf('ann')])
     const check = await prepareBucketCheck({
@@ -149,7 +149,7 @@ describe('a table whose owner is its parent’s', () => {
       ALTER TABLE public.entry DISABLE TRIGGER ALL; ALTER TABLE public.mark DISABLE TRIGGER ALL;
       UPDATE public.entry SET note = 'rogue' WHERE id = 20; INSERT INTO public.entry VALUES (800, 1, 'rogue');
       DELETE FROM public.mark WHERE id = 20; UPDATE public.entry SET note = 'mine' WHERE list = 15`)
-    await forward.probe(5000)
+    await forward.probe(PATIENCE_MS)
     const { rows } = await pair.target.query(`
       SELECT (SELECT note FROM public.entry WHERE id = 20) AS kept, count(*) FILTER (WHERE id = 800)::int AS added,
              count(*) FILTER (WHERE note = 'mine')::int AS mine, (SELECT count(*)::int FROM public.mark WHERE id = 20) AS mark

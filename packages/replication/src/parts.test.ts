@@ -1,7 +1,7 @@
 import { EmbeddedPostgres, type Pool } from '@banyan/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { proveRoundTrips, refuseLosses, resolveTables, type TableSpec, verify } from './index.ts'
-import { createPair, own, type Pair, randomFrom, seed } from './testing/pair.ts'
+import { createPair, own, PATIENCE_MS, type Pair, randomFrom, seed } from './testing/pair.ts'
 import { change, some } from './testing/random-work.ts'
 import type { Random } from './values/random.ts'
 
@@ -136,7 +136,7 @@ describe.each([
     await forward.prepare()
     forward.start()
     await Promise.all([forward.copy({ chunkRows: 5 }), change(pair.source, here, random, 100)])
-    await forward.probe(15_000)
+    await forward.probe(PATIENCE_MS)
     expect(await rows(pair.target, asThere)).toEqual(await rows(pair.source, asHere))
 
     const busy = change(pair.source, here, random, 200)
@@ -144,7 +144,7 @@ describe.each([
     forward = pair.link('forward')
     forward.start()
     await busy
-    await forward.probe(15_000)
+    await forward.probe(PATIENCE_MS)
     expect(await rows(pair.target, asThere)).toEqual(await rows(pair.source, asHere))
 
     let reverse = pair.link('reverse')
@@ -157,7 +157,7 @@ describe.each([
     reverse = pair.link('reverse')
     reverse.start()
     await back
-    await reverse.probe(15_000)
+    await reverse.probe(PATIENCE_MS)
     expect(await rows(pair.source, asHere)).toEqual(await rows(pair.target, asThere))
     await expectVerified(pair, forward, reverse)
     expect(pair.problems).toEqual([])
@@ -216,13 +216,13 @@ describe('a large value that a change left alone', () => {
     expect(await rows(pair.target, parts)).toEqual([])
     await pair.source.query('UPDATE public.person SET stars = 5 WHERE id < 3')
     await pair.source.query('UPDATE public.person SET id = 11 WHERE id = 1')
-    await link.probe(5_000)
+    await link.probe(PATIENCE_MS)
     expect(await rows(pair.target, parts)).toEqual([
       { id: 2, same: true, level: 'level 5' },
       { id: 11, same: true, level: 'level 5' },
     ])
     await pair.source.query('UPDATE public.person SET stars = NULL WHERE id = 2')
-    await link.probe(5_000)
+    await link.probe(PATIENCE_MS)
     expect(await rows(pair.target, parts)).toHaveLength(1)
     expect(pair.problems).toEqual([])
     await pair.close()
@@ -239,7 +239,7 @@ describe('a large value that a change left alone', () => {
     link.start()
     await link.copy()
     await pair.source.query('UPDATE public.profile SET id = 2')
-    await link.probe(5_000)
+    await link.probe(PATIENCE_MS)
     const whole = 'SELECT id, length(bio) AS length, stars FROM public.person ORDER BY 1'
     expect(await rows(pair.target, whole)).toEqual([
       { id: 1, length: null, stars: null },

@@ -1,7 +1,7 @@
 import { EmbeddedPostgres } from '@banyan/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { verify } from './index.ts'
-import { contents, createPair, own, type Pair, until } from './testing/pair.ts'
+import { contents, createPair, own, PATIENCE_MS, type Pair, until } from './testing/pair.ts'
 
 let server: EmbeddedPostgres
 beforeAll(async () => {
@@ -47,13 +47,13 @@ describe('a table without a primary key', () => {
       `UPDATE public.t SET note = 'x' WHERE lot = 1; UPDATE public.t SET lot = lot + 100, code = 'm' || code WHERE lot = 2;
        DELETE FROM public.t WHERE lot = 3`,
     )
-    await links.forward.probe(5000)
+    await links.forward.probe(PATIENCE_MS)
     await handOver(pair)
     await pair.target.query(
       `UPDATE public.t SET note = 'y' WHERE lot = 4; UPDATE public.t SET lot = lot + 100 WHERE lot = 5;
        DELETE FROM public.t WHERE lot = 6`,
     )
-    await links.reverse.probe(5000)
+    await links.reverse.probe(PATIENCE_MS)
     expect(await contents(pair.target, 'public.t')).toEqual(await contents(pair.source, 'public.t'))
     await expectVerified(pair, links)
     expect(pair.problems).toEqual([])
@@ -145,14 +145,14 @@ describe('a composite key of several types in another order on the other side', 
       `UPDATE public.t SET note = 'x' WHERE n < 20; UPDATE public.t SET day = day + 100, tag = 'Z' || tag WHERE n BETWEEN 20 AND 40;
        DELETE FROM public.t WHERE n BETWEEN 41 AND 50`,
     )
-    await links.forward.probe(5000)
+    await links.forward.probe(PATIENCE_MS)
     await expectVerified(pair, links)
     await handOver(pair)
     await pair.target.query(
       `UPDATE public.t SET note = 'y' WHERE amount < 10; UPDATE public.t SET label = 'q' || label WHERE amount BETWEEN 60 AND 70;
        DELETE FROM public.t WHERE amount BETWEEN 71 AND 80`,
     )
-    await links.reverse.probe(5000)
+    await links.reverse.probe(PATIENCE_MS)
     await expectVerified(pair, links)
     expect(
       await contents(
@@ -206,13 +206,13 @@ describe('a partitioned table', () => {
     await pair.source.query(
       `${changes} UPDATE public.log_us SET body = 'direct'; INSERT INTO public.log_eu_2 (id, region, owner) VALUES (500, 'eu', 'u1')`,
     )
-    await links.forward.probe(5000)
+    await links.forward.probe(PATIENCE_MS)
     expect(await contents(pair.target, 'public.log', COLUMNS)).toEqual(
       await contents(pair.source, 'public.log', COLUMNS),
     )
     await handOver(pair)
     await pair.target.query(changes.replaceAll('2000, 2010', '3000, 3010'))
-    await links.reverse.probe(5000)
+    await links.reverse.probe(PATIENCE_MS)
     expect(await contents(pair.target, 'public.log', COLUMNS)).toEqual(
       await contents(pair.source, 'public.log', COLUMNS),
     )

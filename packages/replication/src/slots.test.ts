@@ -1,6 +1,6 @@
 import { createPool, EmbeddedPostgres, type Pool } from '@banyan/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { contents, createPair, own, until } from './testing/pair.ts'
+import { contents, createPair, own, PATIENCE_MS, until } from './testing/pair.ts'
 
 let server: EmbeddedPostgres
 beforeAll(async () => {
@@ -30,7 +30,7 @@ describe('a slot', () => {
       const from = stream === 'forward' ? pair.source : pair.target
       await link.prepare()
       link.start()
-      await link.probe(10_000)
+      await link.probe(PATIENCE_MS)
       await from.query('CREATE TABLE public.noise (t text)')
       for (let i = 0; i < 3; i++) {
         await from.query(
@@ -94,7 +94,7 @@ describe('a slot', () => {
     const client = await idle.connect()
     await client.query("BEGIN; INSERT INTO public.item VALUES (1, 'u', 'x')")
     const { rows } = await client.query('SELECT pg_backend_pid() AS pid')
-    const words = await until('it is told', () => link.status().keptFor, 30_000)
+    const words = await until('it is told', () => link.status().keptFor)
     expect(words).toMatch(
       new RegExp(
         `^session ${rows[0].pid} of postgres, idle in transaction, its transaction open for \\d+ s$`,
@@ -132,7 +132,7 @@ it('a table that is published while transactions run loses none of their rows', 
   link.start()
   await link.copy()
   await own(pair.target, 'closed')
-  await link.probe(10_000)
+  await link.probe(PATIENCE_MS)
   expect(await contents(pair.target, 'public.item')).toHaveLength(2)
   await pair.close()
 })

@@ -1,7 +1,7 @@
 import { createPool, EmbeddedPostgres, type Pool } from '@banyan/postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { inspectRow, type Link, repairRow, type VerifyReport, verify } from './index.ts'
-import { createPair, own, type Pair } from './testing/pair.ts'
+import { createPair, own, PATIENCE_MS, type Pair } from './testing/pair.ts'
 
 const SCHEMA = `CREATE COLLATION public.nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
   CREATE TABLE public.mixed (id int PRIMARY KEY, owner text, at timestamptz, day date, span interval, ratio float8,
@@ -117,7 +117,7 @@ describe('what verify must not call divergent', () => {
     // What the streams are waited for is the moment between the looks.
     const slowForward = probing(forward, async () => {
       await held()
-      await forward.probe(10_000)
+      await forward.probe(PATIENCE_MS)
       await own(pair.source, 'closed')
       await own(pair.target, 'open')
       heldThere = await hold(pair.source, 'SELECT FROM public.mixed WHERE id = 7 FOR UPDATE')
@@ -125,7 +125,7 @@ describe('what verify must not call divergent', () => {
     })
     const slowReverse = probing(reverse, async () => {
       await heldThere!()
-      await reverse.probe(10_000)
+      await reverse.probe(PATIENCE_MS)
     })
     const report = await verify({ ...options(), forward: slowForward, reverse: slowReverse })
     expect(lines(report)).toEqual([])
@@ -144,7 +144,7 @@ describe('what verify must not call divergent', () => {
       // Far more looks than are taken before a row is held still.
       if (++looks !== 20) return
       await held()
-      await reverse.probe(10_000)
+      await reverse.probe(PATIENCE_MS)
       await pair.target.query("UPDATE banyan.ownership SET state = 'closed'")
       await own(pair.source, 'open')
     })

@@ -2,7 +2,15 @@ import { BucketSet, bucketOf } from '@banyan/contracts'
 import { EmbeddedPostgres } from '@banyan/postgres'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Link, prepareBucketCheck, repairRow, verify } from './index.ts'
-import { contents, createPair, own, type Pair, randomFrom, seed } from './testing/pair.ts'
+import {
+  contents,
+  createPair,
+  own,
+  PATIENCE_MS,
+  type Pair,
+  randomFrom,
+  seed,
+} from './testing/pair.ts'
 
 const SCHEMA = `CREATE TABLE public.item (id int PRIMARY KEY, owner text, a text, b text, n numeric);
   CREATE TABLE public.tag ("Name" text COLLATE "en-x-icu" PRIMARY KEY, owner text, hits int)`
@@ -122,7 +130,7 @@ describe('verify', () => {
     for (const { key } of report.divergences) {
       expect(await repairRow({ ...options(), table: pair.tables[0]!, key })).toBe('written')
     }
-    await reverse.probe(5000)
+    await reverse.probe(PATIENCE_MS)
     expect(await contents(pair.source, 'public.item')).toEqual(
       await contents(pair.target, 'public.item'),
     )

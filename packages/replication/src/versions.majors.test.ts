@@ -1,7 +1,7 @@
 import { EmbeddedPostgres, type Pool } from '@banyan/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { leftovers, verify } from './index.ts'
-import { contents, createPair, own } from './testing/pair.ts'
+import { contents, createPair, own, PATIENCE_MS } from './testing/pair.ts'
 
 /** Pairs of majors, as in `14-18`; each is crossed both ways. `npm run test:versions` crosses more. */
 const CROSSINGS = (process.env.BANYAN_CROSSINGS ?? '14-18').split(',')
@@ -78,7 +78,7 @@ describe.each(
     await source.query("UPDATE public.row SET n = -n, feeling = 'happy' WHERE id % 3 = 0")
     await source.query('UPDATE public.row SET id = id + 1000 WHERE id % 10 = 0')
     await source.query('DELETE FROM public.row WHERE id % 11 = 0')
-    await forward.probe(20_000)
+    await forward.probe(PATIENCE_MS)
     expect(await contents(target, 'public.row')).toEqual(await contents(source, 'public.row'))
     await expect(target.query("UPDATE public.row SET n = 0 WHERE owner = 'u1'")).rejects.toThrow(
       'is owned by the monolith',
@@ -88,7 +88,7 @@ describe.each(
     await own(target, 'open')
     await target.query("UPDATE public.row SET span = '1 day', wide = wide || '!' WHERE id % 2 = 0")
     await target.query("INSERT INTO public.row (id, owner, n) VALUES (5000, 'u1', 9)")
-    await reverse.probe(20_000)
+    await reverse.probe(PATIENCE_MS)
     expect(await contents(source, 'public.row')).toEqual(await contents(target, 'public.row'))
     await expect(source.query("DELETE FROM public.row WHERE owner = 'u1'")).rejects.toMatchObject({
       code: 'BN001',
@@ -128,7 +128,7 @@ it('a virtual generated column of 18 is computed on each side, since no stream c
   await link.copy()
   await pair.source.query("INSERT INTO public.row VALUES (2, 'a', 5)")
   await pair.source.query('UPDATE public.row SET n = 7 WHERE id = 1')
-  await link.probe(10_000)
+  await link.probe(PATIENCE_MS)
   expect(await contents(pair.target, 'public.row')).toEqual(['(1,a,7,14)', '(2,a,5,10)'])
   await pair.close()
 })

@@ -65,7 +65,7 @@ function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null
 export async function eventually<T>(
   what: string,
   ask: () => Promise<T | null | undefined | false>,
-  timeoutMs = 20_000,
+  timeoutMs = 40_000,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs
   for (;;) {

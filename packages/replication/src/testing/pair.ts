@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createPool, type EmbeddedPostgres, type Pool } from '@banyan/postgres'
+import { onTestFinished } from 'vitest'
+import { getCurrentTest } from 'vitest/suite'
 import {
   installSide,
   Link,
@@ -27,6 +29,9 @@ export interface Pair {
   link(stream: StreamName, options?: Partial<LinkOptions>): Link
   close(): Promise<void>
 }
+
+/** How long a test waits for what must come, ms: a machine that stands still for a while is no fault of ours. */
+export const PATIENCE_MS = 40_000
 
 export const EXTRACTION = 'parcels'
 
@@ -60,6 +65,7 @@ export async function createPair(
     await raiseToken(pool, EXTRACTION, token)
   }
   const links: Link[] = []
+  let closing: Promise<void> | undefined
   const problems: LinkProblem[] = []
   const pair: Pair = {
     sourceUrl,
@@ -84,15 +90,21 @@ export async function createPair(
       links.push(link)
       return link
     },
-    async close() {
-      for (const link of links) {
-        await link.drop().catch(() => {})
-        await link.close()
-      }
-      await source.end()
-      await target.end()
+    close() {
+      closing ??= closeAll()
+      return closing
     },
   }
+  const closeAll = async () => {
+    for (const link of links) {
+      await link.drop().catch(() => {})
+      await link.close()
+    }
+    await source.end()
+    await target.end()
+  }
+  // A test that fails must not leave its slot in use: the server has one of that name for all tests.
+  if (getCurrentTest()) onTestFinished(() => pair.close())
   return pair
 }
 
@@ -100,7 +112,7 @@ export async function createPair(
 export async function until<T>(
   what: string,
   check: () => T | Promise<T>,
-  timeoutMs = 15_000,
+  timeoutMs = PATIENCE_MS,
 ): Promise<NonNullable<T>> {
   const deadline = Date.now() + timeoutMs
   for (;;) {
