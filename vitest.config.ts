@@ -1,16 +1,25 @@
 import { defineConfig } from 'vitest/config'
 
-/** What wants other majors of PostgreSQL: `npm run test:versions` gets them, `npm test` needs nothing. */
-const MAJORS = 'packages/**/*.majors.test.ts'
 const ALL = ['packages', 'systems', 'scripts', 'bench'].map((folder) => `${folder}/**/*.test.ts`)
+
+/** Files that `npm test` leaves out, because they want more than it has; each kind has its own command. */
+const ASIDE = {
+  /** Other majors of PostgreSQL: `npm run test:versions` gets them. */
+  BANYAN_CROSSINGS: 'packages/**/*.majors.test.ts',
+  /** Real servers: `npm run test:servers` starts them. */
+  BANYAN_SERVERS: '{packages,systems,scripts}/**/*.servers.test.ts',
+}
+
+const aside = Object.entries(ASIDE).find(([variable]) => process.env[variable])?.[1]
 
 export default defineConfig({
   test: {
-    include: process.env.BANYAN_CROSSINGS ? [MAJORS] : ALL,
-    exclude: process.env.BANYAN_CROSSINGS ? ['**/node_modules/**'] : ['**/node_modules/**', MAJORS],
+    include: aside ? [aside] : ALL,
+    exclude: ['**/node_modules/**', ...(aside ? [] : Object.values(ASIDE))],
     // Tests start real servers and processes; two cores must not be asked for more than two at once.
+    // Tests of one server restart it, and must not meet each other.
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: process.env.BANYAN_SERVERS ? 1 : 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },

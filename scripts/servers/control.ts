@@ -1,0 +1,86 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { makeFolder, ServerProcess } from './process.ts'
+import type { Server } from './server.ts'
+
+/** How long a server may take until it answers, ms: the slowest takes 6 s on two idle cores. */
+const READY_MS = 120_000
+
+/**
+ * Our ports lie where Linux takes local ports for connections from, so one may be held by a passing
+ * connection when the server wants it: a server that ends at once is started again.
+ */
+const STARTS = 3
+
+/** Starts the server unless it runs, and waits until it answers. @throws with the end of its log. */
+export async function start(server: Server): Promise<'started' | 'ran already'> {
+  await makeFolder(server.name)
+  const processes = await processesOf(server)
+  const main = processes.at(-1)!
+  if ((await main.pid()) !== null) {
+    await untilReady(server, main)
+    return 'ran already'
+  }
+  await refuseStranger(server)
+  for (let attempt = 1; ; attempt++) {
+    for (const one of processes) if ((await one.pid()) === null) await one.start()
+    try {
+      await untilReady(server, main)
+      return 'started'
+    } catch (error) {
+      const ended = (await main.pid()) === null
+      if (!ended || attempt === STARTS) throw error
+    }
+  }
+}
+
+/** Ends the server and what belongs to it. `hard`: SIGKILL to the server, as a machine that fails. */
+export async function stop(server: Server, hard = false): Promise<'stopped' | 'did not run'> {
+  const processes = await processesOf(server)
+  const ended = await processes.at(-1)!.stop(hard)
+  if (!hard) for (const one of processes.slice(0, -1).reverse()) await one.stop()
+  return ended ? 'stopped' : 'did not run'
+}
+
+export async function status(server: Server): Promise<string> {
+  const pid = await (await processesOf(server)).at(-1)!.pid()
+  if (pid === null) return 'not running'
+  return server.ready().then(
+    () => `running, pid ${pid}`,
+    (error: Error) => `pid ${pid} does not answer: ${error.message}`,
+  )
+}
+
+async function processesOf(server: Server): Promise<ServerProcess[]> {
+  return (await server.processes()).map((command) => new ServerProcess(server.name, command))
+}
+
+async function untilReady(server: Server, main: ServerProcess): Promise<void> {
+  const deadline = Date.now() + READY_MS
+  for (;;) {
+    try {
+      return await server.ready()
+    } catch (error) {
+      if ((await main.pid()) === null) {
+        throw new Error(`${server.name} ended before it answered; ${await main.tail()}`)
+      }
+      if (Date.now() > deadline) {
+        throw new Error(
+          `${server.name} does not answer after ${READY_MS / 1000} s (${(error as Error).message}); ${await main.tail()}`,
+        )
+      }
+    }
+    await delay(100)
+  }
+}
+
+/** Another server on the port would answer in its place. */
+async function refuseStranger(server: Server): Promise<void> {
+  const answers = await server.ready().then(
+    () => true,
+    () => false,
+  )
+  if (!answers) return
+  throw new Error(
+    `something else answers at ${server.url}: stop it, or set BANYAN_SERVERS_OFFSET (30000 when left out) to listen elsewhere`,
+  )
+}

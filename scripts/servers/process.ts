@@ -1,0 +1,104 @@
+import { execFile, spawn } from 'node:child_process'
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { type Command, folderOf } from './server.ts'
+
+const run = promisify(execFile)
+
+/**
+ * Variable that each process is started with and keeps, whatever it becomes: by it a pid from a file is
+ * known to be that server still, for pids are used again.
+ */
+const MARK = 'BANYAN_SERVER'
+
+/** How long a server may take to end of itself before it is made to, ms. */
+const GRACE_MS = 20_000
+
+/** A process of a server that outlives the command which started it; known by its pid file. */
+export class ServerProcess {
+  readonly role: string
+  readonly #server: string
+  readonly #command: Command
+  readonly #mark: string
+  readonly #pidFile: string
+  readonly #logFile: string
+
+  constructor(server: string, command: Command) {
+    this.role = command.role
+    this.#server = server
+    this.#command = command
+    this.#mark = folderOf(server, command.role)
+    this.#pidFile = folderOf(server, `${command.role}.pid`)
+    this.#logFile = folderOf(server, `${command.role}.log`)
+  }
+
+  /** The pid, when that process lives and is this server; else null. */
+  async pid(): Promise<number | null> {
+    const text = await readFile(this.#pidFile, 'utf8').catch(() => '')
+    const pid = Number(text)
+    if (!pid) return null
+    return (await environmentOf(pid)).includes(`${MARK}=${this.#mark}`) ? pid : null
+  }
+
+  async start(): Promise<void> {
+    const log = await open(this.#logFile, 'a')
+    const { file, args, environment } = this.#command
+    const child = spawn(file, args, {
+      cwd: folderOf(this.#server),
+      // A group of its own: a Ctrl-C meant for a test does not end the server.
+      detached: true,
+      stdio: ['ignore', log.fd, log.fd],
+      env: { ...process.env, ...environment, [MARK]: this.#mark },
+    })
+    await new Promise((resolve, reject) => {
+      child.once('spawn', resolve)
+      child.once('error', reject)
+    })
+    child.unref()
+    await log.close()
+    await writeFile(this.#pidFile, String(child.pid))
+  }
+
+  /** Ends the process and its children: asked first, or `hard`, by SIGKILL. Waits until it is gone. */
+  async stop(hard = false): Promise<boolean> {
+    const pid = await this.pid()
+    if (pid === null) return false
+    signal(pid, hard ? 'SIGKILL' : 'SIGTERM')
+    const deadline = Date.now() + GRACE_MS
+    while ((await this.pid()) !== null) {
+      if (Date.now() > deadline) signal(pid, 'SIGKILL')
+      await delay(50)
+    }
+    await rm(this.#pidFile, { force: true })
+    return true
+  }
+
+  /** Last lines of what it printed, for an error. */
+  async tail(): Promise<string> {
+    const log = await readFile(this.#logFile, 'utf8').catch(() => '')
+    return `${this.#logFile}:\n${log.trim().split('\n').slice(-15).join('\n')}`
+  }
+}
+
+export async function makeFolder(server: string): Promise<void> {
+  await mkdir(folderOf(server, 'data'), { recursive: true })
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, name)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+/** Its variables as NAME=value; none when there is no such process, or it is dead and not yet reaped. */
+async function environmentOf(pid: number): Promise<string[]> {
+  if (process.platform === 'linux') {
+    const text = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')
+    return text.split('\0')
+  }
+  const { stdout } = await run('ps', ['eww', '-p', String(pid)]).catch(() => ({ stdout: '' }))
+  return stdout.split(/\s+/)
+}
