@@ -1,34 +1,95 @@
 import { writeFile } from 'node:fs/promises'
 import { checkModel } from '@banyan/migration/model'
-import { type Flag, helpText, main, readFlags, UsageError, wholeNumber } from './options.ts'
+import {
+  type Flag,
+  type Given,
+  helpText,
+  main,
+  readFlags,
+  UsageError,
+  wholeNumber,
+} from './options.ts'
 import { proveRuns } from './prove-runs.ts'
 import { proveTypes } from './prove-types.ts'
 import { proveVerify } from './prove-verify.ts'
 
-const FLAGS: readonly Flag[] = [
-  {
+/** One thing that is tried to be broken. */
+interface Proof {
+  /** The flag that asks for it. */
+  readonly flag: Flag
+  /** Flags that go with it, beside --json. */
+  readonly with: readonly string[]
+  run(given: Given): Promise<{ readonly report: object; readonly good: boolean }>
+}
+
+const seedOf = (given: Given) => wholeNumber(given, 'seed', 1, 0)
+
+const MODEL: Proof = {
+  flag: {
     name: 'model',
     text: 'check the protocol in every state, and that each rule left out is found',
   },
-  { name: 'quick', text: 'with the model: a tenth of the states' },
-  { name: 'types', text: 'carry 100,000 values of every type there and back, octet by octet' },
-  { name: 'runs', value: 'N', text: 'move live under load N times, with 4 crashes each' },
-  { name: 'verify-faults', text: 'spoil rows under load; verify must find each, and nothing else' },
-  { name: 'minutes', value: 'N', text: 'with verify-faults: how long (5)' },
-  { name: 'faults', value: 'N', text: 'with verify-faults: how many at least (10,000)' },
+  with: ['quick'],
+  run: async (given) => proveModel(given.quick === true),
+}
+
+const PROOFS: readonly Proof[] = [
+  MODEL,
+  {
+    flag: {
+      name: 'runs',
+      value: 'N',
+      text: 'move live under load N times, with 4 crashes each',
+    },
+    with: ['seed', 'jobs'],
+    run: (given) =>
+      proveRuns({
+        runs: wholeNumber(given, 'runs', 1, 1),
+        seed: seedOf(given),
+        jobs: wholeNumber(given, 'jobs', 2, 1),
+      }),
+  },
+  {
+    flag: {
+      name: 'types',
+      text: 'carry 100,000 values of every type there and back, octet by octet',
+    },
+    with: ['seed'],
+    run: (given) => proveTypes(seedOf(given)),
+  },
+  {
+    flag: {
+      name: 'verify-faults',
+      text: 'spoil rows under load; verify must find each, and nothing else',
+    },
+    with: ['seed', 'minutes', 'faults'],
+    run: (given) =>
+      proveVerify({
+        seed: seedOf(given),
+        minutes: wholeNumber(given, 'minutes', 5, 1),
+        faults: wholeNumber(given, 'faults', 10_000, 1),
+      }),
+  },
+]
+
+const DETAILS: readonly Flag[] = [
+  { name: 'quick', text: 'with --model: a tenth of the states' },
   {
     name: 'jobs',
     value: 'N',
-    text: 'with runs: so many at a time, each on servers of its own (2)',
+    text: 'with --runs: so many at a time, each on servers of its own (2)',
   },
-  { name: 'verify-faults', text: 'spoil rows under load; verify must find each, and nothing else' },
-  { name: 'minutes', value: 'N', text: 'with verify-faults: how long (5)' },
-  { name: 'faults', value: 'N', text: 'with verify-faults: how many at least (10,000)' },
+  { name: 'minutes', value: 'N', text: 'with --verify-faults: how long (5)' },
+  { name: 'faults', value: 'N', text: 'with --verify-faults: how many at least (10,000)' },
   {
     name: 'seed',
     value: 'N',
     text: 'of the first run, or of the values or faults (1); the next runs count up',
   },
+]
+const FLAGS: readonly Flag[] = [
+  ...PROOFS.map(({ flag }) => flag),
+  ...DETAILS,
   { name: 'json', value: 'FILE', text: 'write the report there, as JSON' },
 ]
 const WHAT =
@@ -41,39 +102,28 @@ await main('npm run prove', async () => {
     return 0
   }
   if (given.json === '') throw new UsageError('--json needs the name of a file')
-  const verifying = given['verify-faults'] === true
-  if ([given.model, given.runs, given.types, verifying].filter(Boolean).length > 1) {
-    throw new UsageError('give one of --model, --types, --runs and --verify-faults')
+  const proof = asked(given)
+  for (const { name } of DETAILS) {
+    if (given[name] === undefined || proof.with.includes(name)) continue
+    const places = PROOFS.filter((other) => other.with.includes(name))
+    throw new UsageError(`--${name} goes with ${listed(places, 'or')}`)
   }
-  if (given.quick && (given.runs || given.types || verifying)) {
-    throw new UsageError('--quick goes with --model')
-  }
-  if (given.seed && !given.runs && !given.types && !verifying) {
-    throw new UsageError('--seed goes with --runs, --types and --verify-faults')
-  }
-  if ((given.minutes || given.faults) && !verifying) {
-    throw new UsageError('--minutes and --faults go with --verify-faults')
-  }
-  if (given.jobs && !given.runs) throw new UsageError('--jobs goes with --runs')
-  const seed = wholeNumber(given, 'seed', 1, 0)
-  const { report, good } = given.types
-    ? await proveTypes(seed)
-    : verifying
-      ? await proveVerify({
-          seed,
-          minutes: wholeNumber(given, 'minutes', 5, 1),
-          faults: wholeNumber(given, 'faults', 10_000, 1),
-        })
-      : given.runs === undefined
-        ? proveModel(given.quick === true)
-        : await proveRuns({
-            runs: wholeNumber(given, 'runs', 1, 1),
-            seed,
-            jobs: wholeNumber(given, 'jobs', 2, 1),
-          })
+  const { report, good } = await proof.run(given)
   if (given.json) await writeFile(given.json as string, `${JSON.stringify(report, null, 2)}\n`)
   return good ? 0 : 1
 })
+
+function asked(given: Given): Proof {
+  const [proof = MODEL, ...more] = PROOFS.filter(({ flag }) => given[flag.name] !== undefined)
+  if (more.length > 0) throw new UsageError(`give one of ${listed(PROOFS, 'and')}`)
+  return proof
+}
+
+function listed(proofs: readonly Proof[], word: string): string {
+  const names = proofs.map(({ flag }) => `--${flag.name}`)
+  const last = names.pop()!
+  return names.length === 0 ? last : `${names.join(', ')} ${word} ${last}`
+}
 
 function proveModel(quick: boolean) {
   const report = checkModel({ quick, print: (line) => console.log(line) })

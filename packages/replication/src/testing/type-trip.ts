@@ -1,8 +1,8 @@
 import type { EmbeddedPostgres, Pool } from '@banyan/postgres'
 import type { Link } from '../link.ts'
 import { resolveTables } from '../mapping.ts'
-import { createPair, own, type Pair } from './pair.ts'
 import { createTripTable, readLines, type TripTable, tripTables } from './trip-table.ts'
+import { createPair, own, type Pair } from './two-databases.ts'
 import { makeValues, SETUP_SQL } from './type-values.ts'
 
 export interface TripOptions {
