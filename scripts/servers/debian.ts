@@ -73,7 +73,7 @@ export async function findProgram(
   return null
 }
 
-export function exists(path: string): Promise<boolean> {
+function exists(path: string): Promise<boolean> {
   return access(path).then(
     () => true,
     () => false,

@@ -29,7 +29,7 @@ describe.each(SERVERS)('the ports of $name', (server) => {
   it('are the same in the compose file, at the same version', () => {
     const [, block] = COMPOSE.split(`\n  ${server.name}:\n`)
     const image = /image: \S+:(\S+)/.exec(block ?? '')?.[1]
-    const published = /ports: \['127\.0\.0\.1:(\d+):(\d+)'\]/.exec(block ?? '')
+    const published = /ports: \["127\.0\.0\.1:(\d+):(\d+)"\]/.exec(block ?? '')
     expect(image).toBe(server.version)
     expect(Number(published?.[1])).toBe(documented(ports[0]![1]))
   })

@@ -28,7 +28,7 @@ export interface Command {
 const ROOT = join(import.meta.dirname, '..', '..')
 
 /** Downloads, data, logs and pids. */
-export const FOLDER = process.env.BANYAN_SERVERS_FOLDER ?? join(ROOT, '.servers')
+const FOLDER = process.env.BANYAN_SERVERS_FOLDER ?? join(ROOT, '.servers')
 
 /**
  * Servers listen on their usual port + this, so that they never meet those a machine has already. Two
