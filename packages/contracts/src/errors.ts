@@ -114,6 +114,46 @@ export const CATALOGUE = {
     title: 'The command cannot be run as given',
     detail: '{reason}',
   },
+  NOT_FOUND: {
+    status: 404,
+    title: 'There is no such thing',
+    detail: 'There is no such {what}.',
+  },
+  VALIDATION: {
+    status: 400,
+    title: 'The request breaks a rule of its route',
+    detail: '{reason}',
+  },
+  UNAUTHENTICATED: {
+    status: 401,
+    title: 'The request names no caller that can be believed',
+    detail: 'Send it through the gateway, signed in. {reason}',
+  },
+  FORBIDDEN: {
+    status: 403,
+    title: 'The caller may not do this',
+    detail: '{reason}',
+  },
+  CONFLICT: {
+    status: 409,
+    title: 'Another request changed the same data',
+    detail: 'Try again.',
+  },
+  TOO_LARGE: {
+    status: 413,
+    title: 'The body is too large',
+    detail: 'At most {limitBytes} bytes are taken.',
+  },
+  UNSUPPORTED_TYPE: {
+    status: 415,
+    title: 'The body is of a type that is not taken',
+    detail: 'Given "{given}".',
+  },
+  UNAVAILABLE: {
+    status: 503,
+    title: 'The service cannot do it now',
+    detail: '{reason} Try again.',
+  },
   INTERNAL: {
     status: 500,
     title: 'Something failed that should not',

@@ -1,0 +1,146 @@
+import { CORRELATION_HEADER } from '@banyan/contracts'
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  LogController,
+} from 'fastify'
+import {
+  jsonSchemaTransform,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod'
+import { answerError } from './answer-error.ts'
+import type { ServiceContext } from './context.ts'
+import type { Tables } from './database.ts'
+import type { App, Limits, ServiceDefinition } from './define.ts'
+import { noSuch } from './errors.ts'
+import type { Health } from './health.ts'
+import { readIdentity, requireAccess } from './identity.ts'
+import { countRequests } from './metrics.ts'
+import { correlationIdOf, newScope, withScope } from './scope.ts'
+import { announceEnd } from './versions.ts'
+
+const LIMITS: Limits = { bodyBytes: 1024 * 1024, headersMs: 10_000, requestMs: 30_000 }
+
+/** A service's HTTP application: its routes, and what every service answers alike. */
+export async function createApp<Config, T extends Tables>(
+  definition: ServiceDefinition<Config, T>,
+  context: ServiceContext<Config, T>,
+  health: Health,
+): Promise<App> {
+  const limits = { ...LIMITS, ...definition.limits }
+  const log: FastifyBaseLogger = context.log
+  const app = fastify({
+    loggerInstance: log,
+    // Lines of our own instead (logRequests): Fastify's have the query, in which tokens travel.
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: limits.requestMs,
+    http: { headersTimeout: limits.headersMs, requestTimeout: limits.requestMs },
+    routerOptions: { ignoreTrailingSlash: true },
+    // Longer than a proxy keeps its idle connections (often 60 s): it must not send into one just closed.
+    keepAliveTimeout: 75_000,
+    // A request that arrives on a kept connection while we close is answered, not refused.
+    return503OnClosing: false,
+    genReqId: (request) => correlationIdOf(request.headers[CORRELATION_HEADER]),
+    // The log knows the scope already.
+    childLoggerFactory: (logger) => logger,
+  }).withTypeProvider<ZodTypeProvider>()
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(serializerCompiler)
+  // Text is no body of ours: refused by its type, not by a rule of the route.
+  app.removeContentTypeParser('text/plain')
+  app.setErrorHandler<FastifyError>((error, request, reply) =>
+    answerError(definition.writeFailure, error, request, reply),
+  )
+  app.setNotFoundHandler(() => {
+    throw noSuch('route')
+  })
+  openScopes(app)
+  countRequests(app, context.metrics)
+  logRequests(app)
+  readIdentity(app, context.config.BANYAN_IDENTITY_KEY)
+
+  await describe(app, definition.title)
+  for (const [prefix, given] of Object.entries(definition.routes)) {
+    const version = typeof given === 'function' ? { routes: given } : given
+    await app.register(
+      async (api) => {
+        announceEnd(api, version)
+        requireAccess(api)
+        await version.routes(api.withTypeProvider<ZodTypeProvider>(), context)
+      },
+      { prefix },
+    )
+  }
+  answerOperators(app, context, health)
+  return app
+}
+
+/** Everything a request sets off runs in its scope. */
+function openScopes(app: FastifyInstance): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header(CORRELATION_HEADER, request.id)
+    const scope = newScope(request.id)
+    request.setDecorator('scope', scope)
+    withScope(scope, done)
+  })
+  app.decorateRequest('scope', null)
+  // Reading a body goes on in the socket's own context.
+  app.addHook('preValidation', (request, _reply, done) => {
+    withScope(request.getDecorator('scope'), done)
+  })
+}
+
+function logRequests(app: FastifyInstance): void {
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, routeOptions } = request
+    if (routeOptions.config?.quiet) return
+    const ms = Math.round(reply.elapsedTime * 10) / 10
+    // The path without its query, in which people send what no log should have.
+    const path = request.url.split('?', 1)[0]
+    request.log.info(
+      { method, path, route: routeOptions.url, status: reply.statusCode, ms },
+      'answered',
+    )
+  })
+}
+
+async function describe(app: FastifyInstance, title: string): Promise<void> {
+  await app.register(swagger, {
+    openapi: { openapi: '3.1.0', info: { title, version: '1' } },
+    transform: jsonSchemaTransform,
+  })
+  await app.register(swaggerUi, { routePrefix: '/docs', logLevel: 'silent' })
+}
+
+/** What operators, probes and collectors ask; none of it is behind an identity. */
+function answerOperators<Config, T extends Tables>(
+  app: FastifyInstance,
+  context: ServiceContext<Config, T>,
+  health: Health,
+): void {
+  const options = { schema: { hide: true }, config: { quiet: true } }
+  app.get('/openapi.json', options, () => app.swagger())
+  app.get('/health', options, () => ({ status: 'ok' }))
+  app.get('/health/live', options, () => ({ status: 'ok' }))
+  app.get('/health/ready', options, async (_request, reply) => {
+    const readiness = await health.readiness()
+    return reply.status(readiness.status === 'ready' ? 200 : 503).send(readiness)
+  })
+  app.get('/metrics', options, async (_request, reply) => {
+    const { registry } = context.metrics
+    return reply.type(registry.contentType).send(await registry.metrics())
+  })
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Its requests are not logged one by one. */
+    quiet?: boolean
+  }
+}

@@ -1,0 +1,77 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import type { z } from 'zod'
+import type { WriteFailure } from './answer-error.ts'
+import type { ServiceContext } from './context.ts'
+import type { DatabaseDefinition, Tables } from './database.ts'
+import type { ApiVersion } from './versions.ts'
+
+/** A Fastify application whose routes have Zod schemas. */
+export type App = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>
+
+/** Adds routes; their schemas are the OpenAPI document. */
+export type Routes<Config = object, T extends Tables = Tables> = (
+  app: App,
+  context: ServiceContext<Config, T>,
+) => void | Promise<void>
+
+export interface ServiceDefinition<Config, T extends Tables> {
+  /** Letters, digits and dashes: in logs, metrics, and as its database schema. */
+  readonly name: string
+  /** Where it listens when PORT says nothing else. */
+  readonly port: number
+  /** In its OpenAPI document. */
+  readonly title: string
+  /** Settings beside the common ones: a Zod object over environment variables. */
+  readonly config?: z.ZodType<Config>
+  readonly database?: DatabaseDefinition<T>
+  /** By path prefix, which begins with its version: `{ '/v1/orders': orderRoutes }`. */
+  readonly routes: Readonly<
+    Record<string, Routes<Config, T> | (ApiVersion & { readonly routes: Routes<Config, T> })>
+  >
+  /** Writes failures in another shape than problem details, for clients of old. */
+  readonly writeFailure?: WriteFailure
+  readonly limits?: Partial<Limits>
+  /** Runs when the service listens; what it answers is called, and awaited, when the service stops. */
+  readonly start?: (context: ServiceContext<Config, T>) => (() => Promise<void>) | Promise<void>
+}
+
+export interface Limits {
+  /** Of a request's body; 1 MiB by default. A route may have its own (`bodyLimit`). */
+  readonly bodyBytes: number
+  /** For a request's headers to arrive, ms; 10,000 by default. */
+  readonly headersMs: number
+  /** For a whole request to arrive, ms; 30,000 by default. */
+  readonly requestMs: number
+}
+
+/**
+ * A service, as data: nothing runs until it is given to `runService`.
+ *
+ * @throws Error that says which member breaks which rule
+ */
+export function defineService<Config = object, T extends Tables = Tables>(
+  definition: ServiceDefinition<Config, T>,
+): ServiceDefinition<Config, T> {
+  const { name, port, routes } = definition
+  if (!/^[a-z][a-z0-9-]{0,39}$/.test(name)) {
+    throw new Error(
+      `"${name}" is no name of a service: small letters, digits and dashes, at most 40`,
+    )
+  }
+  if (!Number.isInteger(port) || port < 0 || port > 65535) {
+    throw new Error(`${name}: port is ${port}; 0 to 65535 are allowed`)
+  }
+  for (const prefix of Object.keys(routes)) {
+    if (/^\/v[1-9]\d*(\/[a-z0-9-]+)*$/.test(prefix)) continue
+    throw new Error(`${name}: routes are below a version, e.g. "/v1/things"; given "${prefix}"`)
+  }
+  return Object.freeze(definition)
+}

@@ -1,0 +1,17 @@
+export type { WriteFailure } from './answer-error.ts'
+export type { ServiceContext, Transaction } from './context.ts'
+export type { Database, DatabaseDefinition, Tables } from './database.ts'
+export {
+  type App,
+  defineService,
+  type Limits,
+  type Routes,
+  type ServiceDefinition,
+} from './define.ts'
+export { defineErrors, type Failure, noSuch, ServiceError } from './errors.ts'
+export { isPassing, NOT_OWNER_STATE, rootCause, sqlState } from './failures.ts'
+export type { Log } from './log.ts'
+export type { Metrics } from './metrics.ts'
+export { type RunningService, runService, type StartOptions, startService } from './run.ts'
+export { currentScope, type Scope } from './scope.ts'
+export { SettingsError } from './settings.ts'

@@ -1,0 +1,71 @@
+import { z } from 'zod'
+import { LOG_LEVELS } from './log.ts'
+import { isSecretName } from './secrets.ts'
+
+/** The settings of every service. */
+const Common = z.object({
+  /** 0 takes a free one. */
+  PORT: z.coerce.number().int().min(0).max(65535),
+  /** The address it listens on. */
+  HOST: z.string().default('127.0.0.1'),
+  LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+  /** Shared with the gateway, which signs the caller's identity with it. */
+  BANYAN_IDENTITY_KEY: z.string().min(16),
+  /** Stays reachable, but not ready, this long after SIGTERM, ms: until a load balancer has noticed. */
+  DRAIN_DELAY_MS: z.coerce.number().int().min(0).max(20_000).default(0),
+  /** Where traces go (OTLP over HTTP), e.g. `http://127.0.0.1:4318`; nowhere when it is not set. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+})
+
+const Stored = z.object({
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
+})
+
+export type Settings = z.infer<typeof Common> & { readonly DATABASE_URL?: string }
+
+/** The settings of a service are not as they should be; the message names each. */
+export class SettingsError extends Error {
+  constructor(service: string, faults: readonly string[]) {
+    const count = faults.length === 1 ? '1 setting is' : `${faults.length} settings are`
+    super(`${service}: ${count} not valid:\n${faults.map((fault) => `  ${fault}`).join('\n')}`)
+    this.name = 'SettingsError'
+  }
+}
+
+export interface SettingsRules<Extra> {
+  readonly name: string
+  readonly port: number
+  readonly stored: boolean
+  readonly extra: z.ZodType<Extra> | undefined
+}
+
+/**
+ * Reads a service's settings from the environment. A variable that is set to nothing counts as not set.
+ *
+ * @throws SettingsError that names the service, and each variable with the rule it breaks
+ */
+export function readSettings<Extra>(
+  { name, port, stored, extra }: SettingsRules<Extra>,
+  env: NodeJS.ProcessEnv,
+): Settings & Extra {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+  const rules = [Common, ...(stored ? [Stored] : []), ...(extra ? [extra] : [])]
+  const faults: string[] = []
+  let settings = {}
+  for (const rule of rules) {
+    const parsed = rule.safeParse({ PORT: String(port), ...given })
+    if (parsed.success) settings = { ...settings, ...(parsed.data as object) }
+    else faults.push(...parsed.error.issues.map((issue) => faultOf(issue, given)))
+  }
+  if (faults.length > 0) throw new SettingsError(name, [...new Set(faults)])
+  return settings as Settings & Extra
+}
+
+function faultOf(issue: z.core.$ZodIssue, given: NodeJS.ProcessEnv): string {
+  const variable = issue.path.join('.') || 'settings'
+  const value = given[variable]
+  if (value === undefined && issue.path.length > 0)
+    return `${variable} is not set: ${issue.message}`
+  if (value === undefined || isSecretName(variable)) return `${variable}: ${issue.message}`
+  return `${variable} is ${JSON.stringify(value.slice(0, 100))}: ${issue.message}`
+}

@@ -1,0 +1,55 @@
+import { IDENTITY_HEADERS, signIdentity } from '@banyan/contracts'
+
+export const IDENTITY_KEY = 'a key for these tests alone'
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  readonly body: unknown
+}
+
+export interface Asking {
+  readonly method?: string
+  readonly user?: string
+  readonly body?: unknown
+  readonly headers?: Record<string, string>
+}
+
+/** Asks as the gateway would: with the signed identity of the user, if there is one. */
+export async function ask(url: string, asking: Asking = {}): Promise<Answer> {
+  const { method = asking.body === undefined ? 'GET' : 'POST', user, body, headers } = asking
+  const identity = user && signIdentity({ userId: user, email: null, roles: [] }, IDENTITY_KEY)
+  const response = await fetch(url, {
+    method,
+    headers: {
+      ...(identity ? { [IDENTITY_HEADERS.signed]: identity } : {}),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  })
+  const text = await response.text()
+  const json = /json/.test(response.headers.get('content-type') ?? '')
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    body: json && text !== '' ? JSON.parse(text) : undefined,
+  }
+}
+
+/** Looks again, 20 ms apart, until the answer is truthy. @throws Error after `timeoutMs` */
+export async function eventually<T>(
+  what: string,
+  look: () => Promise<T | null | undefined | false> | T | null | undefined | false,
+  timeoutMs = 20_000,
+): Promise<T> {
+  const deadline = Date.now() + timeoutMs
+  for (;;) {
+    const seen = await look()
+    if (seen) return seen
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${timeoutMs} ms`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
