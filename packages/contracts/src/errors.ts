@@ -175,6 +175,26 @@ export const CATALOGUE = {
     title: 'The PostgreSQL server is too old',
     detail: 'It is version {given}; {oldest} or newer is needed. Upgrade it (pg_upgrade) first.',
   },
+  BAD_SCHEMA_NAME: {
+    status: 422,
+    title: 'The schema cannot have this name',
+    detail: 'Given "{given}"; allowed are 1 to 48 of a–z, 0–9 and "_", the first one not a digit.',
+  },
+  BAD_MESSAGE: {
+    status: 422,
+    title: 'The message is not valid',
+    detail: '{field}: given {given}, allowed is {rule}.',
+  },
+  CLAIM_LOST: {
+    status: 409,
+    title: 'Another runner has taken the work over',
+    detail: 'The lease of claim {token} is over; what this runner did since was not kept.',
+  },
+  NO_SUCH_DEAD_LETTER: {
+    status: 404,
+    title: 'There is no such dead letter',
+    detail: 'Given "{given}"; it never was, or has been redriven or discarded.',
+  },
 } as const satisfies Record<string, { status: number; title: string; detail: string }>
 
 export type ErrorCode = keyof typeof CATALOGUE

@@ -6,6 +6,7 @@ import { type Pool, type Queryable, transaction } from './pool.ts'
 /**
  * Applies the numbered `*.sql` files of a folder that were not applied yet, in the order of their
  * names, all in one transaction and under an advisory lock, so that several processes may start at once.
+ * A schema that stands already needs no right to create one in the database.
  *
  * @returns the names of the files applied now.
  */
@@ -14,7 +15,9 @@ export async function migrate(pool: Pool, schema: string, folder: string): Promi
   const name = pg.escapeIdentifier(schema)
   return transaction(pool, async (client) => {
     await lockSchema(client, schema)
-    await client.query(`CREATE SCHEMA IF NOT EXISTS ${name}`)
+    await createSchema(client, schema)
+    // So that a file can leave the schema's name out, where the name is the caller's to choose.
+    await client.query(`SET LOCAL search_path TO ${name}`)
     await client.query(
       `CREATE TABLE IF NOT EXISTS ${name}.migrations (file text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`,
     )
@@ -27,6 +30,15 @@ export async function migrate(pool: Pool, schema: string, folder: string): Promi
     }
     return missing
   })
+}
+
+/** `CREATE SCHEMA IF NOT EXISTS` asks for the right to create one even where it is there. */
+async function createSchema(client: Queryable, schema: string): Promise<void> {
+  const { rowCount } = await client.query(
+    'SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1',
+    [schema],
+  )
+  if (rowCount === 0) await client.query(`CREATE SCHEMA ${pg.escapeIdentifier(schema)}`)
 }
 
 /** Until the transaction ends, nobody else migrates the schema, or drops it after taking the same lock. */

@@ -1,0 +1,101 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Tables } from './tables.ts'
+import type { Topic, Waker } from './waker.ts'
+
+export interface LoopOptions {
+  readonly tables: Tables
+  readonly waker: Waker
+  readonly topic: Topic
+  /** One round of work; `true` when there may be more at once. Should stop early when the signal aborts. */
+  readonly pass: (signal: AbortSignal) => Promise<boolean>
+  /** Looks for work at least this often, ms, for what no notification announced. */
+  readonly pollMs: number
+  /** Told of each round that failed; the loop goes on by itself. */
+  readonly onProblem: (error: Error) => void
+}
+
+const BACKOFF_MS = [100, 200, 400, 800, 1_600, 3_200, 5_000]
+/** While work keeps coming it is looked for this often, ms, and writers need not notify. */
+const AWAKE_POLL_MS = 10
+/** Rounds without work before the runner sleeps. */
+const IDLE_PASSES = 20
+
+/** Runs rounds of work for as long as there is any, sleeps between, and wakes when told to. */
+export class Loop {
+  readonly #options: LoopOptions
+  readonly #stop = new AbortController()
+  #running: Promise<void> | undefined
+  #wake: () => void = () => {}
+  #woken = false
+  /** What `sleeper` says, as far as this loop knows. */
+  #asleep = true
+
+  constructor(options: LoopOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#running ??= this.#run()
+  }
+
+  /** Lets the round that runs finish, then ends. */
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    this.#wake()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { pass, waker, topic, onProblem } = this.#options
+    const { signal } = this.#stop
+    const unsubscribe = waker.subscribe(topic, () => {
+      this.#woken = true
+      this.#wake()
+    })
+    let failures = 0
+    let idle = IDLE_PASSES
+    let busy = 0
+    while (!signal.aborted) {
+      try {
+        this.#woken = false
+        const worked = await pass(signal)
+        failures = 0
+        busy = worked ? busy + 1 : 0
+        idle = worked ? 0 : idle + 1
+        // Two rounds in a row with work: more is coming than one notification was about.
+        if (busy > 1) await this.#tell(false)
+        if (worked) continue
+        if (!this.#asleep && idle < IDLE_PASSES) await this.#rest(AWAKE_POLL_MS)
+        else if (await this.#tell(true)) continue
+        else await this.#rest(this.#options.pollMs)
+      } catch (error) {
+        onProblem(error as Error)
+        // Not cut short by a notification: each message written meanwhile would be one more attempt.
+        await delay(BACKOFF_MS[Math.min(failures++, BACKOFF_MS.length - 1)]!, undefined, {
+          signal,
+        }).catch(() => {})
+      }
+    }
+    unsubscribe()
+  }
+
+  /** @returns whether the row was changed; then there is to be one more look before the sleep. */
+  async #tell(asleep: boolean): Promise<boolean> {
+    if (!asleep && !this.#asleep) return false
+    const { tables, topic } = this.#options
+    const { rowCount } = await tables.pool.query(
+      `UPDATE ${tables.prefix}sleeper SET asleep = $2 WHERE topic = $1 AND asleep <> $2`,
+      [topic, asleep],
+    )
+    this.#asleep = asleep
+    return rowCount === 1
+  }
+
+  async #rest(ms: number): Promise<void> {
+    if (this.#woken || this.#stop.signal.aborted) return
+    const rested = new AbortController()
+    this.#wake = () => rested.abort()
+    await delay(ms, undefined, { signal: rested.signal }).catch(() => {})
+    this.#wake = () => {}
+  }
+}

@@ -1,0 +1,65 @@
+import { createPool, type EmbeddedPostgres, type Pool } from '@banyan/postgres'
+import { type Durable, messageId, type OutgoingMessage, openDurable } from '../index.ts'
+
+let databases = 0
+
+/** A database of its own with durable tables and one business table, as a test sees them. */
+export interface Store {
+  readonly url: string
+  readonly pool: Pool
+  readonly durable: Durable
+  /** Opens the same tables as another process would. */
+  another(): Promise<Durable>
+  close(): Promise<void>
+}
+
+export async function createStore(server: EmbeddedPostgres): Promise<Store> {
+  const url = await server.createDatabase(`durable_${process.pid}_${++databases}`)
+  const opened: Durable[] = []
+  const open = async () => {
+    const durable = await openDurable(createPool(url, { name: 'durable test', max: 10 }))
+    opened.push(durable)
+    return durable
+  }
+  const durable = await open()
+  await durable.pool.query(`
+    CREATE TABLE public.effect (position bigint GENERATED ALWAYS AS IDENTITY, id uuid, key text, n int)`)
+  return {
+    url,
+    pool: durable.pool,
+    durable,
+    another: open,
+    close: async () => {
+      for (const one of opened) {
+        await one.close()
+        await one.pool.end()
+      }
+    },
+  }
+}
+
+/** The n-th message of a key. */
+export function message(key: string, n: number, more: Partial<OutgoingMessage> = {}) {
+  return {
+    id: messageId(),
+    type: 'parcel.moved',
+    key,
+    payload: { n },
+    headers: {},
+    occurredAt: new Date(0),
+    ...more,
+  } satisfies OutgoingMessage
+}
+
+/** Waits until the condition holds. */
+export async function until(
+  what: string,
+  holds: () => Promise<boolean> | boolean,
+  ms = 30_000,
+): Promise<void> {
+  const deadline = Date.now() + ms
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
