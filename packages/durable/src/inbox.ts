@@ -118,7 +118,7 @@ export class Inbox {
  * own: the next one must see what their former holder committed. A process that stops for longer than
  * `STILL_MS` in the middle loses its session, and with it locks and lease.
  */
-export function beginLocked(tables: Tables, consumer: string, keys: readonly string[]): string {
+function beginLocked(tables: Tables, consumer: string, keys: readonly string[]): string {
   const numbers = [...new Set(keys.map((key) => lockNumber(tables.schema, consumer, key)))]
   // Always in the same order, or two batches could wait for each other.
   const locks = numbers
