@@ -1,3 +1,4 @@
+export { openPostgresTransport, type PostgresTransportOptions } from './postgres/transport.ts'
 export {
   DEFAULT_CONCURRENCY,
   type Subscription,

@@ -30,7 +30,7 @@ export interface Transport {
   backlog(group: string): Promise<number>
   /** Resolves when the broker answers; for readiness. @throws what the broker or the network said. */
   check(): Promise<void>
-  /** Closes every subscription (see there), waits for what is being published, disconnects. */
+  /** Closes every subscription (see there), waits for what is being published, disconnects. May be called twice. */
   close(): Promise<void>
 }
 

@@ -170,6 +170,16 @@ export const CATALOGUE = {
     detail:
       'The {side} of "{extraction}" was server {was} and is {now}: a failover or a restore. It may lack the last commits, so both sides are closed to writes. Look which rows it lacks, then "banyan confirm".',
   },
+  BAD_SUBSCRIPTION: {
+    status: 422,
+    title: 'The subscription is not valid',
+    detail: 'Group "{group}": {reason}.',
+  },
+  BAD_BUS_SETTING: {
+    status: 422,
+    title: 'A setting of the bus is not valid',
+    detail: '{reason}.',
+  },
   SERVER_TOO_OLD: {
     status: 422,
     title: 'The PostgreSQL server is too old',
