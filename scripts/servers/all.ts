@@ -1,8 +1,9 @@
+import { kafka } from './kafka.ts'
 import { rabbitmq } from './rabbitmq.ts'
 import { redis } from './redis.ts'
 import type { Server } from './server.ts'
 
-export const SERVERS: readonly Server[] = [rabbitmq, redis]
+export const SERVERS: readonly Server[] = [rabbitmq, redis, kafka]
 
 /** The servers of these names, all when there are none. @throws an Error that lists the names there are. */
 export function serversNamed(names: readonly string[]): readonly Server[] {

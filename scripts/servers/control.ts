@@ -14,15 +14,18 @@ const STARTS = 3
 /** Starts the server unless it runs, and waits until it answers. @throws with the end of its log. */
 export async function start(server: Server): Promise<'started' | 'ran already'> {
   await makeFolder(server.name)
-  const processes = await processesOf(server)
+  const processes = processesOf(server)
   const main = processes.at(-1)!
   if ((await main.pid()) !== null) {
     await untilReady(server, main)
     return 'ran already'
   }
   await refuseStranger(server)
+  const commands = await server.prepare()
   for (let attempt = 1; ; attempt++) {
-    for (const one of processes) if ((await one.pid()) === null) await one.start()
+    for (const [i, one] of processes.entries()) {
+      if ((await one.pid()) === null) await one.start(commands[i]!)
+    }
     try {
       await untilReady(server, main)
       return 'started'
@@ -35,14 +38,14 @@ export async function start(server: Server): Promise<'started' | 'ran already'> 
 
 /** Ends the server and what belongs to it. `hard`: SIGKILL to the server, as a machine that fails. */
 export async function stop(server: Server, hard = false): Promise<'stopped' | 'did not run'> {
-  const processes = await processesOf(server)
+  const processes = processesOf(server)
   const ended = await processes.at(-1)!.stop(hard)
   if (!hard) for (const one of processes.slice(0, -1).reverse()) await one.stop()
   return ended ? 'stopped' : 'did not run'
 }
 
 export async function status(server: Server): Promise<string> {
-  const pid = await (await processesOf(server)).at(-1)!.pid()
+  const pid = await processesOf(server).at(-1)!.pid()
   if (pid === null) return 'not running'
   return server.ready().then(
     () => `running, pid ${pid}`,
@@ -50,8 +53,8 @@ export async function status(server: Server): Promise<string> {
   )
 }
 
-async function processesOf(server: Server): Promise<ServerProcess[]> {
-  return (await server.processes()).map((command) => new ServerProcess(server.name, command))
+function processesOf(server: Server): ServerProcess[] {
+  return server.roles.map((role) => new ServerProcess(server.name, role))
 }
 
 async function untilReady(server: Server, main: ServerProcess): Promise<void> {

@@ -73,7 +73,7 @@ export async function findProgram(
   return null
 }
 
-function exists(path: string): Promise<boolean> {
+export function exists(path: string): Promise<boolean> {
   return access(path).then(
     () => true,
     () => false,

@@ -17,20 +17,16 @@ const GRACE_MS = 20_000
 
 /** A process of a server that outlives the command which started it; known by its pid file. */
 export class ServerProcess {
-  readonly role: string
   readonly #server: string
-  readonly #command: Command
   readonly #mark: string
   readonly #pidFile: string
   readonly #logFile: string
 
-  constructor(server: string, command: Command) {
-    this.role = command.role
+  constructor(server: string, role: string) {
     this.#server = server
-    this.#command = command
-    this.#mark = folderOf(server, command.role)
-    this.#pidFile = folderOf(server, `${command.role}.pid`)
-    this.#logFile = folderOf(server, `${command.role}.log`)
+    this.#mark = folderOf(server, role)
+    this.#pidFile = folderOf(server, `${role}.pid`)
+    this.#logFile = folderOf(server, `${role}.log`)
   }
 
   /** The pid, when that process lives and is this server; else null. */
@@ -41,9 +37,8 @@ export class ServerProcess {
     return (await environmentOf(pid)).includes(`${MARK}=${this.#mark}`) ? pid : null
   }
 
-  async start(): Promise<void> {
+  async start({ file, args, environment }: Command): Promise<void> {
     const log = await open(this.#logFile, 'a')
-    const { file, args, environment } = this.#command
     const child = spawn(file, args, {
       cwd: folderOf(this.#server),
       // A group of its own: a Ctrl-C meant for a test does not end the server.

@@ -19,12 +19,13 @@ export const rabbitmq: Server = {
   ports: { client: PORT, epmd: EPMD_PORT, distribution: DISTRIBUTION_PORT },
   variable: 'BANYAN_RABBITMQ_URL',
   url: `amqp://guest:guest@${HOST}:${PORT}`,
+  roles: ['epmd', 'rabbitmq'],
 
   async install() {
     if (!(await findProgram('rabbitmq-server', PLACES))) await aptInstall(['rabbitmq-server'])
   },
 
-  async processes() {
+  async prepare() {
     const home = folderOf('rabbitmq', 'home')
     await mkdir(home, { recursive: true })
     await writeFile(
@@ -41,12 +42,10 @@ export const rabbitmq: Server = {
     )
     return [
       {
-        role: 'epmd',
         file: (await findProgram('epmd'))!,
         args: ['-port', String(EPMD_PORT), '-address', HOST],
       },
       {
-        role: 'rabbitmq',
         file: (await findProgram('rabbitmq-server', PLACES))!,
         args: [],
         environment: {

@@ -10,12 +10,13 @@ export const redis: Server = {
   ports: { client: PORT },
   variable: 'BANYAN_REDIS_URL',
   url: `redis://${HOST}:${PORT}`,
+  roles: ['redis'],
 
   async install() {
     if (!(await findProgram('redis-server'))) await aptInstall(['redis-server'])
   },
 
-  async processes() {
+  async prepare() {
     const settings = {
       bind: HOST,
       port: String(PORT),
@@ -27,7 +28,7 @@ export const redis: Server = {
     }
     const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
     const file = (await findProgram('redis-server'))!
-    return [{ role: 'redis', file, args }]
+    return [{ file, args }]
   },
 
   ready: () =>

@@ -12,14 +12,15 @@ export interface Server {
   readonly url: string
   /** Gets what is missing; costs nothing when it is there. @throws an Error that says what to install. */
   install(): Promise<void>
-  /** Processes in the order they start; the last is the server, those before it are its helpers. */
-  processes(): Promise<readonly Command[]>
+  /** Its processes in the order they start; the last is the server, those before it are its helpers. */
+  readonly roles: readonly string[]
+  /** Writes its configuration, and tells how to start each of its roles. */
+  prepare(): Promise<readonly Command[]>
   /** Resolves when the server does its work for a client. @throws while it does not. */
   ready(): Promise<void>
 }
 
 export interface Command {
-  readonly role: string
   readonly file: string
   readonly args: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
