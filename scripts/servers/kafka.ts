@@ -83,6 +83,9 @@ const SETTINGS = {
   'auto.create.topics.enable': 'false',
   // Members of a test are there from the start; the usual 3 s are for a fleet that rolls.
   'group.initial.rebalance.delay.ms': '0',
+  // A broker that was killed is let in again when its last session is over; the usual is 9 s.
+  'broker.session.timeout.ms': '2000',
+  'broker.heartbeat.interval.ms': '500',
   // Tests wait for a dead member's partitions; the usual least is 6 s.
   'group.min.session.timeout.ms': '1000',
 }
