@@ -139,6 +139,16 @@ export const CATALOGUE = {
     title: 'Another request changed the same data',
     detail: 'Try again.',
   },
+  KEY_IN_FLIGHT: {
+    status: 409,
+    title: 'A request with this Idempotency-Key is still running',
+    detail: 'Ask again in a moment: the answer will be that of the first request.',
+  },
+  KEY_REUSED: {
+    status: 422,
+    title: 'The Idempotency-Key was used for another request',
+    detail: 'A key stands for one request, sent once or often. Take a new key for a new request.',
+  },
   TOO_LARGE: {
     status: 413,
     title: 'The body is too large',

@@ -18,10 +18,12 @@ import type { ServiceContext } from './context.ts'
 import type { Tables } from './database.ts'
 import type { App, Limits, ServiceDefinition } from './define.ts'
 import { noSuch } from './errors.ts'
+import { isPassing } from './failures.ts'
 import type { Health } from './health.ts'
 import { readIdentity, requireAccess } from './identity.ts'
 import { countRequests } from './metrics.ts'
 import { correlationIdOf, newScope, withScope } from './scope.ts'
+import { StaleAnswers } from './stale-answers.ts'
 import { announceEnd } from './versions.ts'
 
 const LIMITS: Limits = { bodyBytes: 1024 * 1024, headersMs: 10_000, requestMs: 30_000 }
@@ -52,10 +54,14 @@ export async function createApp<Config, T extends Tables>(
   }).withTypeProvider<ZodTypeProvider>()
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
+  const former = new StaleAnswers(definition.name)
+  app.addHook('onSend', async (request, reply, body) => former.keep(request, reply, body))
   // Text is no body of ours: refused by its type, not by a rule of the route.
   app.removeContentTypeParser('text/plain')
-  app.setErrorHandler<FastifyError>((error, request, reply) =>
-    answerError(definition.writeFailure, error, request, reply),
+  app.setErrorHandler<FastifyError>(
+    (error, request, reply) =>
+      (isPassing(error) && former.answer(request, reply)) ||
+      answerError(definition.writeFailure, error, request, reply),
   )
   app.setNotFoundHandler(() => {
     throw noSuch('route')

@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from '@banyan/postgres'
 import type { Database, DatabaseHandle, Tables } from './database.ts'
+import type { Answering, Asking } from './idempotency.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { Settings } from './settings.ts'
@@ -10,6 +11,8 @@ export interface Transaction<T extends Tables> {
   /** The same connection, for plain SQL. */
   readonly client: PoolClient
 }
+
+type Work<T extends Tables, R> = (tx: Transaction<T>) => Promise<R>
 
 /** What a service's routes, reactions and schedules work with. */
 export interface ServiceContext<Config = object, T extends Tables = Tables> {
@@ -25,7 +28,17 @@ export interface ServiceContext<Config = object, T extends Tables = Tables> {
    * Runs `work` in one transaction: committed when it resolves, rolled back when it throws. It may
    * run twice (40001), so what it does outside of the database must bear that.
    */
-  transaction<R>(work: (tx: Transaction<T>) => Promise<R>): Promise<R>
+  transaction<R>(work: Work<T, R>): Promise<R>
+  /**
+   * Runs `work` in one transaction and answers with what it resolves to. A client that sends an
+   * Idempotency-Key may send the request as often as it likes: the work is done once, and its answer,
+   * kept in the same transaction, is given again, byte for byte, for 24 hours. A `work` that throws
+   * leaves nothing behind, and the next request tries anew.
+   *
+   * @param status of the answer, e.g. 201
+   * @returns what the handler returns, typed as the answer: so its route's schema is held against it
+   */
+  answerOnce<R>(request: Asking, reply: Answering, status: number, work: Work<T, R>): Promise<R>
 }
 
 export function createContext<Config, T extends Tables>(
@@ -45,5 +58,14 @@ export function createContext<Config, T extends Tables>(
       return own().pool
     },
     transaction: (work) => own().transaction((db, client) => work({ db, client })),
+    async answerOnce<R>(request: Asking, reply: Answering, status: number, work: Work<T, R>) {
+      const { keys } = own()
+      const send = await own().transaction((db, client) => {
+        reply.status(status)
+        return keys.once(client, request, reply, () => work({ db, client }))
+      })
+      // A reply that was sent is all that Fastify wants of a handler.
+      return send() as R
+    },
   }
 }

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { createPool, migrate, type Pool, type PoolClient, transaction } from '@banyan/postgres'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { sqlState } from './failures.ts'
+import { IdempotencyKeys } from './idempotency.ts'
 
 /** Drizzle tables and relations, as `import * as tables from './schema.ts'` gives them. */
 export type Tables = Record<string, unknown>
@@ -17,6 +18,9 @@ export interface DatabaseDefinition<T extends Tables> {
   readonly schema?: string
 }
 
+/** The tables of the kit itself, which stand in the service's schema. */
+const KIT_MIGRATIONS = fileURLToPath(new URL('../sql', import.meta.url))
+
 /** Connections a service opens at most: a server's hundred must do for all of them. */
 const MOST_CONNECTIONS = 20
 /** No request waits longer for one statement, ms. */
@@ -27,6 +31,7 @@ export class DatabaseHandle<T extends Tables> {
   readonly pool: Pool
   readonly db: Database<T>
   readonly schema: string
+  readonly keys: IdempotencyKeys
   readonly #tables: T
   readonly #migrations: URL
   /** Drizzle reads the tables' relations anew for each client it is made over. */
@@ -39,6 +44,7 @@ export class DatabaseHandle<T extends Tables> {
       statementTimeoutMs: STATEMENT_TIMEOUT_MS,
     })
     this.schema = definition.schema ?? name.replaceAll('-', '_')
+    this.keys = new IdempotencyKeys(this.schema)
     this.#tables = definition.tables
     this.#migrations = definition.migrations
     this.db = drizzle(this.pool, { schema: definition.tables })
@@ -46,6 +52,7 @@ export class DatabaseHandle<T extends Tables> {
 
   /** Applies the migrations that are missing, under a lock. */
   async migrate(): Promise<void> {
+    await migrate(this.pool, this.schema, KIT_MIGRATIONS)
     await migrate(this.pool, this.schema, fileURLToPath(this.#migrations))
   }
 
