@@ -180,6 +180,16 @@ export const CATALOGUE = {
     detail:
       'The {side} of "{extraction}" was server {was} and is {now}: a failover or a restore. It may lack the last commits, so both sides are closed to writes. Look which rows it lacks, then "banyan confirm".',
   },
+  BAD_EVENT: {
+    status: 422,
+    title: 'The event is not valid',
+    detail: 'Event "{type}": {reason}.',
+  },
+  BAD_EVENT_DEFINITION: {
+    status: 422,
+    title: 'The event cannot be defined like this',
+    detail: 'Event "{type}": {reason}.',
+  },
   BAD_SUBSCRIPTION: {
     status: 422,
     title: 'The subscription is not valid',

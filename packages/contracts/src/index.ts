@@ -1,4 +1,5 @@
 export * from './bucket.ts'
+export * from './envelope.ts'
 export * from './errors.ts'
 export * from './identity.ts'
 export * from './route-table.ts'
