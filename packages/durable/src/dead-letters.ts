@@ -1,5 +1,6 @@
 import { BanyanError } from '@banyan/contracts'
 import { type PoolClient, transaction } from '@banyan/postgres'
+import { lockKeys } from './inbox.ts'
 import type { Tables } from './tables.ts'
 import { wakeSql } from './waker.ts'
 
@@ -116,6 +117,7 @@ function found(letter: DeadLetter | undefined, id: string): DeadLetter {
 
 async function redriveEvent(tx: PoolClient, tables: Tables, letter: DeadLetter): Promise<void> {
   const { prefix } = tables
+  await tx.query(lockKeys(tables, letter.source, [letter.key]))
   await tx.query(
     `INSERT INTO ${prefix}inbox_waiting
      SELECT * FROM json_populate_record(NULL::${prefix}inbox_waiting, $1)`,

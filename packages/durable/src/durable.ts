@@ -2,7 +2,7 @@ import { BanyanError } from '@banyan/contracts'
 import { migrate, type Pool } from '@banyan/postgres'
 import pg from 'pg'
 import { DeadLetters } from './dead-letters.ts'
-import { Inbox } from './inbox.ts'
+import { Inbox, type InboxOptions } from './inbox.ts'
 import { Outbox } from './outbox.ts'
 import { Waker } from './waker.ts'
 
@@ -11,6 +11,7 @@ const SQL_FOLDER = new URL('../sql', import.meta.url).pathname
 export interface DurableOptions {
   /** Schema of its tables; created when it is not there. `durable` by default. */
   readonly schema?: string
+  readonly inbox?: InboxOptions
 }
 
 /** The durable tables of one service, ready to use. */
@@ -45,7 +46,7 @@ export async function openDurable(pool: Pool, options: DurableOptions = {}): Pro
     ...tables,
     waker,
     outbox: new Outbox(tables),
-    inbox: new Inbox(tables),
+    inbox: new Inbox(tables, options.inbox),
     deadLetters: new DeadLetters(tables),
     close: () => waker.close(),
   }

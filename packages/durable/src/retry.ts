@@ -6,3 +6,8 @@ export function errorText(error: unknown): string {
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
   return text.replaceAll('\0', '').slice(0, 2_000)
 }
+
+/** Thrown by a handler that knows that no further attempt will help: a dead letter at once. */
+export class Unprocessable extends Error {
+  override readonly name = 'Unprocessable'
+}

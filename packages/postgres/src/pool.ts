@@ -78,7 +78,11 @@ export async function transaction<T>(
   try {
     await client.query(begin)
     const result = await work(client)
-    await client.query('COMMIT')
+    const { command } = await client.query('COMMIT')
+    // The server answers COMMIT of a failed transaction without an error: nothing was kept.
+    if (command !== 'COMMIT') {
+      throw new Error('The transaction was rolled back: a statement in it had failed')
+    }
     client.release()
     return result
   } catch (error) {

@@ -1,5 +1,11 @@
 import { createPool, type EmbeddedPostgres, type Pool } from '@banyan/postgres'
-import { type Durable, messageId, type OutgoingMessage, openDurable } from '../index.ts'
+import {
+  type Durable,
+  type DurableOptions,
+  messageId,
+  type OutgoingMessage,
+  openDurable,
+} from '../index.ts'
 
 let databases = 0
 
@@ -13,11 +19,14 @@ export interface Store {
   close(): Promise<void>
 }
 
-export async function createStore(server: EmbeddedPostgres): Promise<Store> {
+export async function createStore(
+  server: EmbeddedPostgres,
+  options: DurableOptions = {},
+): Promise<Store> {
   const url = await server.createDatabase(`durable_${process.pid}_${++databases}`)
   const opened: Durable[] = []
   const open = async () => {
-    const durable = await openDurable(createPool(url, { name: 'durable test', max: 10 }))
+    const durable = await openDurable(createPool(url, { name: 'durable test', max: 10 }), options)
     opened.push(durable)
     return durable
   }
