@@ -151,9 +151,8 @@ async function prepare(
       await migrate(pool, 'banyan_control', SQL_FOLDER)
       return await store.declare(plans.map((one) => one.name))
     } catch (error) {
-      // 57P03: it is starting up. Any other answer (a wrong password, no such database) is final.
-      const { code } = error as { code?: string }
-      if (isAnswer(error) && code !== '57P03') throw error
+      // A wrong password, no such database: trying again helps nothing.
+      if (isAnswer(error)) throw error
       log.warn({ err: error }, 'the control database cannot be reached; trying again')
       await sleep(POLL_MS)
     }

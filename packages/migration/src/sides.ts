@@ -1,5 +1,5 @@
 import { BanyanError, BucketSet } from '@banyan/contracts'
-import { createPool, type Pool } from '@banyan/postgres'
+import { createPool, endsSession, type Pool, sqlState } from '@banyan/postgres'
 import { type SideName, sessionName, takeSide } from '@banyan/replication'
 
 /** State of a bucket in one database; see sql/001_side.sql of @banyan/replication. */
@@ -120,9 +120,9 @@ export function highestEpoch(buckets: BucketSet, ...sides: (readonly Ownership[]
 }
 
 /** The database said no with one of our codes, as against a reply that never came. */
-export function isAnswer(error: unknown): error is Error & { code: string } {
-  const code = (error as { code?: unknown }).code
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^(08|57P)/.test(code)
+export function isAnswer(error: unknown): error is Error {
+  const state = sqlState(error)
+  return state !== undefined && !endsSession(state)
 }
 
 /**
@@ -131,7 +131,7 @@ export function isAnswer(error: unknown): error is Error & { code: string } {
  * a standby that an address still leads to while a failover is under way (25006).
  */
 export function isPassing(error: unknown): boolean {
-  return isAnswer(error) && /^(40...|53...|25006|55P03|57014)$/.test(error.code)
+  return isAnswer(error) && /^(40...|53...|25006|55P03|57014)$/.test(sqlState(error)!)
 }
 
 /** A database knows a higher token: somebody else has taken the extraction up since. */

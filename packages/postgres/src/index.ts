@@ -1,4 +1,5 @@
 export { type EmbeddedOptions, EmbeddedPostgres, freePort } from './embedded.ts'
+export { endsSession, sqlState } from './failures.ts'
 export { fetchMajor } from './majors.ts'
 export { lockSchema, migrate } from './migrations.ts'
 export {

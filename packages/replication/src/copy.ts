@@ -3,7 +3,7 @@ import type { Pool } from '@banyan/postgres'
 import { copyTable, settleEarlier } from './copier.ts'
 import { CopyClock } from './copy-clock.ts'
 import type { CopyWatch } from './copy-watch.ts'
-import { Interrupted, sqlState } from './failures.ts'
+import { mayPass } from './failures.ts'
 import type { Flow } from './flow.ts'
 import { Throttle } from './throttle.ts'
 import type { CopyOptions, CopyReport } from './types.ts'
@@ -134,13 +134,7 @@ async function retrying(copy: CopyAll, work: () => Promise<void>): Promise<void>
     await work()
   } catch (error) {
     copy.options.signal?.throwIfAborted()
-    const state = sqlState(error)
-    const passing =
-      error instanceof Interrupted ||
-      !state ||
-      !/^[0-9A-Z]{5}$/.test(state) ||
-      /^(08|57|40|53)/.test(state)
-    if (!passing || error instanceof RangeError || error instanceof TypeError) throw error
+    if (!mayPass(error) || error instanceof RangeError || error instanceof TypeError) throw error
     await delay(100)
   }
 }

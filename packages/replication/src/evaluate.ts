@@ -1,5 +1,5 @@
-import { type Pool, transaction } from '@banyan/postgres'
-import { mayPass, sqlState } from './failures.ts'
+import { type Pool, sqlState, transaction } from '@banyan/postgres'
+import { mayPass } from './failures.ts'
 import type { Row } from './flow.ts'
 import { arrays } from './table-writer.ts'
 

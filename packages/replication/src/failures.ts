@@ -1,3 +1,4 @@
+import { endsSession, sqlState } from '@banyan/postgres'
 import type { LinkProblem } from './types.ts'
 
 /** Ends a link for good: nothing may be applied after it. */
@@ -19,16 +20,11 @@ export class Interrupted extends Error {
   }
 }
 
-/** SQLSTATE of a PostgreSQL error; undefined for anything else. */
-export function sqlState(error: unknown): string | undefined {
-  return (error as { code?: string }).code
-}
-
 /**
  * Whether the next try may meet something else: a connection that was lost or not to be had, a server that
- * shuts down or starts (57), a lost race (40), something short or in use (53, 55), a standby (25006).
+ * shuts down or starts (57), a session it ended, a lost race (40), something short or in use (53, 55), a standby (25006).
  */
 export function mayPass(error: unknown): boolean {
   const state = sqlState(error)
-  return !state || !/^[0-9A-Z]{5}$/.test(state) || /^(08|57|40|53|55|25006)/.test(state)
+  return !state || endsSession(state) || /^(57|40|53|55|25006)/.test(state)
 }

@@ -1,5 +1,6 @@
+import { sqlState } from '@banyan/postgres'
 import { quoteIdent } from './catalog.ts'
-import { FatalProblem, sqlState } from './failures.ts'
+import { FatalProblem } from './failures.ts'
 import { type Flow, keyColumns, keyText, type Row } from './flow.ts'
 import { isNative } from './fold.ts'
 import type { NetRow, NetTable } from './net.ts'

@@ -1,7 +1,7 @@
+import { sqlState } from '@banyan/postgres'
 import type pg from 'pg'
 import { quoteIdent } from './catalog.ts'
 import { copyIn } from './copy-wire.ts'
-import { sqlState } from './failures.ts'
 import type { Flow } from './flow.ts'
 import { upsertAny } from './part-statements.ts'
 import type { PendingChunk } from './pending-chunk.ts'

@@ -1,6 +1,5 @@
 import { BanyanError } from '@banyan/contracts'
-import type { Pool } from '@banyan/postgres'
-import { sqlState } from './failures.ts'
+import { type Pool, sqlState } from '@banyan/postgres'
 import { columnOf } from './flow.ts'
 import type { Link } from './link.ts'
 import { keyOf, type MappedSides, mapBoth, ownerKeyOf, rowsByKey } from './mapped-rows.ts'

@@ -1,7 +1,7 @@
-import type { Pool } from '@banyan/postgres'
+import { type Pool, sqlState } from '@banyan/postgres'
 import { quoteIdent } from './catalog.ts'
 import { readOnly } from './evaluate.ts'
-import { mayPass, sqlState } from './failures.ts'
+import { mayPass } from './failures.ts'
 import type { Row } from './flow.ts'
 import type { ResolvedTable } from './mapping.ts'
 

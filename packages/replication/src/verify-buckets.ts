@@ -1,6 +1,5 @@
 import { type BucketSet, bucketOf } from '@banyan/contracts'
-import { type Pool, transaction } from '@banyan/postgres'
-import { sqlState } from './failures.ts'
+import { type Pool, sqlState, transaction } from '@banyan/postgres'
 import { ownerColumnSql } from './fold.ts'
 import { type MappedTable, mapBoth } from './mapped-rows.ts'
 import type { ResolvedTable } from './mapping.ts'

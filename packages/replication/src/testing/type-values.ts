@@ -1,6 +1,5 @@
-import type { Pool } from '@banyan/postgres'
+import { type Pool, sqlState } from '@banyan/postgres'
 import { castText } from '../catalog.ts'
-import { sqlState } from '../failures.ts'
 import { type Random, randomFrom } from '../values/random.ts'
 import { TYPE_CASES, TYPES_SQL, type TypeCase } from './type-cases.ts'
 
