@@ -200,6 +200,18 @@ export const CATALOGUE = {
     title: 'A setting of the bus is not valid',
     detail: '{reason}.',
   },
+  MESSAGE_TOO_LARGE: {
+    status: 413,
+    title: 'The message is larger than its transport takes',
+    detail:
+      'Event {id} of type "{type}" is {bytes} bytes on the wire, {limit} are allowed. Keep the large part elsewhere and send a reference.',
+  },
+  PRODUCER_FENCED: {
+    status: 409,
+    title: 'Another process publishes under this name',
+    detail:
+      'The broker has given the transactions of "{transactionalId}" to another process, or has given one up that took too long. This one publishes no more until it is started again.',
+  },
   SERVER_TOO_OLD: {
     status: 422,
     title: 'The PostgreSQL server is too old',

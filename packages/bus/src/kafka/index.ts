@@ -1,0 +1,2 @@
+export type { KafkaSettings } from './settings.ts'
+export { openKafkaTransport } from './transport.ts'
