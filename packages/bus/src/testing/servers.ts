@@ -1,0 +1,18 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+const ROOT = join(import.meta.dirname, '..', '..', '..', '..')
+
+/** Where a server of `npm run servers` listens. */
+export function serverUrl(variable: string, usual: string): string {
+  return process.env[variable] ?? usual
+}
+
+/** Kills a server of `npm run servers` (SIGKILL) and starts it again on the data it had. */
+export async function restartServer(name: string): Promise<void> {
+  for (const action of ['kill', 'start']) {
+    await run('npm', ['run', '--silent', 'servers', '--', action, name], { cwd: ROOT })
+  }
+}
