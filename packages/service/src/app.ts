@@ -22,8 +22,10 @@ import { isPassing } from './failures.ts'
 import type { Health } from './health.ts'
 import { readIdentity, requireAccess } from './identity.ts'
 import { countRequests } from './metrics.ts'
-import { correlationIdOf, newScope, withScope } from './scope.ts'
+import { correlationIdOf, withScope } from './scope.ts'
 import { StaleAnswers } from './stale-answers.ts'
+import { openScopes, pathOf } from './tracing/requests.ts'
+import type { Tracing } from './tracing/tracing.ts'
 import { announceEnd } from './versions.ts'
 
 const LIMITS: Limits = { bodyBytes: 1024 * 1024, headersMs: 10_000, requestMs: 30_000 }
@@ -33,6 +35,7 @@ export async function createApp<Config, T extends Tables>(
   definition: ServiceDefinition<Config, T>,
   context: ServiceContext<Config, T>,
   health: Health,
+  tracing: Tracing,
 ): Promise<App> {
   const limits = { ...LIMITS, ...definition.limits }
   const log: FastifyBaseLogger = context.log
@@ -66,7 +69,7 @@ export async function createApp<Config, T extends Tables>(
   app.setNotFoundHandler(() => {
     throw noSuch('route')
   })
-  openScopes(app)
+  openScopes(app, tracing)
   countRequests(app, context.metrics)
   logRequests(app)
   readIdentity(app, context.config.BANYAN_IDENTITY_KEY)
@@ -87,32 +90,18 @@ export async function createApp<Config, T extends Tables>(
   return app
 }
 
-/** Everything a request sets off runs in its scope. */
-function openScopes(app: FastifyInstance): void {
-  app.addHook('onRequest', (request, reply, done) => {
-    reply.header(CORRELATION_HEADER, request.id)
-    const scope = newScope(request.id)
-    request.setDecorator('scope', scope)
-    withScope(scope, done)
-  })
-  app.decorateRequest('scope', null)
-  // Reading a body goes on in the socket's own context.
-  app.addHook('preValidation', (request, _reply, done) => {
-    withScope(request.getDecorator('scope'), done)
-  })
-}
-
 function logRequests(app: FastifyInstance): void {
   app.addHook('onResponse', async (request, reply) => {
     const { method, routeOptions } = request
     if (routeOptions.config?.quiet) return
     const ms = Math.round(reply.elapsedTime * 10) / 10
-    // The path without its query, in which people send what no log should have.
-    const path = request.url.split('?', 1)[0]
-    request.log.info(
-      { method, path, route: routeOptions.url, status: reply.statusCode, ms },
-      'answered',
-    )
+    const line = {
+      method,
+      path: pathOf(request),
+      route: routeOptions.url,
+      status: reply.statusCode,
+    }
+    withScope(request.scope, () => request.log.info({ ...line, ms }, 'answered'))
   })
 }
 

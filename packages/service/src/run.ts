@@ -7,6 +7,8 @@ import { type Check, Health } from './health.ts'
 import { createLog } from './log.ts'
 import { Metrics, watchPool } from './metrics.ts'
 import { readSettings, SettingsError } from './settings.ts'
+import { traceStatements } from './tracing/sql.ts'
+import { Tracing } from './tracing/tracing.ts'
 
 /** What has not ended this long after SIGTERM is cut off, ms. */
 const SHUTDOWN_MS = 30_000
@@ -49,6 +51,7 @@ export async function startService<Config, T extends Tables>(
   )
   const log = createLog(name, config.LOG_LEVEL, writeLog)
   const metrics = new Metrics(name)
+  const tracing = await Tracing.open(name, config.OTEL_EXPORTER_OTLP_ENDPOINT)
   const database = definition.database
     ? new DatabaseHandle<T>(name, config.DATABASE_URL!, definition.database)
     : null
@@ -56,12 +59,13 @@ export async function startService<Config, T extends Tables>(
   if (database) {
     checks.push({ name: 'database', required: true, check: () => database.check() })
     watchPool(metrics, database.pool)
+    traceStatements(database.pool, tracing)
   }
   const health = new Health(checks)
   const context = createContext<Config, T>({ name, config, log, metrics }, database)
   try {
     await database?.migrate()
-    const app = await createApp(definition, context, health)
+    const app = await createApp(definition, context, health, tracing)
     await app.listen({ port: config.PORT, host: config.HOST })
     const end = await definition.start?.(context)
     const { port } = app.server.address() as AddressInfo
@@ -73,6 +77,7 @@ export async function startService<Config, T extends Tables>(
       await app.close()
       await end?.()
       await database?.close()
+      await tracing.close()
       clearTimeout(deadline)
     }
     return {
@@ -87,6 +92,7 @@ export async function startService<Config, T extends Tables>(
     }
   } catch (error) {
     await database?.close()
+    await tracing.close()
     throw error
   }
 }

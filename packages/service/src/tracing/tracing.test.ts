@@ -1,0 +1,74 @@
+import { EmbeddedPostgres } from '@banyan/postgres'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import notes from '../../example/service.ts'
+import { startService } from '../index.ts'
+import { type CollectedSpan, startCollector } from '../testing/collector.ts'
+import { ask, IDENTITY_KEY } from '../testing/requests.ts'
+
+const TRACE = '0af7651916cd43dd8448eb211c80319c'
+const CALLER = 'b7ad6b7169203331'
+
+let server: EmbeddedPostgres
+beforeAll(async () => {
+  server = await EmbeddedPostgres.start()
+})
+afterAll(() => server?.stop())
+
+/** The spans of what `work` asks of a service; read when it has stopped, which sends the last. */
+async function spansOf(work: (url: string) => Promise<unknown>): Promise<CollectedSpan[]> {
+  const collector = await startCollector()
+  const service = await startService(notes, {
+    env: {
+      PORT: '0',
+      DATABASE_URL: await server.createDatabase('notes'),
+      BANYAN_IDENTITY_KEY: IDENTITY_KEY,
+      LOG_LEVEL: 'silent',
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    },
+  })
+  await work(service.url)
+  await service.stop()
+  await collector.close()
+  return collector.spans
+}
+
+it('goes on with the trace of the caller, down to each statement', async () => {
+  const headers = { traceparent: `00-${TRACE}-${CALLER}-01` }
+  const spans = await spansOf((url) =>
+    ask(`${url}/v1/notes?token=hidden`, { user: 'ada', body: { body: 'a secret' }, headers }),
+  )
+  const request = spans.find(({ name }) => name === 'POST /v1/notes')!
+  expect(request).toMatchObject({ traceId: TRACE, parentSpanId: CALLER, kind: 2 })
+  const insert = spans.find(({ name }) => name === 'INSERT')!
+  expect(insert).toMatchObject({ traceId: TRACE, parentSpanId: request.spanId, kind: 3 })
+  expect(spans.map(({ name }) => name)).toEqual(expect.arrayContaining(['BEGIN', 'COMMIT']))
+  expect(JSON.stringify(spans)).not.toMatch(/a secret|hidden/)
+})
+
+it('keeps requests apart that wait for one pool', async () => {
+  const spans = await spansOf((url) =>
+    Promise.all(
+      Array.from({ length: 40 }, (_, n) => {
+        const traceId = n.toString(16).padStart(32, 'a')
+        const headers = { traceparent: `00-${traceId}-${CALLER}-01` }
+        return ask(`${url}/v1/notes`, { user: 'ada', headers })
+      }),
+    ),
+  )
+  const selects = spans.filter(({ name }) => name === 'SELECT')
+  expect(selects).toHaveLength(40)
+  expect(new Set(selects.map(({ traceId }) => traceId)).size).toBe(40)
+  for (const select of selects) {
+    const parent = spans.find(({ spanId }) => spanId === select.parentSpanId)
+    expect(parent?.traceId).toBe(select.traceId)
+  }
+})
+
+it('begins a trace of its own where none came, and none for probes', async () => {
+  const spans = await spansOf(async (url) => {
+    await ask(`${url}/health/ready`)
+    await ask(`${url}/v1/notes/x`, { user: 'ada', headers: { traceparent: 'x' } })
+  })
+  expect(spans.map(({ name }) => name)).toEqual(['GET /v1/notes/:id'])
+  expect(spans[0]!.parentSpanId).toBeUndefined()
+})
