@@ -1,9 +1,9 @@
-import { EmbeddedPostgres } from '@banyan/postgres'
+import { EmbeddedPostgres, type Pool } from '@banyan/postgres'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import notes from '../../example/service.ts'
 import { startService } from '../index.ts'
 import { type CollectedSpan, startCollector } from '../testing/collector.ts'
-import { ask, IDENTITY_KEY } from '../testing/requests.ts'
+import { ask, eventually, IDENTITY_KEY } from '../testing/requests.ts'
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
 const CALLER = 'b7ad6b7169203331'
@@ -15,7 +15,9 @@ beforeAll(async () => {
 afterAll(() => server?.stop())
 
 /** The spans of what `work` asks of a service; read when it has stopped, which sends the last. */
-async function spansOf(work: (url: string) => Promise<unknown>): Promise<CollectedSpan[]> {
+async function spansOf(
+  work: (url: string, pool: Pool) => Promise<unknown>,
+): Promise<CollectedSpan[]> {
   const collector = await startCollector()
   const service = await startService(notes, {
     env: {
@@ -26,7 +28,7 @@ async function spansOf(work: (url: string) => Promise<unknown>): Promise<Collect
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
     },
   })
-  await work(service.url)
+  await work(service.url, service.context.pool)
   await service.stop()
   await collector.close()
   return collector.spans
@@ -46,15 +48,17 @@ it('goes on with the trace of the caller, down to each statement', async () => {
 })
 
 it('keeps requests apart that wait for one pool', async () => {
-  const spans = await spansOf((url) =>
-    Promise.all(
-      Array.from({ length: 40 }, (_, n) => {
-        const traceId = n.toString(16).padStart(32, 'a')
-        const headers = { traceparent: `00-${traceId}-${CALLER}-01` }
-        return ask(`${url}/v1/notes`, { user: 'ada', headers })
-      }),
-    ),
-  )
+  const spans = await spansOf(async (url, pool) => {
+    const taken = await Promise.all(Array.from({ length: 20 }, () => pool.connect()))
+    const answers = Array.from({ length: 40 }, (_, n) => {
+      const traceId = n.toString(16).padStart(32, 'a')
+      const headers = { traceparent: `00-${traceId}-${CALLER}-01` }
+      return ask(`${url}/v1/notes`, { user: 'ada', headers })
+    })
+    await eventually('all wait', () => pool.waitingCount === 40)
+    for (const client of taken) client.release()
+    await Promise.all(answers)
+  })
   const selects = spans.filter(({ name }) => name === 'SELECT')
   expect(selects).toHaveLength(40)
   expect(new Set(selects.map(({ traceId }) => traceId)).size).toBe(40)
