@@ -1,4 +1,12 @@
+export { Bus, type BusOptions, type PublishOptions } from './bus.ts'
 export { checkCompatible, type Incompatibility } from './compatibility.ts'
+export type {
+  AnyOf,
+  Around,
+  ConsumerDefinition,
+  HandlerContext,
+  ReceivedEvent,
+} from './consumer.ts'
 export {
   defineEvent,
   type EventDefinition,
@@ -9,6 +17,7 @@ export {
 } from './events.ts'
 export { openPostgresTransport, type PostgresTransportOptions } from './postgres/transport.ts'
 export { checkRecorded } from './recorded-schemas.ts'
+export type { BusStatus, ConsumerStatus } from './status.ts'
 export {
   DEFAULT_CONCURRENCY,
   type Subscription,

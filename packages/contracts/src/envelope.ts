@@ -43,15 +43,13 @@ export function cloudEventHeaders(envelope: Envelope): Record<string, string> {
 
 const TEXTS = ['eventId', 'eventType', 'timestamp', 'source', 'correlationId'] as const
 
-/** @throws BanyanError BAD_EVENT for a text that is no envelope, naming the member. */
-export function parseEnvelope(text: string): Envelope {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    return refuse('the body is no JSON')
-  }
-  if (typeof value !== 'object' || value === null) return refuse('the body is no object')
+/**
+ * What came as JSON, as an envelope.
+ *
+ * @throws BanyanError BAD_EVENT for what is none, naming the member.
+ */
+export function readEnvelope(value: unknown): Envelope {
+  if (typeof value !== 'object' || value === null) return refuse('it is no JSON object')
   const given = value as Record<string, unknown>
   for (const name of TEXTS) {
     if (typeof given[name] !== 'string' || given[name] === '') refuse(`${name} is no text`, given)

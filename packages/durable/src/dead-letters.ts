@@ -65,6 +65,16 @@ export class DeadLetters {
     return rows
   }
 
+  /** How many there are of a kind, by source; for metrics. */
+  async count(kind: DeadLetterKind): Promise<Map<string, number>> {
+    const { rows } = await this.#tables.pool.query<{ source: string; letters: number }>(
+      `SELECT source, count(*)::float8 AS letters
+       FROM ${this.#tables.prefix}dead_letter WHERE kind = $1 GROUP BY source`,
+      [kind],
+    )
+    return new Map(rows.map(({ source, letters }) => [source, letters]))
+  }
+
   /** @throws NO_SUCH_DEAD_LETTER */
   async show(id: string): Promise<DeadLetter> {
     const { rows } = await this.#tables.pool.query<DeadLetter>(

@@ -90,6 +90,15 @@ export class Inbox {
     return receipts
   }
 
+  /** How many messages wait for another attempt, or behind one that does, by consumer; for metrics. */
+  async waiting(): Promise<Map<string, number>> {
+    const { rows } = await this.#tables.pool.query<{ consumer: string; waiting: number }>(
+      `SELECT consumer, count(*)::float8 AS waiting
+       FROM ${this.#tables.prefix}inbox_waiting GROUP BY consumer`,
+    )
+    return new Map(rows.map(({ consumer, waiting }) => [consumer, waiting]))
+  }
+
   /** Forgets messages seen longer ago than `rememberMs`. @returns how many. */
   async forget(): Promise<number> {
     const { pool, prefix } = this.#tables

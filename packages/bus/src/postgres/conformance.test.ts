@@ -1,7 +1,12 @@
 import { EmbeddedPostgres } from '@banyan/postgres'
+import { busConformance } from '../conformance/bus.ts'
+import type { TransportHarness } from '../conformance/harness.ts'
 import { transportConformance } from '../conformance/index.ts'
 
-transportConformance('PostgreSQL', async () => {
+transportConformance('PostgreSQL', harness)
+busConformance('PostgreSQL', harness)
+
+async function harness(): Promise<TransportHarness> {
   const server = await EmbeddedPostgres.start()
   return {
     module: new URL('../testing/open-postgres.ts', import.meta.url).href,
@@ -13,4 +18,4 @@ transportConformance('PostgreSQL', async () => {
     },
     stop: () => server.stop(),
   }
-})
+}

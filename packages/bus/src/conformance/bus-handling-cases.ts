@@ -1,0 +1,144 @@
+import { randomUUID } from 'node:crypto'
+import type { PoolClient } from '@banyan/postgres'
+import { expect, it } from 'vitest'
+import type { BusBench } from './bus.ts'
+import { names } from './harness.ts'
+import { changedEvent, type Service } from './service.ts'
+import { until } from './until.ts'
+
+/** What a handler's failure, a repetition and a broker's death lead to. */
+export function handlingCases(bench: () => BusBench): void {
+  it('tries again what failed, before what is behind it with its key, while others go on', async () => {
+    const failures = { left: 2 }
+    const { publisher, consumer, changed } = await pair(({ body }) => {
+      if (body === 'bad' && failures.left-- > 0) throw new Error('not now')
+    })
+    await publisher.publish(changed.of({ body: 'bad' }), 'a')
+    await publisher.publish(changed.of({ body: 'after' }), 'a')
+    await publisher.publish(changed.of({ body: 'other' }), 'b')
+    await until('all are handled', async () => (await consumer.handled()).length === 3)
+    const ofA = (await consumer.handled()).filter(({ key }) => key === 'a')
+    expect(ofA.map(({ body }) => body)).toEqual(['bad', 'after'])
+    expect((await consumer.bus.status()).consumers[0]).toMatchObject({ waiting: 0, deadLetters: 0 })
+  })
+
+  it('keeps what always fails as a dead letter, which is handled when it is redriven', async () => {
+    const state = { broken: true }
+    const { publisher, consumer, changed } = await pair(({ body }) => {
+      if (body === 'bad' && state.broken) throw new Error('no such product')
+    })
+    await publisher.publish(changed.of({ body: 'bad' }), 'a')
+    await publisher.publish(changed.of({ body: 'after' }), 'a')
+    await until('the next is handled', async () => (await consumer.handled()).length === 1)
+    expect((await consumer.bus.status()).consumers[0]).toMatchObject({ deadLetters: 1 })
+    const [letter] = await consumer.durable.deadLetters.list()
+    expect(letter).toMatchObject({ kind: 'event', key: 'a', attempts: 3 })
+    expect(letter!.error).toContain('no such product')
+    state.broken = false
+    await consumer.durable.deadLetters.redrive(letter!.id)
+    await until('it is handled', async () => (await consumer.handled()).length === 2)
+    expect((await consumer.bus.status()).consumers[0]).toMatchObject({ deadLetters: 0 })
+  })
+
+  it('handles a message once that the transport delivers twice', async () => {
+    const { consumer, changed } = await pair(() => {})
+    const transport = await bench().opened.transport()
+    const body = (id: string, text: string) =>
+      JSON.stringify({
+        eventId: id,
+        eventType: changed.type,
+        timestamp: new Date().toISOString(),
+        source: 'elsewhere',
+        correlationId: 'c',
+        payload: { body: text },
+      })
+    const id = randomUUID()
+    const wire = { id, type: changed.type, key: 'a', body: body(id, 'twice'), headers: {} }
+    const last = { ...wire, id: randomUUID(), body: body(randomUUID(), 'last') }
+    await transport.publish([wire])
+    await transport.publish([wire, last])
+    await until('the last is handled', async () => {
+      return (await consumer.handled()).some((row) => row.body === 'last')
+    })
+    expect((await consumer.handled()).map((row) => row.body)).toEqual(['twice', 'last'])
+  })
+
+  it.each([
+    ['is no JSON', () => 'no JSON at all', 'no JSON object'],
+    [
+      'does not fit its schema',
+      (type: string) =>
+        JSON.stringify({
+          eventId: 'not-a-uuid',
+          eventType: type,
+          timestamp: new Date().toISOString(),
+          source: 'elsewhere',
+          correlationId: 'c',
+          payload: { body: 7 },
+        }),
+      'payload.body',
+    ],
+  ])('makes a dead letter at once of what %s', async (_, body, reason) => {
+    const { consumer, changed } = await pair(() => {})
+    const transport = await bench().opened.transport()
+    const wire = { id: randomUUID(), type: changed.type, key: 'a', headers: {} }
+    await transport.publish([{ ...wire, body: body(changed.type) }])
+    const { deadLetters } = consumer.durable
+    await until('it is dead', async () => (await deadLetters.list()).length === 1)
+    const [letter] = await deadLetters.list()
+    expect(letter).toMatchObject({ attempts: 1, subject: changed.type })
+    expect(letter!.error).toContain(reason)
+    expect(await consumer.handled()).toEqual([])
+  })
+
+  it('loses and doubles nothing when the broker is killed under load', async () => {
+    const { publisher, consumer, changed } = await pair(() => {})
+    const keys = 10
+    const each = 60
+    const publishing = (async () => {
+      for (let n = 0; n < each; n++) {
+        await Promise.all(
+          Array.from({ length: keys }, (_, key) =>
+            publisher.publish(changed.of({ body: String(n) }), `key-${key}`),
+          ),
+        )
+      }
+    })()
+    await until('some are handled', async () => (await consumer.handled()).length > keys)
+    await bench().harness.restartBroker()
+    await publishing
+    await until('all are handled', async () => (await consumer.handled()).length >= keys * each)
+    await until('nothing is on its way', async () => {
+      const { outbox, consumers } = await consumer.bus.status()
+      return outbox.messages === 0 && consumers[0]!.backlog === 0 && consumers[0]!.waiting === 0
+    })
+    const handled = await consumer.handled()
+    const expected = Array.from({ length: each }, (_, n) => String(n))
+    for (let key = 0; key < keys; key++) {
+      const bodies = handled.filter((row) => row.key === `key-${key}`).map((row) => row.body)
+      expect(bodies).toEqual(expected)
+    }
+  })
+
+  /** One service that publishes, and one that writes down what it handles after `work` let it. */
+  async function pair(work: (payload: { body: string }) => void) {
+    const { group, type } = names()
+    const changed = changedEvent(type)
+    const publisher = await bench().service('publisher', { publishes: [changed] })
+    const consumer: Service = await bench().service('consumer', { publishes: [] })
+    consumer.bus.subscribe({
+      consumer: group,
+      events: [changed],
+      handler: async ({ key, payload }, { tx }) => {
+        await write(tx, key, payload.body)
+        work(payload)
+      },
+    })
+    await Promise.all([publisher.bus.start(), consumer.bus.start()])
+    return { publisher, consumer, changed }
+  }
+}
+
+async function write(tx: PoolClient, key: string, body: string): Promise<void> {
+  await tx.query('INSERT INTO public.handled (key, body) VALUES ($1, $2)', [key, body])
+}

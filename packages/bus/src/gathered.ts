@@ -1,0 +1,60 @@
+interface Waiting<T> {
+  readonly item: T
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+/** A transaction takes about this long at most, ms: others wait for its locks. */
+const TARGET_MS = 50
+
+/**
+ * Gathers what is given one by one into batches: what comes while others are worked on goes together.
+ * A batch is as large as can be done in `TARGET_MS`, so that quick work shares its commits and slow
+ * work goes one by one.
+ */
+export class Gathered<T> {
+  readonly #work: (batch: readonly T[]) => Promise<unknown>
+  readonly #atOnce: number
+  readonly #largest: number
+  readonly #waiting: Waiting<T>[] = []
+  #running = 0
+  /** What one item takes, ms, as it was lately. */
+  #itemMs = TARGET_MS
+
+  /** `atOnce` batches at once, each of `largest` items at most. */
+  constructor(atOnce: number, largest: number, work: (batch: readonly T[]) => Promise<unknown>) {
+    this.#work = work
+    this.#atOnce = atOnce
+    this.#largest = largest
+  }
+
+  /** Resolves when its batch is done. @throws what the batch threw. */
+  add(item: T): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ item, resolve, reject })
+      this.#begin()
+    })
+  }
+
+  #begin(): void {
+    while (this.#running < this.#atOnce && this.#waiting.length > 0) {
+      const size = Math.max(1, Math.min(this.#largest, Math.floor(TARGET_MS / this.#itemMs)))
+      void this.#run(this.#waiting.splice(0, size))
+    }
+  }
+
+  async #run(batch: readonly Waiting<T>[]): Promise<void> {
+    this.#running++
+    const began = performance.now()
+    try {
+      await this.#work(batch.map(({ item }) => item))
+      for (const { resolve } of batch) resolve()
+    } catch (error) {
+      for (const { reject } of batch) reject(error)
+    }
+    const itemMs = (performance.now() - began) / batch.length
+    this.#itemMs = 0.8 * this.#itemMs + 0.2 * itemMs
+    this.#running--
+    this.#begin()
+  }
+}
