@@ -1,10 +1,11 @@
-import { EmbeddedPostgres } from '@banyan/postgres'
+import { fileURLToPath } from 'node:url'
+import { EmbeddedPostgres, migrate as migrateService } from '@banyan/postgres'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { compareSides, WISHLISTS } from './comparison.ts'
 import { migrate } from './monolith/db/migrate.ts'
-import { connect } from './services/wishlist/database.ts'
 
+const SERVICE_MIGRATIONS = fileURLToPath(new URL('services/wishlist/migrations', import.meta.url))
 const ID = '00000000-0000-4000-8000-000000000001'
 const WHEN = '2026-01-02T03:04:05.678912Z'
 
@@ -20,7 +21,7 @@ beforeAll(async () => {
   source = new pg.Pool({ connectionString: urls.source })
   target = new pg.Pool({ connectionString: urls.target })
   await migrate(source)
-  await (await connect(urls.target)).pool.end()
+  await migrateService(target, 'wishlist', SERVICE_MIGRATIONS)
 })
 afterAll(async () => {
   await Promise.all([source.end(), target.end()])

@@ -106,6 +106,8 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
   const service = (name: ExtractionName) =>
     start(name, `services/${name}/main.ts`, {
       DATABASE_URL: urls[name],
+      // A line for each of hundreds of requests a second would be most of what the machine does.
+      LOG_LEVEL: 'warn',
       PORT: String(ports[name]),
     })
   const [auth, monolith, wishlist, profile] = await Promise.all([

@@ -1,3 +1,14 @@
-/** What the Profile Service is called, and where it listens. It depends on no other service. */
-export const NAME = 'profile'
-export const PORT = 9300
+import { defineService } from '@banyan/service'
+import { writeAsMonolith } from '../../monolith-shape.ts'
+import { profileRoutes } from './routes.ts'
+import * as tables from './schema.ts'
+
+/** It depends on no other service. */
+export default defineService({
+  name: 'profile',
+  port: 9300,
+  title: 'Profile Service',
+  database: { tables, migrations: new URL('migrations', import.meta.url) },
+  routes: { '/v1/users': profileRoutes },
+  writeFailure: writeAsMonolith('profile'),
+})

@@ -1,9 +1,7 @@
+import { NOT_OWNER_STATE, rootCause, type ServiceContext, sqlState } from '@banyan/service'
 import { eq, sql } from 'drizzle-orm'
-import type { FastifyBaseLogger } from 'fastify'
-import { NOT_OWNER_STATE, rootCause, sqlState } from '../../kit/failures.ts'
-import { write } from '../../kit/transaction.ts'
-import type { Database } from './database.ts'
 import { applyStored } from './reorder.ts'
+import type * as tables from './schema.ts'
 import { pendingReorders } from './schema.ts'
 
 /** How often due orders are looked for, ms. */
@@ -22,6 +20,8 @@ const REMEMBER_MS = 60_000
 /** The same trouble is not written to the log more often than this, ms. */
 const LOG_EVERY_MS = 60_000
 
+type Context = Pick<ServiceContext<object, typeof tables>, 'transaction' | 'log'>
+
 interface Refusal {
   readonly waitMs: number
   readonly at: number
@@ -29,17 +29,15 @@ interface Refusal {
 
 /** Applies debounced orders when they are due. Several processes may run one on the same database. */
 export class ReorderWorker {
-  readonly #db: Database
-  readonly #log: FastifyBaseLogger
+  readonly #context: Context
   readonly #refused = new Map<string, Refusal>()
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
   #stopped = false
   #loggedAt = Number.NEGATIVE_INFINITY
 
-  constructor(db: Database, log: FastifyBaseLogger) {
-    this.#db = db
-    this.#log = log
+  constructor(context: Context) {
+    this.#context = context
   }
 
   start(): void {
@@ -73,8 +71,8 @@ export class ReorderWorker {
     const waits = owners.map((owner) => this.#waitOf(owner))
     let owner: string | undefined
     try {
-      await write(this.#db, async (tx) => {
-        const { rows } = await tx.execute<{ owner_id: string; item_ids: string[] }>(sql`
+      await this.#context.transaction(async ({ db }) => {
+        const { rows } = await db.execute<{ owner_id: string; item_ids: string[] }>(sql`
           SELECT owner_id, item_ids FROM wishlist.pending_reorders AS pending
            WHERE due_at <= now() AND NOT EXISTS (
              SELECT FROM unnest(${sql.param(owners)}::text[], ${sql.param(waits)}::int[]) AS refused (id, wait)
@@ -83,8 +81,8 @@ export class ReorderWorker {
            ORDER BY due_at LIMIT 1 FOR UPDATE OF pending SKIP LOCKED`)
         owner = rows[0]?.owner_id
         if (owner === undefined) return
-        await applyStored(tx, owner, rows[0]!.item_ids)
-        await tx.delete(pendingReorders).where(eq(pendingReorders.ownerId, owner))
+        await applyStored(db, owner, rows[0]!.item_ids)
+        await db.delete(pendingReorders).where(eq(pendingReorders.ownerId, owner))
       })
       if (owner !== undefined) this.#refused.delete(owner)
     } catch (error) {
@@ -106,6 +104,6 @@ export class ReorderWorker {
   #report(error: unknown): void {
     if (performance.now() - this.#loggedAt < LOG_EVERY_MS) return
     this.#loggedAt = performance.now()
-    this.#log.error({ reason: rootCause(error).message }, 'a debounced reorder failed')
+    this.#context.log.error({ reason: rootCause(error).message }, 'a debounced reorder failed')
   }
 }

@@ -1,10 +1,17 @@
+import { defineErrors } from '@banyan/service'
 import { asc, eq, sql } from 'drizzle-orm'
-import { ServiceError } from '../../kit/errors.ts'
-import { write } from '../../kit/transaction.ts'
-import type { Database, Transaction } from './database.ts'
 import type { Reordered, ReorderStatus } from './messages.ts'
 import { items, pendingReorders } from './schema.ts'
-import { lockOrder } from './wishlist.ts'
+import { type Db, lockOrder } from './wishlist.ts'
+
+const fail = defineErrors('wishlist', {
+  REORDER_MISMATCH: {
+    status: 409,
+    title: 'The order does not name each item once',
+    detail:
+      'The order must name each of your {count} items once: {missing} missing, {unknown} unknown',
+  },
+})
 
 /** A drag ends when nothing has come for this long, ms. */
 const DEBOUNCE_MS = 500
@@ -14,48 +21,43 @@ const LONGEST_WAIT_MS = 5_000
 /**
  * Gives the owner's items the new order, all at once.
  *
- * @throws ServiceError 409 when the order does not name each item
+ * @throws ServiceError REORDER_MISMATCH when the order does not name each item
  */
-export async function reorder(db: Database, owner: string, itemIds: string[]): Promise<Reordered> {
-  await write(db, async (tx) => {
-    // The waiting order first, then the lock: the same sequence as the worker's, or the two deadlock.
-    await tx.delete(pendingReorders).where(eq(pendingReorders.ownerId, owner))
-    await lockOrder(tx, owner)
-    await requireWhole(tx, owner, itemIds)
-    await writeOrder(tx, owner, itemIds)
-  })
+export async function reorder(db: Db, owner: string, itemIds: string[]): Promise<Reordered> {
+  // The waiting order first, then the lock: the same sequence as the worker's, or the two deadlock.
+  await db.delete(pendingReorders).where(eq(pendingReorders.ownerId, owner))
+  await lockOrder(db, owner)
+  await requireWhole(db, owner, itemIds)
+  await writeOrder(db, owner, itemIds)
   return { items: itemIds.map((id, sortOrder) => ({ id, sortOrder })) }
 }
 
 /**
  * Stores the order, to be applied once the owner has stopped dragging.
  *
- * @throws ServiceError 409 when the order does not name each item
+ * @throws ServiceError REORDER_MISMATCH when the order does not name each item
  */
 export async function reorderLater(
-  db: Database,
+  db: Db,
   owner: string,
   itemIds: string[],
 ): Promise<ReorderStatus> {
-  const row = await write(db, async (tx) => {
-    await requireWhole(tx, owner, itemIds)
-    const [stored] = await tx
-      .insert(pendingReorders)
-      .values({ ownerId: owner, itemIds, dueAt: sql`now() + ${interval(DEBOUNCE_MS)}` })
-      .onConflictDoUpdate({
-        target: pendingReorders.ownerId,
-        set: {
-          itemIds,
-          dueAt: sql`least(now() + ${interval(DEBOUNCE_MS)}, ${pendingReorders.requestedAt} + ${interval(LONGEST_WAIT_MS)})`,
-        },
-      })
-      .returning()
-    return stored
-  })
+  await requireWhole(db, owner, itemIds)
+  const [row] = await db
+    .insert(pendingReorders)
+    .values({ ownerId: owner, itemIds, dueAt: sql`now() + ${interval(DEBOUNCE_MS)}` })
+    .onConflictDoUpdate({
+      target: pendingReorders.ownerId,
+      set: {
+        itemIds,
+        dueAt: sql`least(now() + ${interval(DEBOUNCE_MS)}, ${pendingReorders.requestedAt} + ${interval(LONGEST_WAIT_MS)})`,
+      },
+    })
+    .returning()
   return status(row)
 }
 
-export async function reorderStatus(db: Database, owner: string): Promise<ReorderStatus> {
+export async function reorderStatus(db: Db, owner: string): Promise<ReorderStatus> {
   const [row] = await db.select().from(pendingReorders).where(eq(pendingReorders.ownerId, owner))
   return status(row)
 }
@@ -65,20 +67,20 @@ export async function reorderStatus(db: Database, owner: string): Promise<Reorde
  * ones in the order they had.
  */
 export async function applyStored(
-  tx: Transaction,
+  db: Db,
   owner: string,
   itemIds: readonly string[],
 ): Promise<void> {
-  await lockOrder(tx, owner)
-  const current = await currentOrder(tx, owner)
+  await lockOrder(db, owner)
+  const current = await currentOrder(db, owner)
   const existing = new Set(current)
   const named = new Set(itemIds)
   const kept = itemIds.filter((id) => existing.has(id))
-  await writeOrder(tx, owner, [...kept, ...current.filter((id) => !named.has(id))])
+  await writeOrder(db, owner, [...kept, ...current.filter((id) => !named.has(id))])
 }
 
-async function currentOrder(tx: Transaction, owner: string): Promise<string[]> {
-  const rows = await tx
+async function currentOrder(db: Db, owner: string): Promise<string[]> {
+  const rows = await db
     .select({ id: items.id })
     .from(items)
     .where(eq(items.ownerId, owner))
@@ -86,30 +88,18 @@ async function currentOrder(tx: Transaction, owner: string): Promise<string[]> {
   return rows.map((row) => row.id)
 }
 
-async function requireWhole(
-  tx: Transaction,
-  owner: string,
-  itemIds: readonly string[],
-): Promise<void> {
-  const current = await currentOrder(tx, owner)
+async function requireWhole(db: Db, owner: string, itemIds: readonly string[]): Promise<void> {
+  const current = await currentOrder(db, owner)
   const existing = new Set(current)
   const named = new Set(itemIds)
   const missing = current.filter((id) => !named.has(id)).length
   const unknown = itemIds.filter((id) => !existing.has(id)).length
   if (missing + unknown === 0) return
-  throw new ServiceError(
-    409,
-    'REORDER_MISMATCH',
-    `The order must name each of your ${current.length} items once: ${missing} missing, ${unknown} unknown`,
-  )
+  throw fail('REORDER_MISMATCH', { count: current.length, missing, unknown })
 }
 
-async function writeOrder(
-  tx: Transaction,
-  owner: string,
-  itemIds: readonly string[],
-): Promise<void> {
-  await tx.execute(sql`
+async function writeOrder(db: Db, owner: string, itemIds: readonly string[]): Promise<void> {
+  await db.execute(sql`
     UPDATE wishlist.items AS item
        SET position = wanted.place - 1, updated_at = now()
       FROM unnest(${sql.param(itemIds)}::uuid[]) WITH ORDINALITY AS wanted (id, place)

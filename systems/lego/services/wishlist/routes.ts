@@ -1,7 +1,6 @@
-import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import type { App, ServiceContext } from '@banyan/service'
 import { z } from 'zod'
-import { requireIdentity } from '../../kit/identity.ts'
-import type { Database } from './database.ts'
+import { readBodiesAsMonolith } from '../../monolith-shape.ts'
 import {
   failures,
   Item,
@@ -15,59 +14,65 @@ import {
   ReorderStatus,
 } from './messages.ts'
 import { reorder, reorderLater, reorderStatus } from './reorder.ts'
+import type * as tables from './schema.ts'
 import { changeItem, createItem, deleteItem, getItem, listItems } from './wishlist.ts'
 
-/** Everything under /v1/wishlist. Believes the gateway's signed identity alone. */
-export function wishlistRoutes(db: Database, identityKey: string): FastifyPluginAsyncZod {
-  return async (app) => {
-    const owner = requireIdentity(app, identityKey)
+/** Everything under /v1/wishlist; each user sees and changes what is their own. */
+export function wishlistRoutes(app: App, context: ServiceContext<object, typeof tables>): void {
+  readBodiesAsMonolith(app)
 
-    app.get(
-      '/',
-      { schema: { querystring: ListQuery, response: { 200: ItemPage, ...failures } } },
-      (request) => listItems(db, owner(request), request.query),
-    )
-    app.post(
-      '/',
-      { schema: { body: NewItem, response: { 201: Item, ...failures } } },
-      async (request, reply) =>
-        reply.status(201).send(await createItem(db, owner(request), request.body)),
-    )
+  app.get(
+    '/',
+    { schema: { querystring: ListQuery, response: { 200: ItemPage, ...failures } } },
+    ({ user, query }) => listItems(context.db, user.userId, query),
+  )
+  app.post(
+    '/',
+    { schema: { body: NewItem, response: { 201: Item, ...failures } } },
+    async ({ user, body }, reply) => {
+      const item = await context.transaction(({ db }) => createItem(db, user.userId, body))
+      return reply.status(201).send(item)
+    },
+  )
 
-    app.post(
-      '/reorder',
-      { schema: { body: NewOrder, response: { 200: Reordered, ...failures } } },
-      (request) => reorder(db, owner(request), request.body.itemIds),
-    )
-    app.post(
-      '/reorder/debounced',
-      { schema: { body: NewOrder, response: { 202: ReorderStatus, ...failures } } },
-      async (request, reply) =>
-        reply.status(202).send(await reorderLater(db, owner(request), request.body.itemIds)),
-    )
-    app.get(
-      '/reorder/status',
-      { schema: { response: { 200: ReorderStatus, ...failures } } },
-      (request) => reorderStatus(db, owner(request)),
-    )
+  app.post(
+    '/reorder',
+    { schema: { body: NewOrder, response: { 200: Reordered, ...failures } } },
+    ({ user, body }) => context.transaction(({ db }) => reorder(db, user.userId, body.itemIds)),
+  )
+  app.post(
+    '/reorder/debounced',
+    { schema: { body: NewOrder, response: { 202: ReorderStatus, ...failures } } },
+    async ({ user, body }, reply) => {
+      const status = await context.transaction(({ db }) =>
+        reorderLater(db, user.userId, body.itemIds),
+      )
+      return reply.status(202).send(status)
+    },
+  )
+  app.get(
+    '/reorder/status',
+    { schema: { response: { 200: ReorderStatus, ...failures } } },
+    ({ user }) => reorderStatus(context.db, user.userId),
+  )
 
-    app.get(
-      '/:id',
-      { schema: { params: ItemId, response: { 200: Item, ...failures } } },
-      (request) => getItem(db, owner(request), request.params.id),
-    )
-    app.patch(
-      '/:id',
-      { schema: { params: ItemId, body: ItemChange, response: { 200: Item, ...failures } } },
-      (request) => changeItem(db, owner(request), request.params.id, request.body),
-    )
-    app.delete(
-      '/:id',
-      { schema: { params: ItemId, response: { 204: z.null(), ...failures } } },
-      async (request, reply) => {
-        await deleteItem(db, owner(request), request.params.id)
-        return reply.status(204).send(null)
-      },
-    )
-  }
+  app.get(
+    '/:id',
+    { schema: { params: ItemId, response: { 200: Item, ...failures } } },
+    ({ user, params }) => getItem(context.db, user.userId, params.id),
+  )
+  app.patch(
+    '/:id',
+    { schema: { params: ItemId, body: ItemChange, response: { 200: Item, ...failures } } },
+    ({ user, params, body }) =>
+      context.transaction(({ db }) => changeItem(db, user.userId, params.id, body)),
+  )
+  app.delete(
+    '/:id',
+    { schema: { params: ItemId, response: { 204: z.null(), ...failures } } },
+    async ({ user, params }, reply) => {
+      await context.transaction(({ db }) => deleteItem(db, user.userId, params.id))
+      return reply.status(204).send(null)
+    },
+  )
 }

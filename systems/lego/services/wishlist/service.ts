@@ -1,3 +1,20 @@
-/** What the Wishlist Service is called, and where it listens. It depends on no other service. */
-export const NAME = 'wishlist'
-export const PORT = 9400
+import { defineService } from '@banyan/service'
+import { writeAsMonolith } from '../../monolith-shape.ts'
+import { ReorderWorker } from './reorder-worker.ts'
+import { wishlistRoutes } from './routes.ts'
+import * as tables from './schema.ts'
+
+/** It depends on no other service. */
+export default defineService({
+  name: 'wishlist',
+  port: 9400,
+  title: 'Wishlist Service',
+  database: { tables, migrations: new URL('migrations', import.meta.url) },
+  routes: { '/v1/wishlist': wishlistRoutes },
+  writeFailure: writeAsMonolith('wishlist item'),
+  start(context) {
+    const worker = new ReorderWorker(context)
+    worker.start()
+    return () => worker.stop()
+  },
+})

@@ -1,21 +1,23 @@
+import { type Database, noSuch } from '@banyan/service'
 import { and, asc, count, eq, sql } from 'drizzle-orm'
-import { noSuch } from '../../kit/errors.ts'
-import { write } from '../../kit/transaction.ts'
-import type { Database, Transaction } from './database.ts'
 import type { Item, ItemChange, ItemPage, ListQuery, NewItem } from './messages.ts'
+import type * as tables from './schema.ts'
 import { items } from './schema.ts'
 import { THEMES, themeCode } from './themes.ts'
+
+/** The service's own database, in a transaction or not. */
+export type Db = Database<typeof tables>
 
 /**
  * One change at a time to the order of one owner's items: without it two creations at once would
  * both take the position after the last.
  */
-export async function lockOrder(tx: Transaction, owner: string): Promise<void> {
-  await tx.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended('wishlist ' || ${owner}, 0))`)
+export async function lockOrder(db: Db, owner: string): Promise<void> {
+  await db.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended('wishlist ' || ${owner}, 0))`)
 }
 
 export async function listItems(
-  db: Database,
+  db: Db,
   owner: string,
   { page, limit, category }: ListQuery,
 ): Promise<ItemPage> {
@@ -40,76 +42,68 @@ export async function listItems(
   }
 }
 
-/** @throws ServiceError 404 when the owner has no such item */
-export async function getItem(db: Database, owner: string, id: string): Promise<Item> {
+/** @throws BanyanError NOT_FOUND when the owner has no such item */
+export async function getItem(db: Db, owner: string, id: string): Promise<Item> {
   const [row] = await db.select().from(items).where(own(owner, id))
   if (!row) throw noSuch('wishlist item')
   return view(row)
 }
 
 /** Adds an item after the owner's last. */
-export async function createItem(db: Database, owner: string, item: NewItem): Promise<Item> {
-  const row = await write(db, async (tx) => {
-    await lockOrder(tx, owner)
-    const [created] = await tx
-      .insert(items)
-      .values({
-        ownerId: owner,
-        title: item.title,
-        notes: item.description,
-        productUrl: item.productLink,
-        imageUrl: item.imageUrl,
-        theme: item.category && themeCode(item.category),
-        position: sql`(SELECT coalesce(max(position) + 1, 0) FROM wishlist.items WHERE owner_id = ${owner})`,
-        quantity: item.quantity,
-        priceCents: cents(item.price),
-        acquired: item.isAcquired,
-      })
-      .returning()
-    return created!
-  })
-  return view(row)
+export async function createItem(db: Db, owner: string, item: NewItem): Promise<Item> {
+  await lockOrder(db, owner)
+  const [created] = await db
+    .insert(items)
+    .values({
+      ownerId: owner,
+      title: item.title,
+      notes: item.description,
+      productUrl: item.productLink,
+      imageUrl: item.imageUrl,
+      theme: item.category && themeCode(item.category),
+      position: sql`(SELECT coalesce(max(position) + 1, 0) FROM wishlist.items WHERE owner_id = ${owner})`,
+      quantity: item.quantity,
+      priceCents: cents(item.price),
+      acquired: item.isAcquired,
+    })
+    .returning()
+  return view(created!)
 }
 
-/** @throws ServiceError 404 when the owner has no such item */
+/** @throws BanyanError NOT_FOUND when the owner has no such item */
 export async function changeItem(
-  db: Database,
+  db: Db,
   owner: string,
   id: string,
   change: ItemChange,
 ): Promise<Item> {
   const { title, description, productLink, imageUrl, category, quantity, price, isAcquired } =
     change
-  const row = await write(db, async (tx) => {
-    const [changed] = await tx
-      .update(items)
-      // Drizzle leaves out what is undefined: what the change does not name.
-      .set({
-        title,
-        notes: description,
-        productUrl: productLink,
-        imageUrl,
-        theme: category && themeCode(category),
-        quantity,
-        priceCents: price === undefined ? undefined : cents(price),
-        acquired: isAcquired,
-        updatedAt: sql`now()`,
-      })
-      .where(own(owner, id))
-      .returning()
-    return changed
-  })
+  const [row] = await db
+    .update(items)
+    // Drizzle leaves out what is undefined: what the change does not name.
+    .set({
+      title,
+      notes: description,
+      productUrl: productLink,
+      imageUrl,
+      theme: category && themeCode(category),
+      quantity,
+      priceCents: price === undefined ? undefined : cents(price),
+      acquired: isAcquired,
+      updatedAt: sql`now()`,
+    })
+    .where(own(owner, id))
+    .returning()
   if (!row) throw noSuch('wishlist item')
   return view(row)
 }
 
-/** @throws ServiceError 404 when the owner has no such item */
-export async function deleteItem(db: Database, owner: string, id: string): Promise<void> {
-  await write(db, async (tx) => {
-    await lockOrder(tx, owner)
-    const gone = await tx.delete(items).where(own(owner, id)).returning({ id: items.id })
-    if (gone.length === 0) throw noSuch('wishlist item')
-  })
+/** @throws BanyanError NOT_FOUND when the owner has no such item */
+export async function deleteItem(db: Db, owner: string, id: string): Promise<void> {
+  await lockOrder(db, owner)
+  const gone = await db.delete(items).where(own(owner, id)).returning({ id: items.id })
+  if (gone.length === 0) throw noSuch('wishlist item')
 }
 
 type Row = typeof items.$inferSelect
