@@ -1,9 +1,11 @@
+import { elasticmq } from './elasticmq.ts'
 import { kafka } from './kafka.ts'
+import { moto } from './moto.ts'
 import { rabbitmq } from './rabbitmq.ts'
 import { redis } from './redis.ts'
 import type { Server } from './server.ts'
 
-export const SERVERS: readonly Server[] = [rabbitmq, redis, kafka]
+export const SERVERS: readonly Server[] = [rabbitmq, redis, kafka, moto, elasticmq]
 
 /** The servers of these names, all when there are none. @throws an Error that lists the names there are. */
 export function serversNamed(names: readonly string[]): readonly Server[] {
