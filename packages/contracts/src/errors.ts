@@ -236,6 +236,30 @@ export const CATALOGUE = {
     status: 404,
     title: 'There is no such dead letter',
     detail: 'Given "{given}"; it never was, or has been redriven or discarded.',
+  BAD_SAGA_INPUT: {
+    status: 422,
+    title: 'The input does not fit the saga',
+    detail: 'Saga "{saga}": {reason}',
+  },
+  NO_SUCH_SAGA: {
+    status: 404,
+    title: 'There is no such saga',
+    detail: 'Given "{given}". Sagas that have ended are deleted after a while.',
+  },
+  WRONG_SAGA_STATE: {
+    status: 409,
+    title: 'The saga is not in a state that allows this',
+    detail: '"{action}" needs one of: {allowed}; saga {id} is {state}.',
+  },
+  BAD_JOB_PAYLOAD: {
+    status: 422,
+    title: 'The payload does not fit the job',
+    detail: 'Job "{job}": {reason}',
+  },
+  BAD_SCHEDULE: {
+    status: 422,
+    title: 'The schedule cannot be kept',
+    detail: 'Schedule "{schedule}": {reason}',
   },
 } as const satisfies Record<string, { status: number; title: string; detail: string }>
 

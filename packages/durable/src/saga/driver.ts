@@ -1,0 +1,221 @@
+import type { Queryable } from '@banyan/postgres'
+import { within } from '../deadline.ts'
+import { errorText } from '../retry.ts'
+import { storable } from '../storable.ts'
+import type { Json, SagaDefinition } from './definition.ts'
+import type { Journal, Written } from './journal.ts'
+import {
+  advance,
+  exhausted,
+  failed,
+  outputsOf,
+  type Progress,
+  type Stop,
+  succeeded,
+  type Task,
+} from './progress.ts'
+import type { LeasedSaga, SagaWrite } from './store.ts'
+import type { Transactor } from './transactor.ts'
+
+export interface DriverParts {
+  readonly journal: Journal
+  readonly transactor: Transactor
+  /** Aborted when steps under way have no more time. */
+  readonly cutOff: AbortSignal
+  /** Whether sagas are to be given back at their next step. */
+  readonly stopping: () => boolean
+  readonly onStep: () => void
+  readonly onProblem: (error: Error) => void
+}
+
+/** Takes one leased saga as far as it goes: to its end, to a wait, or to where it is given back. */
+export class Driver {
+  readonly #saga: LeasedSaga
+  readonly #definition: SagaDefinition
+  readonly #parts: DriverParts
+  readonly #endsAt: number
+  #input: unknown
+  #progress: Progress
+  #task: Task | null = null
+  #cancel: boolean
+  /** Whether the row says what `#progress` does. */
+  #written = true
+
+  constructor(saga: LeasedSaga, definition: SagaDefinition, parts: DriverParts) {
+    this.#saga = saga
+    this.#definition = definition
+    this.#parts = parts
+    this.#endsAt = performance.now() + saga.remainingMs
+    this.#progress = saga.progress
+    this.#cancel = saga.cancelling
+  }
+
+  async drive(): Promise<void> {
+    const read = this.#definition.input.safeParse(this.#saga.input)
+    if (!read.success) {
+      const blocked = `Version ${this.#definition.version} of saga "${this.#definition.name}" does not read its input: ${read.error.message}`
+      await this.#write({ ...this.#progress, blocked }, 0)
+      return
+    }
+    this.#input = read.data
+    this.#go(this.#progress)
+    while (await this.#next());
+  }
+
+  /** @returns whether there is more to do now. */
+  async #next(): Promise<boolean> {
+    const task = this.#task
+    if (!task || this.#parts.stopping()) {
+      await this.#write(this.#progress, 0)
+      return false
+    }
+    if (exhausted(this.#progress, task)) {
+      return this.#fail(task, this.#progress.error ?? 'its runner ended in the middle of it')
+    }
+    return task.step.writes ? this.#transact(task) : this.#call(task)
+  }
+
+  async #call(task: Task): Promise<boolean> {
+    if (!this.#written) {
+      const written = await this.#write(this.#progress, null)
+      if (written === 'lost') return false
+      this.#written = true
+      if (this.#stop() && this.#progress.state === 'running') {
+        this.#go(this.#progress)
+        return true
+      }
+    }
+    try {
+      const output = await this.#run(task, NO_TRANSACTION)
+      this.#parts.onStep()
+      this.#go(succeeded(this.#progress, task, output))
+      return true
+    } catch (error) {
+      return this.#fail(task, error)
+    }
+  }
+
+  async #transact(task: Task): Promise<boolean> {
+    const outcome = await this.#parts.transactor.run({
+      saga: this.#saga,
+      alone: this.#progress.attempts > 0,
+      run: (tx) => this.#run(task, tx),
+      write: (output) => this.#writeOf(this.#ahead(task, output).progress, null),
+    })
+    switch (outcome.result) {
+      case 'lost':
+        return false
+      case 'failed':
+        return this.#fail(task, outcome.error)
+      case 'done': {
+        this.#parts.onStep()
+        const { progress, task: next } = this.#ahead(task, outcome.output)
+        this.#progress = progress
+        this.#task = next
+        this.#written = true
+        // Its last write has ended it, or halted it, and let it go.
+        if (!next) return false
+        if (outcome.cancel && !this.#cancel) {
+          this.#cancel = true
+          this.#go(progress)
+        }
+        return true
+      }
+    }
+  }
+
+  /** The step, or its compensation, with its time limit. */
+  async #run(task: Task, tx: Queryable): Promise<Json | undefined> {
+    const { step } = task
+    const left = task.kind === 'run' ? this.#endsAt - performance.now() : Number.POSITIVE_INFINITY
+    const what = task.kind === 'run' ? `Step "${step.name}"` : `Compensation of "${step.name}"`
+    return within(Math.min(step.timeoutMs, left), what, this.#parts.cutOff, async (signal) => {
+      const context = {
+        sagaId: this.#saga.id,
+        step: step.name,
+        input: this.#input,
+        outputs: outputsOf(this.#progress),
+        headers: this.#saga.headers,
+        idempotencyKey: `${this.#saga.id}/${step.name}`,
+        attempt: this.#progress.attempts + 1,
+        signal,
+      }
+      if (task.kind === 'run') {
+        const output = await step.run(context, tx)
+        if (output !== undefined) storable(`The answer of step "${step.name}"`, output)
+        return output
+      }
+      const record = this.#progress.steps.find((each) => each.name === step.name)
+      await step.compensate!({ ...context, output: record?.output }, tx)
+      return undefined
+    })
+  }
+
+  async #fail(task: Task, error: unknown): Promise<boolean> {
+    this.#parts.onProblem(
+      new Error(`Saga ${this.#saga.name} ${this.#saga.id}, ${task.step.name}: ${errorText(error)}`, {
+        cause: error,
+      }),
+    )
+    const { progress, waitMs } = failed(this.#progress, task, errorText(error))
+    if (waitMs === null || (progress.state === 'running' && this.#stop())) {
+      this.#go(progress)
+      return true
+    }
+    const left = this.#endsAt - performance.now()
+    const wait = progress.state === 'running' ? Math.min(waitMs, left) : waitMs
+    await this.#write(progress, Math.max(0, wait))
+    return false
+  }
+
+  #go(progress: Progress): void {
+    const next = advance(this.#definition, progress, this.#stop())
+    if (next.progress !== this.#progress) this.#written = false
+    this.#progress = next.progress
+    this.#task = next.task
+  }
+
+  /** Where the saga will stand when the task has this answer. */
+  #ahead(task: Task, output: Json | undefined) {
+    return advance(this.#definition, succeeded(this.#progress, task, output), null)
+  }
+
+  #stop(): Stop {
+    if (this.#cancel) return { reason: 'cancelled by an operator' }
+    if (performance.now() < this.#endsAt) return null
+    return { reason: `took longer than its ${this.#definition.timeoutMs} ms` }
+  }
+
+  async #write(progress: Progress, releaseAfterMs: number | null): Promise<Written> {
+    try {
+      const written = await this.#parts.journal.write(this.#writeOf(progress, releaseAfterMs))
+      if (written === 'cancel') this.#cancel = true
+      return written
+    } catch (error) {
+      // A full disk, a server that only reads: the lease runs out, and the attempt has failed.
+      this.#parts.onProblem(error as Error)
+      return 'lost'
+    }
+  }
+
+  #writeOf(progress: Progress, releaseAfterMs: number | null): SagaWrite {
+    const { id, token } = this.#saga
+    const active =
+      (progress.state === 'running' || progress.state === 'compensating') && !progress.blocked
+    return {
+      id,
+      token,
+      version: this.#definition.version,
+      progress,
+      step: this.#task?.step.name ?? this.#progress.steps.findLast((s) => s.state !== 'undone')?.name ?? null,
+      releaseAfterMs: active ? releaseAfterMs : 0,
+    }
+  }
+}
+
+/** What a call would be given in place of a transaction, if it asked. */
+const NO_TRANSACTION: Queryable = {
+  query: () => {
+    throw new Error('A step with `invoke` has no transaction; one that writes rows has `transact`.')
+  },
+}

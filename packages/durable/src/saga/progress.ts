@@ -1,0 +1,170 @@
+import type { AnyStep, Json, RetryPolicy, SagaDefinition } from './definition.ts'
+
+/** `begun`: it may have taken effect. A step that writes rows has none until it is done. */
+export interface StepRecord {
+  readonly name: string
+  readonly state: 'begun' | 'done' | 'undone'
+  /** When it came into this state, ISO 8601. */
+  readonly at: string
+  readonly output?: Json
+}
+
+export type SagaState =
+  | 'running'
+  | 'compensating'
+  | 'stuck'
+  | 'completed'
+  | 'compensated'
+  | 'abandoned'
+
+/** How far a saga has come; a value, each change makes a new one. */
+export interface Progress {
+  readonly state: SagaState
+  readonly blocked: string | null
+  readonly steps: readonly StepRecord[]
+  /** Failed attempts of what is to be done next. */
+  readonly attempts: number
+  readonly error: string | null
+  readonly reason: string | null
+}
+
+export interface Task {
+  readonly kind: 'run' | 'undo'
+  readonly step: AnyStep
+}
+
+/** Why a running saga must turn round now, if it must. */
+export type Stop = { readonly reason: string } | null
+
+/** Thrown by a step that will never succeed (the card is refused): no further attempt, the saga turns round. */
+export class StepRefused extends Error {
+  override readonly name = 'StepRefused'
+}
+
+/**
+ * What comes next, with everything that needs no effect done: a call is registered as begun (so that its
+ * compensation stands before it is made), steps without compensation are passed, an end is reached. No
+ * task: the saga has ended, or waits for somebody.
+ */
+export function advance(
+  definition: SagaDefinition,
+  progress: Progress,
+  stop: Stop,
+): { progress: Progress; task: Task | null } {
+  let now = progress
+  if (now.state === 'running' && stop) now = turnRound(now, stop.reason)
+  const stranger = firstUnknown(definition, now)
+  if (stranger !== null && (now.state === 'running' || now.state === 'compensating')) {
+    return { progress: { ...now, blocked: refusal(definition, stranger) }, task: null }
+  }
+  if (now.state === 'running') return forward(definition, now)
+  if (now.state === 'compensating') return backward(definition, now)
+  return { progress: now, task: null }
+}
+
+/** The task is done: its answer is kept, the count of attempts starts again. */
+export function succeeded(progress: Progress, task: Task, output: Json | undefined): Progress {
+  const state = task.kind === 'run' ? 'done' : 'undone'
+  const record: StepRecord = {
+    name: task.step.name,
+    state,
+    at: new Date().toISOString(),
+    ...(output === undefined ? {} : { output }),
+  }
+  return { ...progress, steps: withRecord(progress.steps, record), attempts: 0, error: null }
+}
+
+/**
+ * The task has failed. `waitMs` says when it is tried again; without it, the saga has turned round, or,
+ * when it was a compensation, is stuck.
+ */
+export function failed(
+  progress: Progress,
+  task: Task,
+  error: unknown,
+): { progress: Progress; waitMs: number | null } {
+  const policy = policyOf(task)
+  const message = error instanceof Error ? error.message : String(error)
+  const attempts = progress.attempts + 1
+  if (attempts < policy.attempts && !(error instanceof StepRefused)) {
+    return { progress: { ...progress, attempts, error: message }, waitMs: backoff(policy, attempts) }
+  }
+  if (task.kind === 'run') {
+    return { progress: turnRound(progress, `${task.step.name}: ${message}`), waitMs: null }
+  }
+  return { progress: { ...progress, attempts, error: message, state: 'stuck' }, waitMs: null }
+}
+
+/** Whether every attempt was used up, by runners that ended in them. */
+export function exhausted(progress: Progress, task: Task): boolean {
+  return progress.attempts >= policyOf(task).attempts
+}
+
+/** Answers of the steps done, by their names. */
+export function outputsOf(progress: Progress): Record<string, Json | undefined> {
+  const done = progress.steps.filter((record) => record.state === 'done')
+  return Object.fromEntries(done.map((record) => [record.name, record.output]))
+}
+
+/** The wait after so many failed attempts, ms. */
+export function backoff(policy: RetryPolicy, failures: number): number {
+  return Math.min(policy.maxMs, policy.firstMs * 2 ** (failures - 1))
+}
+
+function forward(definition: SagaDefinition, progress: Progress) {
+  // A call whose outcome is not known comes first, wherever a new definition puts it.
+  const begun = progress.steps.find((record) => record.state === 'begun')
+  const open = begun && definition.steps.find((step) => step.name === begun.name && !step.retired)
+  if (open) return { progress, task: { kind: 'run' as const, step: open } }
+  const known = new Set(progress.steps.map((record) => record.name))
+  const step = definition.steps.find((each) => !each.retired && !known.has(each.name))
+  if (!step) return { progress: { ...progress, state: 'completed' as const }, task: null }
+  const task = { kind: 'run' as const, step }
+  if (step.writes) return { progress, task }
+  const record: StepRecord = { name: step.name, state: 'begun', at: new Date().toISOString() }
+  return { progress: { ...progress, steps: [...progress.steps, record] }, task }
+}
+
+function backward(definition: SagaDefinition, progress: Progress) {
+  let { steps } = progress
+  for (const record of [...steps].reverse()) {
+    if (record.state === 'undone') continue
+    const step = definition.steps.find((each) => each.name === record.name)!
+    if (step.compensate) {
+      return { progress: { ...progress, steps }, task: { kind: 'undo' as const, step } }
+    }
+    steps = withRecord(steps, { ...record, state: 'undone' })
+  }
+  return { progress: { ...progress, steps, state: 'compensated' as const }, task: null }
+}
+
+function turnRound(progress: Progress, reason: string): Progress {
+  return { ...progress, state: 'compensating', attempts: 0, error: null, reason }
+}
+
+function withRecord(steps: readonly StepRecord[], record: StepRecord): StepRecord[] {
+  const at = steps.findIndex((each) => each.name === record.name)
+  if (at === -1) return [...steps, record]
+  const before = steps[at]!
+  // A step undone keeps what it answered: an operator wants to see it.
+  const merged = before.output === undefined ? record : { output: before.output, ...record }
+  return steps.with(at, merged)
+}
+
+function firstUnknown(definition: SagaDefinition, progress: Progress): string | null {
+  const names = new Set(definition.steps.map((step) => step.name))
+  return progress.steps.find((record) => !names.has(record.name))?.name ?? null
+}
+
+function refusal(definition: SagaDefinition, stranger: string): string {
+  const known = definition.steps.map((step) => step.name).join(', ')
+  return (
+    `Step "${stranger}" was begun, and version ${definition.version} of saga "${definition.name}" does ` +
+    `not know it; known: ${known}. Deploy a definition with the step (\`retired\` if it is not to run ` +
+    'any more), or redrive it after that.'
+  )
+}
+
+function policyOf(task: Task): RetryPolicy {
+  return task.kind === 'run' ? task.step.retry : task.step.compensationRetry
+}

@@ -1,0 +1,191 @@
+import type { Queryable } from '@banyan/postgres'
+import { claim, claimSql } from '../claim.ts'
+import type { Tables } from '../tables.ts'
+import type { Json, SagaDefinition } from './definition.ts'
+import type { Progress, StepRecord } from './progress.ts'
+
+/** A saga a runner has leased. */
+export interface LeasedSaga {
+  readonly id: string
+  readonly name: string
+  readonly token: string
+  readonly input: Json
+  readonly headers: Readonly<Record<string, string>>
+  /** Until its whole time is up, ms; negative when it is. */
+  readonly remainingMs: number
+  readonly cancelling: boolean
+  readonly progress: Progress
+}
+
+/** One write of one saga: where it stands, and what becomes of the lease. */
+export interface SagaWrite {
+  readonly id: string
+  readonly token: string
+  readonly version: number
+  readonly progress: Progress
+  /** The step that is stuck, if one is: the subject of its dead letter. */
+  readonly step: string | null
+  /** null keeps the lease; else it is given back, and the saga is due after so many ms. */
+  readonly releaseAfterMs: number | null
+}
+
+/** The statements that a runner sends. */
+export class SagaStore {
+  readonly #tables: Tables
+  readonly #claim: string
+  readonly #write: string
+  readonly #renew: string
+  readonly #release: string
+  readonly #unblock: string
+  readonly #prune: string
+
+  constructor(tables: Tables) {
+    this.#tables = tables
+    const { prefix } = tables
+    const saga = `${prefix}saga`
+    this.#claim = claimSql(tables, {
+      table: 'saga',
+      ready: `state IN ('running', 'compensating') AND blocked IS NULL AND due_at <= now()
+        AND version <= ($3::jsonb ->> name)::int`,
+      order: 'due_at',
+      // Whoever had it has not given it back: that attempt has failed, or it ends runner after runner.
+      set: `attempts = attempts + (leased_until > '-infinity')::int`,
+      returning: 't.*, extract(epoch FROM t.deadline - now()) * 1000 AS remaining_ms',
+    })
+    this.#write = `
+      WITH written AS (
+        UPDATE ${saga} s
+        SET version = greatest(s.version, n.version), state = n.state, blocked = n.blocked,
+            steps = n.steps, attempts = n.attempts, error = n.error, reason = n.reason,
+            updated_at = now(),
+            leased_until = CASE WHEN n.release_ms IS NULL THEN s.leased_until ELSE '-infinity' END,
+            due_at = CASE WHEN n.release_ms IS NULL THEN s.due_at
+                          ELSE now() + n.release_ms * interval '1 ms' END,
+            ended_at = CASE WHEN n.state IN ('completed', 'compensated') THEN now() END
+        FROM unnest($1::uuid[], $2::bigint[], $3::int[], $4::text[], $5::text[], $6::jsonb[],
+                    $7::int[], $8::text[], $9::text[], $10::float8[], $11::text[])
+          AS n (id, token, version, state, blocked, steps, attempts, error, reason, release_ms, step)
+        WHERE s.id = n.id AND s.token = n.token
+        RETURNING s.*, n.step
+      ), dead AS (
+        INSERT INTO ${prefix}dead_letter (kind, source, subject, key, body, error, attempts)
+        SELECT 'saga', name, step, id::text,
+          json_build_object('input', input, 'steps', steps, 'reason', reason), error, attempts
+        FROM written WHERE state = 'stuck'
+      )
+      SELECT id, cancelling FROM written`
+    // What a transaction of ours is writing now is skipped: to wait for it could end in a deadlock.
+    this.#renew = `
+      UPDATE ${saga} s SET leased_until = clock_timestamp() + $3 * interval '1 ms'
+      FROM (
+        SELECT ctid AS place FROM ${saga}
+        WHERE (id, token) IN (SELECT * FROM unnest($1::uuid[], $2::bigint[]))
+          AND leased_until > clock_timestamp()
+        FOR UPDATE SKIP LOCKED
+      ) held
+      WHERE s.ctid = held.place`
+    this.#release = `
+      UPDATE ${saga} SET due_at = now(), leased_until = '-infinity'
+      WHERE id = $1 AND token = $2 AND leased_until > '-infinity'`
+    this.#unblock = `
+      UPDATE ${saga}
+      SET blocked = NULL, due_at = now(), deadline = deadline + (now() - updated_at)
+      WHERE blocked IS NOT NULL AND version <= ($1::jsonb ->> name)::int`
+    this.#prune = `
+      DELETE FROM ${saga} WHERE id IN (
+        SELECT id FROM ${saga} WHERE ended_at < now() - $1 * interval '1 ms' LIMIT 10000)`
+  }
+
+  /** Leases due sagas of these definitions; one whose lease ran out has used up an attempt. */
+  async claim(
+    definitions: readonly SagaDefinition[],
+    limit: number,
+    leaseMs: number,
+  ): Promise<LeasedSaga[]> {
+    const versions = versionsOf(definitions)
+    const taken = await claim<SagaRow>(this.#tables.pool, this.#claim, limit, leaseMs, [versions])
+    return (taken?.rows ?? []).map((row) => ({
+      id: row.id,
+      name: row.name,
+      token: row.token,
+      input: row.input,
+      headers: row.headers,
+      remainingMs: Number(row.remaining_ms),
+      cancelling: row.cancelling,
+      progress: {
+        state: row.state,
+        blocked: null,
+        steps: row.steps,
+        attempts: row.attempts,
+        error: row.error,
+        reason: row.reason,
+      },
+    }))
+  }
+
+  /**
+   * Writes many sagas in one statement. Those missing in the answer are another runner's now, and nothing
+   * of them was written. The same writes may be sent again when the answer was lost.
+   *
+   * @returns of each written one, whether an operator wants it to turn round.
+   */
+  async write(db: Queryable, writes: readonly SagaWrite[]): Promise<Map<string, boolean>> {
+    const { rows } = await db.query<{ id: string; cancelling: boolean }>(this.#write, [
+      writes.map((write) => write.id),
+      writes.map((write) => write.token),
+      writes.map((write) => write.version),
+      writes.map((write) => write.progress.state),
+      writes.map((write) => write.progress.blocked),
+      writes.map((write) => JSON.stringify(write.progress.steps)),
+      writes.map((write) => write.progress.attempts),
+      writes.map((write) => write.progress.error),
+      writes.map((write) => write.progress.reason),
+      writes.map((write) => write.releaseAfterMs),
+      writes.map((write) => write.step),
+    ])
+    return new Map(rows.map((row) => [row.id, row.cancelling]))
+  }
+
+  /** Puts off the end of leases. */
+  async renew(held: readonly { id: string; token: string }[], leaseMs: number): Promise<void> {
+    const ids = held.map((saga) => saga.id)
+    const tokens = held.map((saga) => saga.token)
+    await this.#tables.pool.query(this.#renew, [ids, tokens, leaseMs])
+  }
+
+  /** Gives back a lease, whatever was or was not written before. */
+  async release(saga: { id: string; token: string }): Promise<void> {
+    await this.#tables.pool.query(this.#release, [saga.id, saga.token])
+  }
+
+  /** After a deploy: what was blocked may be known now. The time it was blocked does not count. */
+  async unblock(definitions: readonly SagaDefinition[]): Promise<number> {
+    const { rowCount } = await this.#tables.pool.query(this.#unblock, [versionsOf(definitions)])
+    return rowCount ?? 0
+  }
+
+  /** Deletes sagas that ended longer ago, ms; at most 10,000. */
+  async prune(keptMs: number): Promise<number> {
+    const { rowCount } = await this.#tables.pool.query(this.#prune, [keptMs])
+    return rowCount ?? 0
+  }
+}
+
+interface SagaRow {
+  id: string
+  name: string
+  token: string
+  input: Json
+  headers: Record<string, string>
+  steps: StepRecord[]
+  state: Progress['state']
+  attempts: number
+  error: string | null
+  reason: string | null
+  cancelling: boolean
+  remaining_ms: string
+}
+
+function versionsOf(definitions: readonly SagaDefinition[]): string {
+  return JSON.stringify(Object.fromEntries(definitions.map(({ name, version }) => [name, version])))
+}
