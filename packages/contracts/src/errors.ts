@@ -236,6 +236,7 @@ export const CATALOGUE = {
     status: 404,
     title: 'There is no such dead letter',
     detail: 'Given "{given}"; it never was, or has been redriven or discarded.',
+  },
   BAD_SAGA_INPUT: {
     status: 422,
     title: 'The input does not fit the saga',

@@ -10,7 +10,8 @@ CREATE TABLE job (
   attempts integer NOT NULL DEFAULT 0,
   error text
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
-CREATE INDEX job_due ON job (due_at);
+CREATE INDEX job_due ON job (due_at) WHERE attempts = 0;
+CREATE INDEX job_due_again ON job (due_at) WHERE attempts > 0;
 CREATE UNIQUE INDEX job_key ON job (name, key) WHERE key IS NOT NULL;
 
 -- Jobs that are being run now. What stands here for long, its jobs free again, was being run when its

@@ -12,6 +12,8 @@ export interface Claimable {
   readonly order: string
   /** What else a claim sets, in SQL: `attempts = attempts + 1`. */
   readonly set?: string
+  /** What is answered of the row `t`, in SQL, `t.token` among it; all its columns when left out. */
+  readonly returning?: string
 }
 
 export interface Claim<Row> {
@@ -37,7 +39,7 @@ export function claimSql(tables: Tables, claimable: Claimable): string {
     SET token = (SELECT nextval('${prefix}lease_token')),
       leased_until = clock_timestamp() + $2 * interval '1 ms'${set}
     FROM free WHERE t.ctid = free.place
-    RETURNING t.*`
+    RETURNING ${claimable.returning ?? 't.*'}`
 }
 
 /** Takes rows; `null` when there is nothing to take. */

@@ -1,6 +1,8 @@
 import { BanyanError } from '@banyan/contracts'
 import { type PoolClient, transaction } from '@banyan/postgres'
 import { lockKeys } from './inbox.ts'
+import { abandonSaga, redriveSaga } from './saga/dead-letter.ts'
+import { redriveJob } from './schedule/dead-letter.ts'
 import type { Tables } from './tables.ts'
 import { wakeSql } from './waker.ts'
 
@@ -35,9 +37,11 @@ export interface DeadLetterFilter {
 /** Puts the work back as if it had never been tried; in the transaction that deletes the letter. */
 type Redrive = (tx: PoolClient, tables: Tables, letter: DeadLetter) => Promise<void>
 
-const REDRIVES: Partial<Record<DeadLetterKind, Redrive>> = {
+const REDRIVES: Record<DeadLetterKind, Redrive> = {
   event: redriveEvent,
   outgoing: redriveOutgoing,
+  saga: redriveSaga,
+  schedule: redriveJob,
 }
 
 const COLUMNS = 'id, kind, source, subject, key, body, error, attempts, died_at AS "diedAt"'
@@ -96,14 +100,18 @@ export class DeadLetters {
   async redrive(id: string): Promise<DeadLetter> {
     return transaction(this.#tables.pool, async (tx) => {
       const letter = await this.#take(tx, id)
-      await REDRIVES[letter.kind]!(tx, this.#tables, letter)
+      await REDRIVES[letter.kind](tx, this.#tables, letter)
       return letter
     })
   }
 
-  /** Deletes it for good. @throws NO_SUCH_DEAD_LETTER */
+  /** Deletes it for good; a saga that was stuck is abandoned. @throws NO_SUCH_DEAD_LETTER */
   async discard(id: string): Promise<DeadLetter> {
-    return transaction(this.#tables.pool, (tx) => this.#take(tx, id))
+    return transaction(this.#tables.pool, async (tx) => {
+      const letter = await this.#take(tx, id)
+      if (letter.kind === 'saga') await abandonSaga(tx, this.#tables, letter)
+      return letter
+    })
   }
 
   async #take(tx: PoolClient, id: string): Promise<DeadLetter> {

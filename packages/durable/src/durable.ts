@@ -4,6 +4,10 @@ import pg from 'pg'
 import { DeadLetters } from './dead-letters.ts'
 import { Inbox, type InboxOptions } from './inbox.ts'
 import { Outbox } from './outbox.ts'
+import { SagaAdmin } from './saga/admin.ts'
+import { Sagas } from './saga/sagas.ts'
+import { ScheduleAdmin } from './schedule/admin.ts'
+import { Jobs } from './schedule/jobs.ts'
 import { Waker } from './waker.ts'
 
 const SQL_FOLDER = new URL('../sql', import.meta.url).pathname
@@ -23,6 +27,12 @@ export interface Durable {
   readonly outbox: Outbox
   readonly inbox: Inbox
   readonly deadLetters: DeadLetters
+  /** Starts sagas. */
+  readonly sagas: Sagas
+  readonly sagaAdmin: SagaAdmin
+  /** Asks for work at a later time. */
+  readonly jobs: Jobs
+  readonly scheduleAdmin: ScheduleAdmin
   readonly waker: Waker
   /** Ends what listens; the pool stays the caller's. */
   close(): Promise<void>
@@ -48,6 +58,10 @@ export async function openDurable(pool: Pool, options: DurableOptions = {}): Pro
     outbox: new Outbox(tables),
     inbox: new Inbox(tables, options.inbox),
     deadLetters: new DeadLetters(tables),
+    sagas: new Sagas(tables),
+    sagaAdmin: new SagaAdmin(tables),
+    jobs: new Jobs(tables),
+    scheduleAdmin: new ScheduleAdmin(tables),
     close: () => waker.close(),
   }
 }

@@ -6,7 +6,8 @@
 export function isOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const { code } = error as { code?: unknown }
-  if (typeof code === 'string' && /^(08...|57P0[1-5]|25P03|53300|E[A-Z]{3,})$/.test(code)) return true
+  if (typeof code === 'string' && /^(08...|57P0[1-5]|25P03|53300|E[A-Z]{3,})$/.test(code))
+    return true
   return /^Connection terminated|^Client has encountered a connection error|timeout exceeded when trying to connect/.test(
     error.message,
   )

@@ -4,8 +4,8 @@ import { isOutage } from './outage.ts'
 export interface Together<Item> {
   /** The server ends the transaction when nothing is heard of it for so long, ms: it is our lease. */
   readonly idleMs: number
-  /** First in each transaction: those of the items that are ours to run. */
-  take(client: Queryable, items: readonly Item[]): Promise<readonly Item[]>
+  /** First in each transaction: those of the items that are ours to run; of null, whichever it finds. */
+  take(client: Queryable, items: readonly Item[] | null): Promise<readonly Item[]>
   /** The work of one item; what it writes through `tx` stays if the whole transaction does. */
   run(item: Item, tx: Queryable): Promise<void>
   /** Last in each transaction: those of the items that are another runner's by now. */
@@ -26,36 +26,40 @@ export class TookTooLong extends Error {
 }
 
 /**
- * Runs items in one transaction, as one that fails is rare: then all is rolled back, and the others run
- * again without it. (A savepoint for each would cost two round trips an item, always.)
+ * Runs items in one transaction, as one that fails is rare: then all is rolled back, and those before it
+ * and those after it run again, each part in a transaction. However many fail, an item runs twice at
+ * most. (A savepoint for each would cost two round trips an item, always.)
  *
  * @throws what the connection threw when the database was away; nothing is known then.
  */
 export async function runTogether<Item>(
   pool: Pool,
-  items: readonly Item[],
+  items: readonly Item[] | null,
   work: Together<Item>,
 ): Promise<Outcome<Item>> {
   const failed: { item: Item; error: unknown }[] = []
   const lost: Item[] = []
-  // Groups of what is still to be run; a group falls apart when it is not known who spoilt it.
-  const groups: (readonly Item[])[] = [items]
   const done: Item[] = []
-  for (let group = groups.shift(); group; group = groups.shift()) {
-    if (group.length === 0) continue
-    const round = await attempt(pool, group, work)
+  const parts: (readonly Item[] | null)[] = [items]
+  while (parts.length > 0) {
+    const part = parts.shift()!
+    if (part?.length === 0) continue
+    const round = await attempt(pool, part, work)
     lost.push(...round.lost)
     done.push(...round.done)
-    if (round.culprit) {
-      const { item, error } = round.culprit
-      failed.push({ item, error })
-      groups.unshift(round.rest.filter((each) => each !== item))
+    const { rest, culprit } = round
+    if (culprit) {
+      failed.push(culprit)
+      const at = rest.indexOf(culprit.item)
+      parts.unshift(rest.slice(0, at), rest.slice(at + 1))
+    } else if (round.error !== undefined && rest.length <= 1) {
+      if (rest.length === 0) throw round.error
+      failed.push({ item: rest[0]!, error: round.error })
     } else if (round.error !== undefined) {
-      const [only, ...others] = round.rest
-      if (others.length === 0) failed.push({ item: only!, error: round.error })
-      else groups.unshift(...round.rest.map((each) => [each]))
+      // A constraint checked at the commit: nobody knows whose.
+      parts.unshift(...rest.map((each) => [each]))
     } else {
-      groups.unshift(round.rest)
+      parts.unshift(rest)
     }
   }
   return { done, failed, lost }
@@ -74,17 +78,16 @@ interface Round<Item> {
 
 async function attempt<Item>(
   pool: Pool,
-  items: readonly Item[],
+  items: readonly Item[] | null,
   work: Together<Item>,
 ): Promise<Round<Item>> {
   const client = await pool.connect()
   let culprit: Round<Item>['culprit']
-  let mine: readonly Item[] = items
+  let mine: readonly Item[] = items ?? []
+  const passedOver = () => (items ?? []).filter((item) => !mine.includes(item))
   try {
     await client.query(`BEGIN; SET LOCAL idle_in_transaction_session_timeout = ${work.idleMs}`)
     mine = await work.take(client, items)
-    const taken = new Set(mine)
-    const passedOver = items.filter((item) => !taken.has(item))
     for (const item of mine) {
       const tx = new OpenTransaction(client)
       try {
@@ -102,17 +105,15 @@ async function attempt<Item>(
       await client.query('ROLLBACK')
       client.release()
       const rest = mine.filter((item) => !gone.has(item))
-      return { done: [], lost: [...passedOver, ...gone], rest }
+      return { done: [], lost: [...passedOver(), ...gone], rest }
     }
     await client.query('COMMIT')
     client.release()
-    return { done: mine, lost: passedOver, rest: [] }
+    return { done: mine, lost: passedOver(), rest: [] }
   } catch (error) {
     const broken = await end(client, error)
     if (broken && !(error instanceof TookTooLong)) throw error
-    const taken = new Set(mine)
-    const passedOver = items.filter((item) => !taken.has(item))
-    return { done: [], lost: passedOver, rest: mine, ...(culprit ? { culprit } : { error }) }
+    return { done: [], lost: passedOver(), rest: mine, ...(culprit ? { culprit } : { error }) }
   }
 }
 
@@ -140,7 +141,8 @@ class OpenTransaction {
   constructor(client: Queryable) {
     this.#client = client
     const query = (...args: Parameters<Queryable['query']>) => {
-      if (!this.#open) throw new Error('This transaction is over: await every statement in the handler.')
+      if (!this.#open)
+        throw new Error('This transaction is over: await every statement in the handler.')
       return this.#client.query(...args)
     }
     this.query = query as unknown as Queryable['query']

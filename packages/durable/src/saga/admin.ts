@@ -86,15 +86,20 @@ export class SagaAdmin {
    * @throws NO_SUCH_SAGA, WRONG_SAGA_STATE
    */
   async redrive(id: string): Promise<void> {
-    await this.#change(id, 'redrive', ['stuck', 'blocked'], [
-      `UPDATE ${this.#saga}
+    await this.#change(
+      id,
+      'redrive',
+      ['stuck', 'blocked'],
+      [
+        `UPDATE ${this.#saga}
        SET state = CASE state WHEN 'stuck' THEN 'compensating' ELSE state END, blocked = NULL,
          attempts = 0, due_at = now(), updated_at = now(),
          version = CASE WHEN blocked IS NULL THEN version ELSE 0 END,
          deadline = CASE WHEN blocked IS NULL THEN deadline ELSE deadline + (now() - updated_at) END
        WHERE id = $1`,
-      this.#forget(),
-    ])
+        this.#forget(),
+      ],
+    )
   }
 
   /**
@@ -103,9 +108,14 @@ export class SagaAdmin {
    * @throws NO_SUCH_SAGA, WRONG_SAGA_STATE
    */
   async cancel(id: string): Promise<void> {
-    await this.#change(id, 'cancel', ['running'], [
-      `UPDATE ${this.#saga} SET cancelling = true, due_at = now(), updated_at = now() WHERE id = $1`,
-    ])
+    await this.#change(
+      id,
+      'cancel',
+      ['running'],
+      [
+        `UPDATE ${this.#saga} SET cancelling = true, due_at = now(), updated_at = now() WHERE id = $1`,
+      ],
+    )
   }
 
   /**
@@ -114,10 +124,15 @@ export class SagaAdmin {
    * @throws NO_SUCH_SAGA, WRONG_SAGA_STATE
    */
   async abandon(id: string): Promise<void> {
-    await this.#change(id, 'abandon', ['stuck', 'blocked'], [
-      `UPDATE ${this.#saga} SET state = 'abandoned', ended_at = now(), updated_at = now() WHERE id = $1`,
-      this.#forget(),
-    ])
+    await this.#change(
+      id,
+      'abandon',
+      ['stuck', 'blocked'],
+      [
+        `UPDATE ${this.#saga} SET state = 'abandoned', ended_at = now(), updated_at = now() WHERE id = $1`,
+        this.#forget(),
+      ],
+    )
   }
 
   #forget(): string {
@@ -137,7 +152,12 @@ export class SagaAdmin {
       )
       const { state } = rows[0] ?? missing(id)
       if (!allowed.includes(state)) {
-        throw new BanyanError('WRONG_SAGA_STATE', { action, id, state, allowed: allowed.join(', ') })
+        throw new BanyanError('WRONG_SAGA_STATE', {
+          action,
+          id,
+          state,
+          allowed: allowed.join(', '),
+        })
       }
       for (const statement of statements) await client.query(statement, [id])
       await client.query(wakeSql(this.#tables, 'saga'))

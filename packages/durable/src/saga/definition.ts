@@ -10,6 +10,9 @@ export type Json =
   | readonly Json[]
   | { readonly [key: string]: Json | undefined }
 
+// biome-ignore lint/suspicious/noConfusingVoidType: it is the type of an async function without return.
+export type Answer = Json | void
+
 export interface RetryPolicy {
   /** Attempts in all, the first one included. */
   readonly attempts: number
@@ -63,19 +66,16 @@ export interface CallStep<Input, Outputs, Output> extends StepOptions {
  */
 export interface WriteStep<Input, Outputs, Output> extends StepOptions {
   transact(context: StepContext<Input, Outputs>, tx: Queryable): Promise<Output>
-  compensate?(
-    context: CompensationContext<Input, Outputs, Output>,
-    tx: Queryable,
-  ): Promise<void>
+  compensate?(context: CompensationContext<Input, Outputs, Output>, tx: Queryable): Promise<void>
 }
 
 /** Collects the steps of a definition, and the types of what they answer. */
 export interface Steps<Input, Outputs extends object> {
-  step<Name extends string, Output extends Json | void>(
+  step<Name extends string, Output extends Answer>(
     name: Name,
     step: WriteStep<Input, Outputs, Output>,
   ): Steps<Input, Outputs & Record<Name, Output>>
-  step<Name extends string, Output extends Json | void>(
+  step<Name extends string, Output extends Answer>(
     name: Name,
     step: CallStep<Input, Outputs, Output>,
   ): Steps<Input, Outputs & Record<Name, Output>>
@@ -83,7 +83,7 @@ export interface Steps<Input, Outputs extends object> {
    * A step that is not run any more, but that sagas under way may have run: without it they would be
    * blocked. To be deleted when none of them is left.
    */
-  retired<Name extends string, Output extends Json | void>(
+  retired<Name extends string, Output extends Answer>(
     name: Name,
     step: Pick<WriteStep<Input, Outputs, Output>, 'compensate' | 'compensationRetry' | 'timeoutMs'>,
   ): Steps<Input, Outputs & Record<Name, Output | undefined>>
@@ -191,10 +191,7 @@ function collect<Input, Outputs extends object>(
 interface Spec extends StepOptions {
   transact(context: StepContext<unknown, unknown>, tx: Queryable): Promise<Json | undefined>
   invoke(context: StepContext<unknown, unknown>): Promise<Json | undefined>
-  compensate(
-    context: CompensationContext<unknown, unknown, unknown>,
-    tx: Queryable,
-  ): Promise<void>
+  compensate(context: CompensationContext<unknown, unknown, unknown>, tx: Queryable): Promise<void>
 }
 
 interface Builder {

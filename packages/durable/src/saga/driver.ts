@@ -153,9 +153,12 @@ export class Driver {
 
   async #fail(task: Task, error: unknown): Promise<boolean> {
     this.#parts.onProblem(
-      new Error(`Saga ${this.#saga.name} ${this.#saga.id}, ${task.step.name}: ${errorText(error)}`, {
-        cause: error,
-      }),
+      new Error(
+        `Saga ${this.#saga.name} ${this.#saga.id}, ${task.step.name}: ${errorText(error)}`,
+        {
+          cause: error,
+        },
+      ),
     )
     const { progress, waitMs } = failed(this.#progress, task, errorText(error))
     if (waitMs === null || (progress.state === 'running' && this.#stop())) {
@@ -207,7 +210,10 @@ export class Driver {
       token,
       version: this.#definition.version,
       progress,
-      step: this.#task?.step.name ?? this.#progress.steps.findLast((s) => s.state !== 'undone')?.name ?? null,
+      step:
+        this.#task?.step.name ??
+        this.#progress.steps.findLast((s) => s.state !== 'undone')?.name ??
+        null,
       releaseAfterMs: active ? releaseAfterMs : 0,
     }
   }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Tables } from '../tables.ts'
 import { isOutage } from '../outage.ts'
+import type { Tables } from '../tables.ts'
 import type { SagaStore, SagaWrite } from './store.ts'
 
 /** `cancel`: written, and an operator wants the saga to turn round. `lost`: another runner has it. */

@@ -87,7 +87,10 @@ export function failed(
   const message = error instanceof Error ? error.message : String(error)
   const attempts = progress.attempts + 1
   if (attempts < policy.attempts && !(error instanceof StepRefused)) {
-    return { progress: { ...progress, attempts, error: message }, waitMs: backoff(policy, attempts) }
+    return {
+      progress: { ...progress, attempts, error: message },
+      waitMs: backoff(policy, attempts),
+    }
   }
   if (task.kind === 'run') {
     return { progress: turnRound(progress, `${task.step.name}: ${message}`), waitMs: null }

@@ -1,6 +1,7 @@
+import { setMaxListeners } from 'node:events'
 import type { Durable } from '../durable.ts'
-import { isOutage } from '../outage.ts'
 import { Loop } from '../loop.ts'
+import { isOutage } from '../outage.ts'
 import type { SagaDefinition } from './definition.ts'
 import { Driver } from './driver.ts'
 import { Journal } from './journal.ts'
@@ -63,6 +64,8 @@ export class SagaRunner {
     if (this.#definitions.size < sagas.length) {
       throw new Error(`Two sagas have one name: ${sagas.map((saga) => saga.name).join(', ')}.`)
     }
+    // Every step under way listens to it.
+    setMaxListeners(0, this.#cutOff.signal)
     const { durable } = options
     this.#leaseMs = options.leaseMs ?? 15_000
     this.#report = options.onProblem ?? (() => {})

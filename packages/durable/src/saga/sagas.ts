@@ -87,7 +87,8 @@ function inputText<Input>(definition: SagaDefinition<Input>, input: Input): stri
     throw new BanyanError('BAD_SAGA_INPUT', { saga: definition.name, reason })
   }
   const read = definition.input.safeParse(input)
-  if (!read.success) refuse(read.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`).join('; '))
+  if (!read.success)
+    refuse(read.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`).join('; '))
   try {
     return storable('The input', input)
   } catch (error) {

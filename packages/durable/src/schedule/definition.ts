@@ -46,7 +46,10 @@ export interface JobDefinition<Payload = unknown> {
 }
 
 type When =
-  | { /** Five or six fields. */ readonly cron: string; /** `UTC` by default. */ readonly timeZone?: string }
+  | {
+      /** Five or six fields. */ readonly cron: string /** `UTC` by default. */
+      readonly timeZone?: string
+    }
   | { /** 100 at least; counted from 1970, not from the start. */ readonly everyMs: number }
 
 export type ScheduleOptions = RunOptions &

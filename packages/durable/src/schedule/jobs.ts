@@ -93,7 +93,7 @@ export class Jobs {
   }
 
   /** @returns whether one was waiting; one that is being run now is not called back. */
-  async cancel(tx: Queryable, job: JobDefinition<never>, key: string): Promise<boolean> {
+  async cancel(tx: Queryable, job: JobDefinition, key: string): Promise<boolean> {
     const { rowCount } = await tx.query(this.#delete, [job.name, key])
     return rowCount === 1
   }

@@ -36,7 +36,8 @@ export function cronTiming(schedule: string, cron: string, timeZone: string): Ti
     text: `${cron} ${timeZone}`,
     after: (at) => pattern.nextRun(at),
     // The times before a moment do not hold that moment itself; cron knows whole seconds.
-    before: (at) => pattern.previousRuns(1, new Date(at.getTime() + 1_000 - (at.getTime() % 1_000)))[0] ?? null,
+    before: (at) =>
+      pattern.previousRuns(1, new Date(at.getTime() + 1_000 - (at.getTime() % 1_000)))[0] ?? null,
   }
 }
 

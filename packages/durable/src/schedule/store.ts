@@ -1,0 +1,154 @@
+import type { Queryable } from '@banyan/postgres'
+import type { Tables } from '../tables.ts'
+
+/** A job that this process is running. */
+export interface TakenJob {
+  readonly id: string
+  readonly name: string
+  readonly key: string | null
+  readonly payload: unknown
+  readonly dueAt: Date
+  readonly occurrence: Date | null
+  readonly attempts: number
+}
+
+/** A job whose attempt failed: what becomes of it. */
+export interface FailedJob {
+  readonly job: TakenJob
+  readonly error: string
+  /** Wait before the next attempt, ms; null makes a dead letter of it. */
+  readonly waitMs: number | null
+}
+
+/** Which jobs a group is made of. */
+export type Kind = 'fresh' | 'failed before'
+
+const COLUMNS = `j.id, j.name, j.key, j.payload, j.due_at AS "dueAt", j.occurrence, j.attempts`
+
+/** The statements that run jobs. */
+export class JobStore {
+  readonly #tables: Tables
+  readonly #take: Readonly<Record<Kind, string>>
+  readonly #takeAgain: string
+  readonly #done: string
+  readonly #retry: string
+  readonly #bury: string
+  readonly #abandoned: string
+
+  constructor(tables: Tables) {
+    this.#tables = tables
+    const { prefix } = tables
+    const remove = (condition: string) => `
+      WITH free AS (
+        SELECT ctid AS place FROM ${prefix}job WHERE ${condition} FOR UPDATE SKIP LOCKED
+      )
+      DELETE FROM ${prefix}job j USING free WHERE j.ctid = free.place RETURNING ${COLUMNS}`
+    const due = (attempts: string) =>
+      remove(
+        `due_at <= now() AND attempts ${attempts} AND name = ANY ($1) ORDER BY due_at LIMIT $2`,
+      )
+    this.#take = { fresh: due('= 0'), 'failed before': due('> 0') }
+    this.#takeAgain = remove('id = ANY ($1::bigint[])')
+    this.#done = `
+      UPDATE ${prefix}schedule_run r SET state = 'done', ended_at = now()
+      FROM unnest($1::text[], $2::timestamptz[]) AS done (name, due_at)
+      WHERE r.name = done.name AND r.due_at = done.due_at`
+    const failed = `unnest($1::bigint[], $2::int[], $3::text[], $4::float8[])
+      AS failed (id, attempts, error, wait_ms)`
+    this.#retry = `
+      UPDATE ${prefix}job j
+      SET attempts = j.attempts + 1, error = failed.error,
+        due_at = now() + failed.wait_ms * interval '1 ms'
+      FROM ${failed} WHERE j.id = failed.id AND j.attempts = failed.attempts`
+    this.#bury = `
+      WITH dead AS (
+        DELETE FROM ${prefix}job j USING ${failed}
+        WHERE j.id = failed.id AND j.attempts = failed.attempts
+        RETURNING j.*, failed.error AS last_error
+      ), run AS (
+        UPDATE ${prefix}schedule_run r SET state = 'dead', ended_at = now()
+        FROM dead WHERE r.name = dead.name AND r.due_at = dead.occurrence
+      )
+      INSERT INTO ${prefix}dead_letter (kind, source, subject, key, body, error, attempts)
+      SELECT 'schedule', name, coalesce(occurrence::text, 'job'), coalesce(key, ''),
+        json_build_object('name', name, 'key', key, 'payload', payload, 'occurrence', occurrence),
+        last_error, attempts + 1
+      FROM dead`
+    this.#abandoned = `
+      WITH stale AS (
+        SELECT id, jobs FROM ${prefix}job_group
+        WHERE taken_at < clock_timestamp() - $1 * interval '1 ms' FOR UPDATE SKIP LOCKED
+      ), free AS (
+        SELECT ctid AS place, id FROM ${prefix}job
+        WHERE id IN (SELECT unnest(jobs) FROM stale) FOR UPDATE SKIP LOCKED
+      ), over AS (
+        SELECT id, jobs FROM stale WHERE NOT EXISTS (
+          SELECT FROM ${prefix}job j
+          WHERE j.id = ANY (stale.jobs) AND j.id NOT IN (SELECT id FROM free))
+      ), counted AS (
+        UPDATE ${prefix}job j SET attempts = attempts + 1,
+          error = 'the process that ran it ended in the middle of it'
+        FROM free WHERE j.ctid = free.place AND j.id IN (SELECT unnest(jobs) FROM over)
+      )
+      DELETE FROM ${prefix}job_group g USING over WHERE g.id = over.id`
+  }
+
+  /** Takes due jobs out of the table; they are back when the transaction does not commit. */
+  async take(tx: Queryable, kind: Kind, names: readonly string[], limit: number) {
+    return (await tx.query<TakenJob>(this.#take[kind], [names, limit])).rows
+  }
+
+  /** Takes these jobs, but for those that somebody else has taken meanwhile. */
+  async takeAgain(tx: Queryable, jobs: readonly TakenJob[]): Promise<TakenJob[]> {
+    const { rows } = await tx.query<TakenJob>(this.#takeAgain, [jobs.map((job) => job.id)])
+    const taken = new Set(rows.map((row) => row.id))
+    return jobs.filter((job) => taken.has(job.id))
+  }
+
+  /** Says, whatever becomes of the transaction, who is running these. */
+  async announce(group: string, jobs: readonly TakenJob[]): Promise<void> {
+    await this.#tables.pool.query(
+      // A server that crashes forgets it, and has not been crashed by the job.
+      `WITH quick AS (SELECT set_config('synchronous_commit', 'off', true))
+       INSERT INTO ${this.#tables.prefix}job_group (id, jobs) SELECT $1, $2 FROM quick`,
+      [group, jobs.map((job) => job.id)],
+    )
+  }
+
+  /** Says that these groups are not being run any more. */
+  async withdraw(db: Queryable, groups: readonly string[]): Promise<void> {
+    if (groups.length === 0) return
+    await db.query(`DELETE FROM ${this.#tables.prefix}job_group WHERE id = ANY ($1::uuid[])`, [
+      groups,
+    ])
+  }
+
+  /** Notes runs of schedules that are done. */
+  async finish(tx: Queryable, jobs: readonly TakenJob[]): Promise<void> {
+    const runs = jobs.filter((job) => job.occurrence !== null)
+    if (runs.length === 0) return
+    await tx.query(this.#done, [runs.map((job) => job.name), runs.map((job) => job.occurrence)])
+  }
+
+  /** Puts failed jobs off, or among the dead letters. Counts each attempt once. */
+  async fail(failures: readonly FailedJob[]): Promise<void> {
+    const again = failures.filter((failure) => failure.waitMs !== null)
+    const dead = failures.filter((failure) => failure.waitMs === null)
+    if (again.length > 0) await this.#tables.pool.query(this.#retry, arrays(again))
+    if (dead.length > 0) await this.#tables.pool.query(this.#bury, arrays(dead))
+  }
+
+  /** Counts an attempt for jobs whose process ended while it ran them, `olderMs` ago or more. */
+  async countAbandoned(olderMs: number): Promise<void> {
+    await this.#tables.pool.query(this.#abandoned, [olderMs])
+  }
+}
+
+function arrays(failures: readonly FailedJob[]): unknown[] {
+  return [
+    failures.map(({ job }) => job.id),
+    failures.map(({ job }) => job.attempts),
+    failures.map(({ error }) => error),
+    failures.map(({ waitMs }) => waitMs),
+  ]
+}
