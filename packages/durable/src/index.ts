@@ -30,7 +30,7 @@ export {
   type SagaOptions,
   type StepContext,
 } from './saga/definition.ts'
-export { type SagaState, type StepRecord, StepRefused } from './saga/progress.ts'
+export type { SagaState, StepRecord } from './saga/progress.ts'
 export { type Rehearsal, type RehearsalOptions, rehearse } from './saga/rehearsal.ts'
 export { SagaRunner, type SagaRunnerOptions, type SagaRunnerStatus } from './saga/runner.ts'
 export { Sagas, type Started, type StartOptions } from './saga/sagas.ts'

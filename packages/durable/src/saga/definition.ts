@@ -47,7 +47,7 @@ export interface CompensationContext<Input, Outputs, Output> extends StepContext
 interface StepOptions {
   /** An attempt that takes longer, ms, has failed; 10,000 by default. */
   readonly timeoutMs?: number
-  /** Of the step itself; 4 attempts, 100, 200 and 400 ms apart, by default. */
+  /** Of the step itself; 4 attempts, 100, 200 and 400 ms apart, by default. `Unprocessable` ends them. */
   readonly retry?: RetryPolicy
   /** Of its compensation; 10 attempts, 100 ms to 30 s apart, by default. */
   readonly compensationRetry?: RetryPolicy

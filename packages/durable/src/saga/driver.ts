@@ -160,7 +160,7 @@ export class Driver {
         },
       ),
     )
-    const { progress, waitMs } = failed(this.#progress, task, errorText(error))
+    const { progress, waitMs } = failed(this.#progress, task, error)
     if (waitMs === null || (progress.state === 'running' && this.#stop())) {
       this.#go(progress)
       return true

@@ -1,3 +1,4 @@
+import { errorText, Unprocessable } from '../retry.ts'
 import type { AnyStep, Json, RetryPolicy, SagaDefinition } from './definition.ts'
 
 /** `begun`: it may have taken effect. A step that writes rows has none until it is done. */
@@ -36,11 +37,6 @@ export interface Task {
 /** Why a running saga must turn round now, if it must. */
 export type Stop = { readonly reason: string } | null
 
-/** Thrown by a step that will never succeed (the card is refused): no further attempt, the saga turns round. */
-export class StepRefused extends Error {
-  override readonly name = 'StepRefused'
-}
-
 /**
  * What comes next, with everything that needs no effect done: a call is registered as begun (so that its
  * compensation stands before it is made), steps without compensation are passed, an end is reached. No
@@ -75,8 +71,8 @@ export function succeeded(progress: Progress, task: Task, output: Json | undefin
 }
 
 /**
- * The task has failed. `waitMs` says when it is tried again; without it, the saga has turned round, or,
- * when it was a compensation, is stuck.
+ * The task has failed. `waitMs` says when it is tried again; without it (the attempts are used up, or no
+ * further one will help), the saga has turned round, or, when it was a compensation, is stuck.
  */
 export function failed(
   progress: Progress,
@@ -84,9 +80,9 @@ export function failed(
   error: unknown,
 ): { progress: Progress; waitMs: number | null } {
   const policy = policyOf(task)
-  const message = error instanceof Error ? error.message : String(error)
+  const message = errorText(error)
   const attempts = progress.attempts + 1
-  if (attempts < policy.attempts && !(error instanceof StepRefused)) {
+  if (attempts < policy.attempts && !(error instanceof Unprocessable)) {
     return {
       progress: { ...progress, attempts, error: message },
       waitMs: backoff(policy, attempts),

@@ -1,5 +1,5 @@
 import type { Queryable } from '@banyan/postgres'
-import { errorText } from '../retry.ts'
+import { errorText, Unprocessable } from '../retry.ts'
 import type { SagaDefinition } from './definition.ts'
 import {
   advance,
@@ -7,7 +7,6 @@ import {
   outputsOf,
   type Progress,
   type SagaState,
-  StepRefused,
   succeeded,
   type Task,
 } from './progress.ts'
@@ -60,7 +59,7 @@ export async function rehearse<Input>(
       failures.set(line, left - 1)
       if (left > 0) throw new Error('as rehearsed')
       const refused = options.refuse?.[line]
-      if (refused !== undefined) throw new StepRefused(refused)
+      if (refused !== undefined) throw new Unprocessable(refused)
       after = succeeded(now.progress, task, await run(task, now.progress, read, options.tx))
       script.push(line)
     } catch (error) {

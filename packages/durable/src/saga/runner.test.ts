@@ -1,10 +1,10 @@
 import { EmbeddedPostgres, transaction } from '@banyan/postgres'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { z } from 'zod'
+import { Unprocessable } from '../retry.ts'
 import { defineParcelSaga } from '../testing/parcel-saga.ts'
 import { createStore, message, type Store, until } from '../testing/store.ts'
 import { defineSaga } from './definition.ts'
-import { StepRefused } from './progress.ts'
 import { SagaRunner, type SagaRunnerOptions } from './runner.ts'
 
 let server: EmbeddedPostgres
@@ -108,7 +108,7 @@ it('lets the neighbours of a failing step in one transaction pass', async () => 
       steps.step('write', {
         transact: async ({ input }, tx) => {
           await tx.query(`INSERT INTO public.effect (key, n) VALUES ('neighbours', $1)`, [input.n])
-          if (input.n % 7 === 3) throw new StepRefused('unlucky')
+          if (input.n % 7 === 3) throw new Unprocessable('unlucky')
           // A statement that fails unnoticed spoils the transaction of all.
           if (input.n % 7 === 5) await tx.query('SELECT 1 / 0').catch(() => {})
         },
@@ -349,7 +349,8 @@ it('is taken over when a runner stands still, whose later writes count for nothi
             },
           }),
     })
-  const still = run([saga('first', held)])
+  // With room for one it does not look for another, and so not for this one again.
+  const still = run([saga('first', held)], { concurrency: 1 })
   const { id } = await start(saga('first', held), null)
   await until('the first one is at it', () => calls.length === 1)
   // As if the process was paused: what it renewed is over.

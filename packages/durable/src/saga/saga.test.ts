@@ -49,7 +49,7 @@ it('cancels the booking when the payment is refused', async () => {
   const { script, reason } = await rehearse(shipment(calls), input, { refuse })
   expect(script).toEqual(['book', 'pay failed: no cover', 'undo pay', 'undo book', 'compensated'])
   expect(calls).toEqual(['refund rehearsal/pay', 'cancel slot of p1'])
-  expect(reason).toBe('pay: no cover')
+  expect(reason).toBe('pay: Unprocessable: no cover')
 })
 
 it('refunds and cancels when the announcement fails as often as it may', async () => {

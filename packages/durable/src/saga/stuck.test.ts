@@ -1,9 +1,9 @@
 import { EmbeddedPostgres } from '@banyan/postgres'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { z } from 'zod'
+import { Unprocessable } from '../retry.ts'
 import { createStore, type Store, until } from '../testing/store.ts'
 import { defineSaga } from './definition.ts'
-import { StepRefused } from './progress.ts'
 import { SagaRunner } from './runner.ts'
 
 let server: EmbeddedPostgres
@@ -35,7 +35,7 @@ const saga = defineSaga({
       })
       .step('refused', {
         transact: async () => {
-          throw new StepRefused('not today')
+          throw new Unprocessable('not today')
         },
       }),
 })

@@ -1,5 +1,6 @@
 import type { Queryable } from '@banyan/postgres'
 import type { z } from 'zod'
+import { Unprocessable } from '../retry.ts'
 import type { RetryPolicy } from '../saga/definition.ts'
 import { cronTiming, intervalTiming, type Misfire, type Timing } from './timing.ts'
 
@@ -92,8 +93,13 @@ export function defineJob<Payload>(options: JobOptions<Payload>): JobDefinition<
     runner: {
       timeoutMs,
       retry,
-      run: (job: JobContext<unknown>, tx: Queryable) =>
-        run({ ...job, payload: payload.parse(job.payload) }, tx),
+      run: async (job: JobContext<unknown>, tx: Queryable) => {
+        const read = payload.safeParse(job.payload)
+        if (!read.success) {
+          throw new Unprocessable(`The payload does not fit any more: ${read.error.message}`)
+        }
+        await run({ ...job, payload: read.data }, tx)
+      },
     },
   })
 }

@@ -3,7 +3,7 @@ import { within } from '../deadline.ts'
 import type { Durable } from '../durable.ts'
 import { Loop } from '../loop.ts'
 import { messageId } from '../messages.ts'
-import { errorText } from '../retry.ts'
+import { errorText, Unprocessable } from '../retry.ts'
 import { backoff } from '../saga/progress.ts'
 import { runTogether, type Together } from '../together.ts'
 import { Agenda } from './agenda.ts'
@@ -198,7 +198,8 @@ export class Scheduler {
       this.#report(new Error(`Job ${job.name} ${job.id}: ${errorText(error)}`, { cause: error }))
       const { retry } = this.#runners.get(job.name)!
       const attempts = job.attempts + 1
-      const waitMs = attempts < retry.attempts ? backoff(retry, attempts) : null
+      const hopeless = attempts >= retry.attempts || error instanceof Unprocessable
+      const waitMs = hopeless ? null : backoff(retry, attempts)
       return { job, error: errorText(error), waitMs }
     })
     await this.#store.fail(failed)
