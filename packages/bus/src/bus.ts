@@ -83,35 +83,19 @@ export class Bus {
    * @throws BanyanError BAD_EVENT when it does not fit its definition, is not among `publishes`, or the
    *   key cannot be; nothing is written then.
    */
-  async publish(tx: Queryable, event: NewEvent, options: PublishOptions): Promise<void> {
-    const { type, version } = event.definition
-    const refuse = (reason: string) => {
-      throw new BanyanError('BAD_EVENT', { type, reason })
-    }
-    if (this.#registry.get(type) !== event.definition) {
-      refuse(`it is not among what "${this.#options.source}" publishes`)
-    }
-    const { key } = options
-    if (key === '' || key.length > 255 || key.includes('\0')) {
-      refuse(`its key has ${key.length} characters; allowed are 1 to 255, none of them NUL`)
-    }
-    const cause = this.#handling.getStore()
-    const current = this.#options.current?.()
-    const eventId = messageId()
-    const traceparent = current?.traceparent ?? cause?.traceparent
-    const envelope: Envelope = {
-      eventId,
-      eventType: type,
-      timestamp: new Date().toISOString(),
-      source: this.#options.source,
-      correlationId:
-        options.correlationId ?? cause?.correlationId ?? current?.correlationId ?? eventId,
-      ...(cause ? { causationId: cause.id } : {}),
-      payload: checked(event.definition, event.payload),
-      schemaVersion: version,
-      ...(traceparent ? { traceparent } : {}),
-    }
-    await this.#options.durable.outbox.write(tx, [toOutbox(envelope, key)])
+  publish(tx: Queryable, event: NewEvent, options: PublishOptions): Promise<void> {
+    return this.publishAll(tx, [{ event, ...options }])
+  }
+
+  /** `publish` for many, in one statement; they are handled in this order where they have one key. */
+  async publishAll(
+    tx: Queryable,
+    events: readonly ({ readonly event: NewEvent } & PublishOptions)[],
+  ): Promise<void> {
+    const messages = events.map(({ event, ...options }) => {
+      return toOutbox(this.#envelope(event, options), options.key)
+    })
+    await this.#options.durable.outbox.write(tx, messages)
   }
 
   /**
@@ -167,6 +151,34 @@ export class Bus {
     return busStatus(durable, transport, [...this.#consumers.keys()])
   }
 
+  #envelope({ definition, payload }: NewEvent, { key, correlationId }: PublishOptions): Envelope {
+    const { type, version } = definition
+    const refuse = (reason: string) => {
+      throw new BanyanError('BAD_EVENT', { type, reason })
+    }
+    const { source } = this.#options
+    if (this.#registry.get(type) !== definition)
+      refuse(`it is not among what "${source}" publishes`)
+    if (key === '' || key.length > 255 || key.includes('\0')) {
+      refuse(`its key has ${key.length} characters; allowed are 1 to 255, none of them NUL`)
+    }
+    const cause = this.#handling.getStore()
+    const current = this.#options.current?.()
+    const eventId = messageId()
+    const traceparent = current?.traceparent ?? cause?.traceparent
+    return {
+      eventId,
+      eventType: type,
+      timestamp: new Date().toISOString(),
+      source,
+      correlationId: correlationId ?? cause?.correlationId ?? current?.correlationId ?? eventId,
+      ...(cause ? { causationId: cause.id } : {}),
+      payload: checked(definition, payload),
+      schemaVersion: version,
+      ...(traceparent ? { traceparent } : {}),
+    }
+  }
+
   async #start(): Promise<void> {
     const handlers: Record<string, InboxWorkerOptions['handlers'][string]> = {}
     for (const { name, handle } of this.#consumers.values()) handlers[name] = handle
@@ -180,9 +192,15 @@ export class Bus {
   async #subscribe(consumer: Consumer): Promise<void> {
     const { name, types, concurrency, handle } = consumer
     const { durable, transport } = this.#options
-    const inbox = new Gathered<WireMessage>(concurrency, BATCH, (batch) =>
-      durable.inbox.receiveBatch(name, batch.map(toInbox), handle),
-    )
+    const inbox = new Gathered<WireMessage>(concurrency, BATCH, async (batch) => {
+      let handlingMs = 0
+      await durable.inbox.receiveBatch(name, batch.map(toInbox), async (tx, message) => {
+        const began = performance.now()
+        await handle(tx, message)
+        handlingMs += performance.now() - began
+      })
+      return handlingMs
+    })
     const deliver = async (message: WireMessage) => {
       try {
         await inbox.add(message)

@@ -4,7 +4,7 @@ interface Waiting<T> {
   readonly reject: (error: unknown) => void
 }
 
-/** A transaction takes about this long at most, ms: others wait for its locks. */
+/** The work of a batch takes about this long at most, ms: others wait for the locks of its transaction. */
 const TARGET_MS = 50
 
 /**
@@ -13,16 +13,21 @@ const TARGET_MS = 50
  * work goes one by one.
  */
 export class Gathered<T> {
-  readonly #work: (batch: readonly T[]) => Promise<unknown>
+  readonly #work: (batch: readonly T[]) => Promise<number>
   readonly #atOnce: number
   readonly #largest: number
   readonly #waiting: Waiting<T>[] = []
   #running = 0
-  /** What one item takes, ms, as it was lately. */
-  #itemMs = TARGET_MS
+  /** What the work on one item takes, ms, as it was lately. */
+  #itemMs = 1
 
-  /** `atOnce` batches at once, each of `largest` items at most. */
-  constructor(atOnce: number, largest: number, work: (batch: readonly T[]) => Promise<unknown>) {
+  /**
+   * @param atOnce batches at once
+   * @param largest items in a batch at most
+   * @param work answers how long, ms, it worked on the items: without what a batch costs by itself, or
+   *   on a busy server batches of one would be what keeps batches small
+   */
+  constructor(atOnce: number, largest: number, work: (batch: readonly T[]) => Promise<number>) {
     this.#work = work
     this.#atOnce = atOnce
     this.#largest = largest
@@ -45,15 +50,13 @@ export class Gathered<T> {
 
   async #run(batch: readonly Waiting<T>[]): Promise<void> {
     this.#running++
-    const began = performance.now()
     try {
-      await this.#work(batch.map(({ item }) => item))
+      const ms = await this.#work(batch.map(({ item }) => item))
+      this.#itemMs = 0.8 * this.#itemMs + (0.2 * ms) / batch.length
       for (const { resolve } of batch) resolve()
     } catch (error) {
       for (const { reject } of batch) reject(error)
     }
-    const itemMs = (performance.now() - began) / batch.length
-    this.#itemMs = 0.8 * this.#itemMs + 0.2 * itemMs
     this.#running--
     this.#begin()
   }
