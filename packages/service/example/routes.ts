@@ -8,6 +8,7 @@ import {
 } from '@banyan/service'
 import { and, asc, eq, sql } from 'drizzle-orm'
 import { z } from 'zod'
+import { NoteWritten } from './events.ts'
 import * as tables from './schema.ts'
 
 const Note = z.object({ id: z.uuid(), body: z.string() })
@@ -19,9 +20,11 @@ export function noteRoutes(app: App, context: ServiceContext<object, typeof tabl
   const written = context.metrics.counter('notes_written_total', 'Notes written')
 
   app.post('/', { schema: { body: NewNote, response: { 201: Note } } }, (request, reply) =>
-    context.answerOnce(request, reply, 201, async ({ db }) => {
-      const note = { ownerId: request.user.userId, body: request.body.body }
+    context.answerOnce(request, reply, 201, async ({ db, publish }) => {
+      const ownerId = request.user.userId
+      const note = { ownerId, body: request.body.body }
       const [row] = await db.insert(notes).values(note).returning()
+      await publish(NoteWritten.of({ noteId: row!.id, ownerId }), { key: ownerId })
       written.inc()
       return row!
     }),

@@ -1,8 +1,15 @@
-import { pgSchema, text, timestamp, uuid } from 'drizzle-orm/pg-core'
+import { integer, pgSchema, text, timestamp, uuid } from 'drizzle-orm/pg-core'
 
-export const notes = pgSchema('notes').table('notes', {
+const schema = pgSchema('notes')
+
+export const notes = schema.table('notes', {
   id: uuid('id').primaryKey().defaultRandom(),
   ownerId: text('owner_id').notNull(),
   body: text('body').notNull(),
   createdAt: timestamp('created_at', { withTimezone: true }).notNull().defaultNow(),
+})
+
+export const tallies = schema.table('tallies', {
+  ownerId: text('owner_id').primaryKey(),
+  notes: integer('notes').notNull(),
 })

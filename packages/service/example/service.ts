@@ -1,4 +1,6 @@
 import { defineService } from '@banyan/service'
+import { NoteWritten } from './events.ts'
+import { noteReactions } from './reactions.ts'
 import { noteRoutes } from './routes.ts'
 import * as tables from './schema.ts'
 
@@ -8,4 +10,6 @@ export default defineService({
   title: 'Note Service',
   database: { tables, migrations: new URL('migrations', import.meta.url) },
   routes: { '/v1/notes': noteRoutes },
+  events: [NoteWritten],
+  reactions: noteReactions,
 })

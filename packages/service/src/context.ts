@@ -1,5 +1,7 @@
+import type { NewEvent, PublishOptions } from '@banyan/bus'
 import type { Pool, PoolClient } from '@banyan/postgres'
 import type { Database, DatabaseHandle, Tables } from './database.ts'
+import type { ServiceEvents } from './events.ts'
 import type { Answering, Asking } from './idempotency.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
@@ -10,6 +12,13 @@ export interface Transaction<T extends Tables> {
   readonly db: Database<T>
   /** The same connection, for plain SQL. */
   readonly client: PoolClient
+  /**
+   * Says that something happened: `publish(NoteWritten.of({ … }), { key: noteId })`. The event leaves
+   * when the transaction commits, or never; events of one key are heard in order.
+   *
+   * @throws BanyanError BAD_EVENT when it does not fit, or is not among the service's `events`
+   */
+  publish(event: NewEvent, options: PublishOptions): Promise<void>
 }
 
 type Work<T extends Tables, R> = (tx: Transaction<T>) => Promise<R>
@@ -29,6 +38,8 @@ export interface ServiceContext<Config = object, T extends Tables = Tables> {
    * run twice (40001), so what it does outside of the database must bear that.
    */
   transaction<R>(work: Work<T, R>): Promise<R>
+  /** Publishes in a transaction of its own; where rows change too, use the transaction's. */
+  publish(event: NewEvent, options: PublishOptions): Promise<void>
   /**
    * Runs `work` in one transaction and answers with what it resolves to. A client that sends an
    * Idempotency-Key may send the request as often as it likes: the work is done once, and its answer,
@@ -44,11 +55,24 @@ export interface ServiceContext<Config = object, T extends Tables = Tables> {
 export function createContext<Config, T extends Tables>(
   parts: Pick<ServiceContext<Config, T>, 'name' | 'config' | 'log' | 'metrics'>,
   database: DatabaseHandle<T> | null,
+  events: ServiceEvents<T> | null,
 ): ServiceContext<Config, T> {
   const own = () => {
     if (database) return database
     throw new Error(`${parts.name} has no database: add "database" to its definition`)
   }
+  const speaking = () => {
+    if (events) return events
+    throw new Error(`${parts.name} says nothing: add "events" to its definition`)
+  }
+  const transaction = <R>(work: Work<T, R>) =>
+    own().transaction((db, client) =>
+      work({
+        db,
+        client,
+        publish: (event, options) => speaking().publish(client, event, options),
+      }),
+    )
   return {
     ...parts,
     get db() {
@@ -57,12 +81,13 @@ export function createContext<Config, T extends Tables>(
     get pool() {
       return own().pool
     },
-    transaction: (work) => own().transaction((db, client) => work({ db, client })),
+    transaction,
+    publish: (event, options) => transaction((tx) => tx.publish(event, options)),
     async answerOnce<R>(request: Asking, reply: Answering, status: number, work: Work<T, R>) {
       const { keys } = own()
-      const send = await own().transaction((db, client) => {
+      const send = await transaction((tx) => {
         reply.status(status)
-        return keys.once(client, request, reply, () => work({ db, client }))
+        return keys.once(tx.client, request, reply, () => work(tx))
       })
       // A reply that was sent is all that Fastify wants of a handler.
       return send() as R

@@ -61,7 +61,7 @@ export class DatabaseHandle<T extends Tables> {
    * 40001 (docs/handover.md, "Guard"); the second try begins after.
    */
   async transaction<R>(work: (db: Database<T>, client: PoolClient) => Promise<R>): Promise<R> {
-    const once = () => transaction(this.pool, (client) => work(this.#over(client), client))
+    const once = () => transaction(this.pool, (client) => work(this.over(client), client))
     try {
       return await once()
     } catch (error) {
@@ -70,7 +70,8 @@ export class DatabaseHandle<T extends Tables> {
     }
   }
 
-  #over(client: PoolClient): Database<T> {
+  /** Drizzle over a connection that somebody else began a transaction on. */
+  over(client: PoolClient): Database<T> {
     let db = this.#overClients.get(client)
     if (!db) {
       db = drizzle(client, { schema: this.#tables })

@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { EventDefinition } from '@banyan/bus'
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { z } from 'zod'
 import type { WriteFailure } from './answer-error.ts'
 import type { ServiceContext } from './context.ts'
 import type { DatabaseDefinition, Tables } from './database.ts'
+import type { Hear } from './events.ts'
 import type { ApiVersion } from './versions.ts'
 
 /** A Fastify application whose routes have Zod schemas. */
@@ -36,6 +38,10 @@ export interface ServiceDefinition<Config, T extends Tables> {
   readonly routes: Readonly<
     Record<string, Routes<Config, T> | (ApiVersion & { readonly routes: Routes<Config, T> })>
   >
+  /** All that the service says; others import them (`events.ts`). */
+  readonly events?: readonly EventDefinition[]
+  /** What it hears, from others or from itself: `(hear, context) => { hear({ name, events, handler }) }`. */
+  readonly reactions?: (hear: Hear<T>, context: ServiceContext<Config, T>) => void
   /** Writes failures in another shape than problem details, for clients of old. */
   readonly writeFailure?: WriteFailure
   readonly limits?: Partial<Limits>
@@ -73,5 +79,16 @@ export function defineService<Config = object, T extends Tables = Tables>(
     if (/^\/v[1-9]\d*(\/[a-z0-9-]+)*$/.test(prefix)) continue
     throw new Error(`${name}: routes are below a version, e.g. "/v1/things"; given "${prefix}"`)
   }
+  if (usesBus(definition) && !definition.database) {
+    throw new Error(`${name}: events need a database, whose transactions they leave with`)
+  }
   return Object.freeze(definition)
+}
+
+/** Whether a service says or hears anything. */
+export function usesBus({
+  events,
+  reactions,
+}: Pick<ServiceDefinition<never, never>, 'events' | 'reactions'>): boolean {
+  return events !== undefined || reactions !== undefined
 }

@@ -1,18 +1,13 @@
 import { EmbeddedPostgres } from '@banyan/postgres'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import notes from '../example/service.ts'
-import { startService } from './index.ts'
-import { type Answer, ask, eventually, IDENTITY_KEY } from './testing/requests.ts'
+import { startNotes } from './testing/notes.ts'
+import { type Answer, ask, eventually } from './testing/requests.ts'
 
 let server: EmbeddedPostgres
-let service: Awaited<ReturnType<typeof start>>
-const start = async (url: string) =>
-  startService(notes, {
-    env: { PORT: '0', DATABASE_URL: url, BANYAN_IDENTITY_KEY: IDENTITY_KEY, LOG_LEVEL: 'silent' },
-  })
+let service: Awaited<ReturnType<typeof startNotes>>
 beforeAll(async () => {
   server = await EmbeddedPostgres.start()
-  service = await start(await server.createDatabase('notes'))
+  service = await startNotes(server)
 })
 afterAll(async () => {
   await service?.stop()

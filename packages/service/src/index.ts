@@ -9,6 +9,7 @@ export {
   type ServiceDefinition,
 } from './define.ts'
 export { defineErrors, type Failure, noSuch, ServiceError } from './errors.ts'
+export type { Hear, Reaction } from './events.ts'
 export { isPassing, NOT_OWNER_STATE, rootCause, sqlState } from './failures.ts'
 export type { Log } from './log.ts'
 export type { Metrics } from './metrics.ts'

@@ -1,18 +1,13 @@
 import { EmbeddedPostgres } from '@banyan/postgres'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import notes from '../example/service.ts'
-import { startService } from './index.ts'
-import { ask, IDENTITY_KEY } from './testing/requests.ts'
+import { startNotes } from './testing/notes.ts'
+import { ask } from './testing/requests.ts'
 
 let server: EmbeddedPostgres
-let service: Awaited<ReturnType<typeof start>>
-const start = async (url: string) =>
-  startService(notes, {
-    env: { PORT: '0', DATABASE_URL: url, BANYAN_IDENTITY_KEY: IDENTITY_KEY, LOG_LEVEL: 'silent' },
-  })
+let service: Awaited<ReturnType<typeof startNotes>>
 beforeAll(async () => {
   server = await EmbeddedPostgres.start()
-  service = await start(await server.createDatabase('notes'))
+  service = await startNotes(server)
 })
 afterAll(async () => {
   await service?.stop()
@@ -67,7 +62,13 @@ it('reads what it read before while the database is away, and says how old it is
   expect((await ask(`${service.url}/v1/notes`, { user: 'ada' })).status).toBe(503)
   expect(await ask(`${service.url}/health/ready`)).toMatchObject({
     status: 503,
-    body: { status: 'not ready', checks: [{ name: 'database', ok: false }] },
+    body: {
+      status: 'not ready',
+      checks: [
+        { name: 'database', ok: false },
+        { name: 'bus', ok: false },
+      ],
+    },
   })
   expect((await ask(`${service.url}/health/live`)).status).toBe(200)
 

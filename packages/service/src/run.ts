@@ -1,17 +1,22 @@
 import type { AddressInfo } from 'node:net'
+import { openDurable } from '@banyan/durable'
 import { createApp } from './app.ts'
 import { createContext, type ServiceContext } from './context.ts'
 import { DatabaseHandle, type Tables } from './database.ts'
-import type { App, ServiceDefinition } from './define.ts'
+import { type App, type ServiceDefinition, usesBus } from './define.ts'
+import { ServiceEvents } from './events.ts'
 import { type Check, Health } from './health.ts'
 import { createLog } from './log.ts'
 import { Metrics, watchPool } from './metrics.ts'
 import { readSettings, SettingsError } from './settings.ts'
 import { traceStatements } from './tracing/sql.ts'
 import { Tracing } from './tracing/tracing.ts'
+import { openTransport } from './transport.ts'
 
-/** What has not ended this long after SIGTERM is cut off, ms. */
+/** A process that has not ended this long after SIGTERM ends itself, ms. */
 const SHUTDOWN_MS = 30_000
+/** Requests that have not ended by then are cut off, so that the rest can end in order, ms. */
+const REQUESTS_END_MS = 20_000
 
 /** A service that listens. */
 export interface RunningService<Config, T extends Tables> {
@@ -33,56 +38,86 @@ export interface StartOptions {
 /**
  * Starts a service within this process; tests use it. It listens when this resolves.
  *
- * @throws SettingsError before anything is opened
+ * @throws SettingsError before anything is opened; what the database or the bus says, everything closed
  */
 export async function startService<Config, T extends Tables>(
   definition: ServiceDefinition<Config, T>,
   { env = process.env, writeLog }: StartOptions = {},
 ): Promise<RunningService<Config, T>> {
-  const { name } = definition
+  const { name, port, database: stored, config: extra } = definition
+  const bused = usesBus(definition)
   const config = readSettings<Config>(
-    {
-      name,
-      port: definition.port,
-      stored: definition.database !== undefined,
-      extra: definition.config,
-    },
+    { name, port, stored: stored !== undefined, bused, extra },
     env,
   )
   const log = createLog(name, config.LOG_LEVEL, writeLog)
   const metrics = new Metrics(name)
-  const tracing = await Tracing.open(name, config.OTEL_EXPORTER_OTLP_ENDPOINT)
-  const database = definition.database
-    ? new DatabaseHandle<T>(name, config.DATABASE_URL!, definition.database)
-    : null
-  const checks: Check[] = []
-  if (database) {
-    checks.push({ name: 'database', required: true, check: () => database.check() })
-    watchPool(metrics, database.pool)
-    traceStatements(database.pool, tracing)
+  /** What was opened, to be closed in the opposite order. */
+  const opened: (() => Promise<void>)[] = []
+  const closeAll = async () => {
+    for (let close = opened.pop(); close; close = opened.pop()) await close()
   }
-  const health = new Health(checks)
-  const context = createContext<Config, T>({ name, config, log, metrics }, database)
   try {
-    await database?.migrate()
+    const tracing = await Tracing.open(name, config.OTEL_EXPORTER_OTLP_ENDPOINT)
+    opened.push(() => tracing.close())
+    const checks: Check[] = []
+    const database = stored ? new DatabaseHandle<T>(name, config.DATABASE_URL!, stored) : null
+    if (database) {
+      opened.push(() => database.close())
+      watchPool(metrics, database.pool)
+      traceStatements(database.pool, tracing)
+      checks.push({ name: 'database', required: true, check: () => database.check() })
+      await database.migrate()
+    }
+    let events: ServiceEvents<T> | null = null
+    if (database && bused) {
+      const durable = await openDurable(database.pool, { schema: `${database.schema}_durable` })
+      const transport = await openTransport(config.BUS_URL!).catch(async (error) => {
+        await durable.close()
+        throw error
+      })
+      const publishes = definition.events ?? []
+      const parts = {
+        service: name,
+        database,
+        durable,
+        transport,
+        publishes,
+        log,
+        metrics,
+        tracing,
+      }
+      events = new ServiceEvents<T>(parts)
+    }
+    const context = createContext<Config, T>({ name, config, log, metrics }, database, events)
+    if (events) {
+      const own = events
+      opened.push(() => own.stop())
+      definition.reactions?.(own.hear, context)
+      // Not required: what is said while it is away leaves when it is back.
+      checks.push({ name: 'bus', required: false, check: () => own.check() })
+    }
+    const health = new Health(checks)
     const app = await createApp(definition, context, health, tracing)
+    opened.push(() => app.close())
     await app.listen({ port: config.PORT, host: config.HOST })
+    events?.start()
     const end = await definition.start?.(context)
-    const { port } = app.server.address() as AddressInfo
-    let stopping: Promise<void> | undefined
+    const address = app.server.address() as AddressInfo
     const stop = async () => {
       health.stop()
-      const deadline = setTimeout(() => app.server.closeAllConnections(), SHUTDOWN_MS)
+      const deadline = setTimeout(() => app.server.closeAllConnections(), REQUESTS_END_MS)
       await new Promise((resolve) => setTimeout(resolve, config.DRAIN_DELAY_MS))
-      await app.close()
+      // Reactions and background work may go on while the last requests are answered.
+      await opened.pop()!()
       await end?.()
-      await database?.close()
-      await tracing.close()
+      await closeAll()
       clearTimeout(deadline)
     }
+    let stopping: Promise<void> | undefined
     return {
-      url: `http://${config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST}:${port}`,
-      port,
+      url: `http://${config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST}:${address.port}`,
+      port: address.port,
       app,
       context,
       stop: () => {
@@ -91,8 +126,7 @@ export async function startService<Config, T extends Tables>(
       },
     }
   } catch (error) {
-    await database?.close()
-    await tracing.close()
+    await closeAll()
     throw error
   }
 }
@@ -118,7 +152,7 @@ export async function runService<Config, T extends Tables>(
     setTimeout(() => {
       service.context.log.fatal(`not stopped within ${SHUTDOWN_MS} ms`)
       process.exit(1)
-    }, SHUTDOWN_MS + 500).unref()
+    }, SHUTDOWN_MS).unref()
     service.stop().then(
       () => process.exit(0),
       (error: unknown) => {

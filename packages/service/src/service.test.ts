@@ -2,8 +2,8 @@ import { EmbeddedPostgres } from '@banyan/postgres'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import notes from '../example/service.ts'
-import { defineErrors, defineService, type RunningService, startService } from './index.ts'
+import { defineErrors, defineService, startService } from './index.ts'
+import { startNotes } from './testing/notes.ts'
 import { ask, IDENTITY_KEY } from './testing/requests.ts'
 
 const fail = defineErrors('shelf', {
@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => server?.stop())
 
 describe('a service with a database', () => {
-  let service: RunningService<object, Record<string, unknown>>
+  let service: Awaited<ReturnType<typeof startNotes>>
   const lines: string[] = []
   beforeAll(async () => {
     const url = await server.createDatabase('notes')
@@ -30,11 +30,8 @@ describe('a service with a database', () => {
     const own = new URL(url)
     own.username = 'notes'
     own.password = 'hunter2secret'
-    const started = await startService(notes, {
-      env: { PORT: '0', DATABASE_URL: own.href, BANYAN_IDENTITY_KEY: IDENTITY_KEY },
-      writeLog: (line) => lines.push(line),
-    })
-    service = started as unknown as typeof service
+    const settings = { DATABASE_URL: own.href, LOG_LEVEL: 'info' }
+    service = await startNotes(server, settings, { writeLog: (line) => lines.push(line) })
   })
   afterAll(() => service?.stop())
 
@@ -117,7 +114,10 @@ describe('a service with a database', () => {
     expect((await ask(`${service.url}/health/live`)).status).toBe(200)
     expect(await ask(`${service.url}/health/ready`)).toMatchObject({
       status: 200,
-      body: { status: 'ready', checks: [{ name: 'database', ok: true, required: true }] },
+      body: {
+        status: 'ready',
+        checks: [{ name: 'database', ok: true, required: true }, { name: 'bus' }],
+      },
     })
   })
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { LOG_LEVELS } from './log.ts'
 import { isSecretName } from './secrets.ts'
+import { BUS_SCHEMES } from './transport.ts'
 
 /** The settings of every service. */
 const Common = z.object({
@@ -21,7 +22,18 @@ const Stored = z.object({
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
 })
 
-export type Settings = z.infer<typeof Common> & { readonly DATABASE_URL?: string }
+const Bused = z.object({
+  /** What carries events between services, e.g. `postgres://…` of a database that all of them reach. */
+  BUS_URL: z.url({
+    protocol: new RegExp(`^(${BUS_SCHEMES.join('|')})$`),
+    error: `must be a URL of one of ${BUS_SCHEMES.join(', ')}`,
+  }),
+})
+
+export type Settings = z.infer<typeof Common> & {
+  readonly DATABASE_URL?: string
+  readonly BUS_URL?: string
+}
 
 /** The settings of a service are not as they should be; the message names each. */
 export class SettingsError extends Error {
@@ -35,7 +47,9 @@ export class SettingsError extends Error {
 export interface SettingsRules<Extra> {
   readonly name: string
   readonly port: number
+  /** Whether it has a database, and whether it says or hears events. */
   readonly stored: boolean
+  readonly bused: boolean
   readonly extra: z.ZodType<Extra> | undefined
 }
 
@@ -45,11 +59,16 @@ export interface SettingsRules<Extra> {
  * @throws SettingsError that names the service, and each variable with the rule it breaks
  */
 export function readSettings<Extra>(
-  { name, port, stored, extra }: SettingsRules<Extra>,
+  { name, port, stored, bused, extra }: SettingsRules<Extra>,
   env: NodeJS.ProcessEnv,
 ): Settings & Extra {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
-  const rules = [Common, ...(stored ? [Stored] : []), ...(extra ? [extra] : [])]
+  const rules = [
+    Common,
+    ...(stored ? [Stored] : []),
+    ...(bused ? [Bused] : []),
+    ...(extra ? [extra] : []),
+  ]
   const faults: string[] = []
   let settings = {}
   for (const rule of rules) {

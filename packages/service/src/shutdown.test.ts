@@ -2,8 +2,9 @@ import { request } from 'node:http'
 import { EmbeddedPostgres } from '@banyan/postgres'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { notesEnv } from './testing/notes.ts'
 import { startProcess } from './testing/processes.ts'
-import { ask, eventually, IDENTITY_KEY } from './testing/requests.ts'
+import { ask, eventually } from './testing/requests.ts'
 
 const MAIN = new URL('../example/main.ts', import.meta.url)
 
@@ -14,8 +15,8 @@ beforeAll(async () => {
 afterAll(() => server?.stop())
 
 it('answers what it has begun, takes nothing new, and ends with 0 on SIGTERM', async () => {
-  const url = await server.createDatabase('notes')
-  const env = { DATABASE_URL: url, BANYAN_IDENTITY_KEY: IDENTITY_KEY, DRAIN_DELAY_MS: '300' }
+  const env = { ...(await notesEnv(server)), DRAIN_DELAY_MS: '300' }
+  const url = env.DATABASE_URL
   const service = await startProcess(MAIN, env)
   const blocker = new pg.Client(url)
   await blocker.connect()
@@ -42,7 +43,7 @@ it('answers what it has begun, takes nothing new, and ends with 0 on SIGTERM', a
 it('ends with 1 and says why when its settings are not valid', async () => {
   const failure = startProcess(MAIN, { DATABASE_URL: 'mysql://x', BANYAN_IDENTITY_KEY: '' })
   await expect(failure).rejects.toThrow(
-    /ended with code 1:\nnotes: 2 settings are not valid:\n {2}BANYAN_IDENTITY_KEY is not set.*\n {2}DATABASE_URL: /,
+    /ended with code 1:\nnotes: 3 settings are not valid:\n {2}BANYAN_IDENTITY_KEY is not set.*\n {2}DATABASE_URL: .*\n {2}BUS_URL is not set: must be a URL of one of postgres/,
   )
 })
 

@@ -5,3 +5,8 @@ CREATE TABLE notes.notes (
   created_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX notes_of_owner ON notes.notes (owner_id, created_at, id);
+
+CREATE TABLE notes.tallies (
+  owner_id text PRIMARY KEY,
+  notes integer NOT NULL
+);

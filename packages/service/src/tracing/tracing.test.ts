@@ -1,9 +1,8 @@
 import { EmbeddedPostgres, type Pool } from '@banyan/postgres'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import notes from '../../example/service.ts'
-import { startService } from '../index.ts'
 import { type CollectedSpan, startCollector } from '../testing/collector.ts'
-import { ask, eventually, IDENTITY_KEY } from '../testing/requests.ts'
+import { startNotes } from '../testing/notes.ts'
+import { ask, eventually } from '../testing/requests.ts'
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
 const CALLER = 'b7ad6b7169203331'
@@ -19,15 +18,7 @@ async function spansOf(
   work: (url: string, pool: Pool) => Promise<unknown>,
 ): Promise<CollectedSpan[]> {
   const collector = await startCollector()
-  const service = await startService(notes, {
-    env: {
-      PORT: '0',
-      DATABASE_URL: await server.createDatabase('notes'),
-      BANYAN_IDENTITY_KEY: IDENTITY_KEY,
-      LOG_LEVEL: 'silent',
-      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
-    },
-  })
+  const service = await startNotes(server, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url })
   await work(service.url, service.context.pool)
   await service.stop()
   await collector.close()
@@ -49,13 +40,14 @@ it('goes on with the trace of the caller, down to each statement', async () => {
 
 it('keeps requests apart that wait for one pool', async () => {
   const spans = await spansOf(async (url, pool) => {
-    const taken = await Promise.all(Array.from({ length: 20 }, () => pool.connect()))
+    // One of the twenty listens for events.
+    const taken = await Promise.all(Array.from({ length: 19 }, () => pool.connect()))
     const answers = Array.from({ length: 40 }, (_, n) => {
       const traceId = n.toString(16).padStart(32, 'a')
       const headers = { traceparent: `00-${traceId}-${CALLER}-01` }
       return ask(`${url}/v1/notes`, { user: 'ada', headers })
     })
-    await eventually('all wait', () => pool.waitingCount === 40)
+    await eventually('all wait', () => pool.waitingCount >= 40)
     for (const client of taken) client.release()
     await Promise.all(answers)
   })

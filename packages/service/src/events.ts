@@ -1,0 +1,184 @@
+import {
+  type AnyOf,
+  Bus,
+  type BusStatus,
+  type EventDefinition,
+  type NewEvent,
+  type PublishOptions,
+  type ReceivedEvent,
+  type Transport,
+} from '@banyan/bus'
+import type { Durable } from '@banyan/durable'
+import type { PoolClient } from '@banyan/postgres'
+import { SpanKind } from '@opentelemetry/api'
+import { Histogram } from 'prom-client'
+import type { Transaction } from './context.ts'
+import type { DatabaseHandle, Tables } from './database.ts'
+import { rootCause } from './failures.ts'
+import type { Log } from './log.ts'
+import type { Metrics } from './metrics.ts'
+import { currentScope, currentTrace, newScope } from './scope.ts'
+import { readTraceparent, writeTraceparent } from './tracing/traceparent.ts'
+import type { Tracing } from './tracing/tracing.ts'
+
+export interface Reaction<T extends Tables, Ds extends readonly EventDefinition[]> {
+  /** Unique in the service, and kept over deploys: it says what has been heard already. */
+  readonly name: string
+  readonly events: Ds
+  /**
+   * Called in the order of each key. What it writes through `tx`, and what it publishes there, commits
+   * with the record that the event was heard: once. What it throws undoes all that; it is called again
+   * after pauses, and in the end the event is a dead letter.
+   */
+  readonly handler: (event: AnyOf<Ds>, tx: Transaction<T>) => Promise<void>
+  /** Transactions at once in this process; 4 by default. */
+  readonly concurrency?: number
+}
+
+/** Says what the service hears, and what it does then. */
+export type Hear<T extends Tables> = <const Ds extends readonly EventDefinition[]>(
+  reaction: Reaction<T, Ds>,
+) => void
+
+export interface ServiceEventsOptions<T extends Tables> {
+  readonly service: string
+  readonly database: DatabaseHandle<T>
+  readonly durable: Durable
+  readonly transport: Transport
+  readonly publishes: readonly EventDefinition[]
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly tracing: Tracing
+}
+
+/** What stands in the tables is counted at most this often, ms, however often somebody looks. */
+const STATUS_KEPT_MS = 2_000
+/** From an event to the end of its handling, s: from what is at once to what waited for a repair. */
+const LAG_BOUNDS_S = [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 3_600]
+
+/** What a service says and hears: the bus, with the kit's transactions, logs, traces and figures. */
+export class ServiceEvents<T extends Tables> {
+  readonly #options: ServiceEventsOptions<T>
+  readonly #bus: Bus
+  readonly #lag: Histogram<'reaction' | 'type'>
+  #status: { readonly of: Promise<BusStatus>; readonly at: number } | null = null
+
+  constructor(options: ServiceEventsOptions<T>) {
+    const { service, durable, transport, publishes, log, metrics } = options
+    this.#options = options
+    this.#bus = new Bus({
+      source: service,
+      durable,
+      transport,
+      publishes,
+      current: () => {
+        const trace = currentTrace()
+        const correlationId = currentScope()?.correlationId
+        return {
+          ...(correlationId ? { correlationId } : {}),
+          ...(trace ? { traceparent: writeTraceparent(trace) } : {}),
+        }
+      },
+      around: ({ consumer, event }, run) => this.#around(consumer, event, run),
+      onProblem: (error) => log.warn({ reason: rootCause(error).message }, 'the bus tries again'),
+    })
+    this.#lag = new Histogram({
+      name: 'event_lag_seconds',
+      help: 'From what happened to the end of the reaction to it',
+      labelNames: ['reaction', 'type'],
+      buckets: LAG_BOUNDS_S,
+      registers: [metrics.registry],
+    })
+    this.#count()
+  }
+
+  readonly hear: Hear<T> = ({ name, events, handler, concurrency }) => {
+    const { service } = this.#options
+    this.#bus.subscribe({
+      consumer: `${service}.${name}`,
+      events,
+      handler: (event, { tx }) => handler(event, this.transactionOver(tx)),
+      ...(concurrency === undefined ? {} : { concurrency }),
+    })
+  }
+
+  /** The kit's view of a transaction that somebody began. */
+  transactionOver(client: PoolClient): Transaction<T> {
+    return {
+      db: this.#options.database.over(client),
+      client,
+      publish: (event, options) => this.publish(client, event, options),
+    }
+  }
+
+  publish(client: PoolClient, event: NewEvent, options: PublishOptions): Promise<void> {
+    return this.#bus.publish(client, event, options)
+  }
+
+  /** Begins to send and to hear; a bus that is away is tried until it is there. */
+  start(): void {
+    const { log } = this.#options
+    this.#bus.start().catch((error: unknown) => {
+      log.error({ reason: rootCause(error).message }, 'the bus does not start')
+    })
+  }
+
+  check(): Promise<void> {
+    return this.#bus.check()
+  }
+
+  /** Lets what runs finish; what is left waits in tables. */
+  async stop(): Promise<void> {
+    await this.#bus.stop()
+    await this.#options.durable.close()
+  }
+
+  /** A reaction belongs to the request, and the trace, that the event comes from. */
+  async #around(consumer: string, event: ReceivedEvent, run: () => Promise<void>): Promise<void> {
+    const { tracing } = this.#options
+    const { type, correlationId, traceparent, id, occurredAt } = event
+    const scope = newScope(correlationId, readTraceparent(traceparent))
+    const attributes = {
+      'messaging.operation.type': 'process',
+      'messaging.destination.name': type,
+      'messaging.consumer.group.name': consumer,
+      'messaging.message.id': id,
+    }
+    await tracing.within(`${consumer} ${type}`, scope, { kind: SpanKind.CONSUMER, attributes }, run)
+    const seconds = Math.max(0, Date.now() - occurredAt.getTime()) / 1000
+    this.#lag.observe({ reaction: consumer, type }, seconds)
+  }
+
+  #count(): void {
+    const { metrics } = this.#options
+    const gauge = (name: string, help: string, read: (status: BusStatus) => number) =>
+      metrics.gauge(name, help, async () => [{ value: read(await this.#recentStatus()) }])
+    gauge('outbox_messages', 'Published, and not sent yet', ({ outbox }) => outbox.messages)
+    gauge('outbox_oldest_seconds', 'Age of the oldest of them', ({ outbox }) => {
+      return outbox.oldestMs / 1000
+    })
+    gauge('outbox_dead_letters', 'Could not be sent, ever', ({ unsent }) => unsent)
+    const consumers = (name: string, help: string, member: 'backlog' | 'waiting' | 'deadLetters') =>
+      metrics.gauge(
+        name,
+        help,
+        async () =>
+          (await this.#recentStatus()).consumers.map((one) => ({
+            labels: { reaction: one.consumer },
+            value: one[member],
+          })),
+        ['reaction'],
+      )
+    consumers('bus_backlog_messages', 'Kept by the bus for a reaction', 'backlog')
+    consumers('inbox_waiting_messages', 'Failed, or waiting behind one that did', 'waiting')
+    consumers('inbox_dead_letters', 'Given up; for somebody to look at', 'deadLetters')
+  }
+
+  #recentStatus(): Promise<BusStatus> {
+    const now = performance.now()
+    if (!this.#status || now - this.#status.at > STATUS_KEPT_MS) {
+      this.#status = { of: this.#bus.status(), at: now }
+    }
+    return this.#status.of
+  }
+}
