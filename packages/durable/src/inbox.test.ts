@@ -1,4 +1,4 @@
-import { EmbeddedPostgres, type PoolClient } from '@banyan/postgres'
+import { EmbeddedPostgres } from '@banyan/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   type DurableOptions,
@@ -7,6 +7,7 @@ import {
   type OutgoingMessage,
   Unprocessable,
 } from './index.ts'
+import { effectsOf, writeEffect } from './testing/effects.ts'
 import { createStore, message, type Store, until } from './testing/store.ts'
 
 let server: EmbeddedPostgres
@@ -26,28 +27,15 @@ async function store(inbox: DurableOptions['inbox'] = { retryDelaysMs: [1, 1, 1]
   return made
 }
 
-const write = (tx: PoolClient, one: OutgoingMessage) =>
-  tx.query('INSERT INTO public.effect (id, key, n) VALUES ($1, $2, $3)', [
-    one.id,
-    one.key,
-    (one.payload as { n: number }).n,
-  ])
-
 /** Writes its effect, then fails if told to. */
 function handler(fails: (one: OutgoingMessage) => boolean = () => false): Handler {
   return async (tx, one) => {
-    await write(tx, one)
+    await writeEffect(tx, one)
     if (fails(one)) throw new Error('poison')
   }
 }
 
-async function effects({ pool }: Store, key: string): Promise<number[]> {
-  const { rows } = await pool.query<{ n: number }>(
-    'SELECT n FROM public.effect WHERE key = $1 ORDER BY position',
-    [key],
-  )
-  return rows.map((row) => row.n)
-}
+const effects = (one: Store, key: string) => effectsOf(one.pool, key)
 
 describe('an inbox', () => {
   it('has the effect of a message once, however often it is delivered, for each consumer', async () => {
@@ -219,7 +207,7 @@ describe('a worker whose lease has run out', () => {
       durable: await one.another(),
       handlers: {
         billing: async (tx, given) => {
-          await write(tx, given)
+          await writeEffect(tx, given)
           entered()
           await stolen
         },

@@ -6,6 +6,7 @@ import {
   type OutgoingMessage,
   openDurable,
 } from '../index.ts'
+import { createEffects } from './effects.ts'
 
 let databases = 0
 
@@ -31,8 +32,7 @@ export async function createStore(
     return durable
   }
   const durable = await open()
-  await durable.pool.query(`
-    CREATE TABLE public.effect (position bigint GENERATED ALWAYS AS IDENTITY, id uuid, key text, n int)`)
+  await createEffects(durable.pool)
   return {
     url,
     pool: durable.pool,
