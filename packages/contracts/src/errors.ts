@@ -32,6 +32,16 @@ export const CATALOGUE = {
     title: 'The access token is not valid',
     detail: '{reason}',
   },
+  BAD_SERVICE_TOKEN: {
+    status: 401,
+    title: 'The calling service is not known',
+    detail: '{reason}',
+  },
+  CALLER_NOT_ALLOWED: {
+    status: 403,
+    title: 'The calling service may not use this route',
+    detail: '{caller} called {route}; allowed: {allowed}.',
+  },
   BAD_TARGET: {
     status: 400,
     title: 'The request target is refused',
@@ -51,6 +61,26 @@ export const CATALOGUE = {
     status: 504,
     title: 'The upstream took too long',
     detail: '{upstream} did not answer within {timeoutMs} ms.',
+  },
+  UPSTREAM_REFUSED: {
+    status: 502,
+    title: 'A called service answered with an error',
+    detail: '{upstream} answered {answered}: {reason}',
+  },
+  UPSTREAM_BAD_ANSWER: {
+    status: 502,
+    title: 'A called service answered what it must not',
+    detail: '{upstream} answered {answered}: {reason}',
+  },
+  CIRCUIT_OPEN: {
+    status: 503,
+    title: 'A called service fails too often and is not asked for now',
+    detail: '{upstream} failed in {failed} of its last {calls} calls; asked again in {waitMs} ms.',
+  },
+  TOO_MANY_CALLS: {
+    status: 503,
+    title: 'Too many calls to a service wait already',
+    detail: '{running} calls to {upstream} run and {waiting} wait; no more are taken. Try again.',
   },
   UNAUTHORISED: {
     status: 401,

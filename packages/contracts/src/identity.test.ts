@@ -1,23 +1,74 @@
+import { createHmac } from 'node:crypto'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { signIdentity, verifyIdentity } from './identity.ts'
 
-const KEY = 'a-key-of-some-length'
-const ANN = { userId: 'ann', email: 'ann@example.org', roles: ['user'] }
+const KEY = 'a key of at least 32 characters!'
+const NEXT = 'the key that takes over from it!'
+const ANN = { userId: '3f1c', email: 'ann@example.org', roles: ['user'] }
 
-describe('a signed identity', () => {
-  it('is what was signed', () => {
+/** Signed as it should be, whatever it says. */
+function signed(payload: string): string {
+  const [kid] = signIdentity(ANN, KEY).split('.')
+  const text = `${kid}.${Buffer.from(payload).toString('base64url')}`
+  return `${text}.${createHmac('sha256', KEY).update(text).digest('base64url')}`
+}
+
+describe('the signed identity', () => {
+  it('comes back as it was signed', () => {
     expect(verifyIdentity(signIdentity(ANN, KEY), KEY)).toEqual(ANN)
+    const anonymous = { userId: 'u1', email: null, roles: [] }
+    expect(verifyIdentity(signIdentity(anonymous, KEY), KEY)).toEqual(anonymous)
   })
 
   it.each([
     ['nothing', undefined],
-    ['a bare user id', 'ann'],
+    ['what is no signature', 'abc'],
     ['another key', signIdentity(ANN, 'another-key-of-some-length')],
-    ['a changed body', signIdentity(ANN, KEY).replace(/^./, 'f')],
+    ['a changed body', signIdentity(ANN, KEY).replace(/\../, '.f')],
+    ['a changed key id', signIdentity(ANN, KEY).replace(/^./, '~')],
     ['a cut signature', signIdentity(ANN, KEY).slice(0, -2)],
-    ['a third part', `${signIdentity(ANN, KEY)}.x`],
+    ['a signature with letters that base64url has not', `${signIdentity(ANN, KEY)}=`],
+    ['a fourth part', `${signIdentity(ANN, KEY)}.x`],
+    ['two headers in one', `${signIdentity(ANN, KEY)}, ${signIdentity(ANN, KEY)}`],
     ['one that has expired', signIdentity(ANN, KEY, Date.now() - 61_000)],
-  ])('is refused: %s', (_, header) => {
+    ['one without a key id', signIdentity(ANN, KEY).replace(/^[^.]+\./, '')],
+    ['a body that is no JSON', signed('{"userId":')],
+    ['a body that is no object', signed('null')],
+    ['a body without an end', signed(JSON.stringify(ANN))],
+    ['an end that is none', signed(JSON.stringify({ ...ANN, exp: '9999999999' }))],
+    ['a user that is none', signed(JSON.stringify({ ...ANN, userId: '', exp: 9_999_999_999 }))],
+    ['roles that are none', signed(JSON.stringify({ ...ANN, roles: 'admin', exp: 9_999_999_999 }))],
+    ['roles of another type', signed(JSON.stringify({ ...ANN, roles: [1], exp: 9_999_999_999 }))],
+  ])('refuses %s', (_, header) => {
     expect(verifyIdentity(header, KEY)).toBeNull()
+  })
+
+  it('is believed through a change of keys, in whatever order the processes take them up', () => {
+    const stages = [[KEY], [KEY, NEXT], [NEXT, KEY], [NEXT]]
+    for (let at = 0; at < stages.length; at++) {
+      // Neighbouring stages run at the same time while one is rolled out.
+      for (const verifier of [at - 1, at, at + 1].flatMap((i) => (stages[i] ? [stages[i]] : []))) {
+        expect(verifyIdentity(signIdentity(ANN, stages[at]!), verifier)).toEqual(ANN)
+      }
+    }
+    expect(verifyIdentity(signIdentity(ANN, KEY), [NEXT])).toBeNull()
+    expect(() => signIdentity(ANN, [])).toThrow('no identity key')
+  })
+
+  it('never throws, whatever is sent', () => {
+    const part = fc.oneof(fc.string(), fc.base64String(), fc.json())
+    const anything = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.array(part, { maxLength: 5 }).map((parts) => parts.join('.')),
+      // Rightly signed, so that all that reads the body is reached.
+      fc.oneof(fc.json(), fc.string()).map(signed),
+    )
+    fc.assert(
+      fc.property(anything, (header) => {
+        expect(verifyIdentity(header, KEY)).toBeNull()
+      }),
+      { numRuns: 500 },
+    )
   })
 })

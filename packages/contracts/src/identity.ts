@@ -1,11 +1,11 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 
 /** Headers that carry the caller's verified identity from the gateway to services. */
 export const IDENTITY_HEADERS = {
   userId: 'x-user-id',
   email: 'x-user-email',
   roles: 'x-user-roles',
-  /** The signed form; services believe this one only. */
+  /** The signed form; services believe this one only, and send it on as it came. */
   signed: 'x-banyan-identity',
 } as const
 
@@ -20,6 +20,12 @@ export interface Identity {
   readonly roles: readonly string[]
 }
 
+/**
+ * One key, or several while it is being changed: the first signs, each of them verifies. To change it,
+ * give every process `[old, new]`, then `[new, old]`, then `[new]`.
+ */
+export type IdentityKeys = string | readonly string[]
+
 interface SignedIdentity extends Identity {
   /** Seconds since the epoch after which it is void. */
   readonly exp: number
@@ -28,29 +34,68 @@ interface SignedIdentity extends Identity {
 /** How long a signed identity is good for, s: one request's life, with room for clock skew. */
 const LIFETIME_S = 60
 
-/** `base64url(json).base64url(HMAC-SHA256)`: what a gateway sends and `verifyIdentity` reads. */
-export function signIdentity(identity: Identity, key: string, nowMs = Date.now()): string {
-  const body: SignedIdentity = { ...identity, exp: Math.floor(nowMs / 1000) + LIFETIME_S }
+/** `kid.base64url(json).base64url(HMAC-SHA256)`: what a gateway sends and `verifyIdentity` reads. */
+export function signIdentity(identity: Identity, keys: IdentityKeys, nowMs = Date.now()): string {
+  const [key] = listOf(keys)
+  if (!key) throw new Error('There is no identity key to sign with')
+  const { userId, email, roles } = identity
+  const body: SignedIdentity = { userId, email, roles, exp: Math.floor(nowMs / 1000) + LIFETIME_S }
   const payload = Buffer.from(JSON.stringify(body)).toString('base64url')
-  return `${payload}.${mac(payload, key).toString('base64url')}`
+  const signed = `${keyId(key)}.${payload}`
+  return `${signed}.${mac(signed, key)}`
 }
 
-/** The identity in a signed header, or null when it is missing, forged or expired. */
+/** The identity in a signed header; null when it is missing, malformed, forged or expired. Never throws. */
 export function verifyIdentity(
   header: string | undefined,
-  key: string,
+  keys: IdentityKeys,
   nowMs = Date.now(),
 ): Identity | null {
-  const [payload, signature, ...rest] = (header ?? '').split('.')
-  if (!payload || !signature || rest.length > 0) return null
-  const given = Buffer.from(signature, 'base64url')
-  const expected = mac(payload, key)
-  if (given.length !== expected.length || !timingSafeEqual(given, expected)) return null
-  const body = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as SignedIdentity
-  if (body.exp * 1000 < nowMs) return null
+  const [kid, payload, signature, ...rest] = (header ?? '').split('.')
+  if (!kid || !payload || !signature || rest.length > 0) return null
+  const key = listOf(keys).find((one) => keyId(one) === kid)
+  if (!key || !sameText(signature, mac(`${kid}.${payload}`, key))) return null
+  const body = parse(payload)
+  if (body === null || body.exp * 1000 < nowMs) return null
   return { userId: body.userId, email: body.email, roles: body.roles }
 }
 
-function mac(payload: string, key: string): Buffer {
-  return createHmac('sha256', key).update(payload).digest()
+/** Names a key in what it signed, without telling it; changes of keys can be watched by it. */
+function keyId(key: string): string {
+  let id = ids.get(key)
+  if (id === undefined) {
+    // A process knows two or three keys; a test that makes up thousands must not fill the memory.
+    if (ids.size > 100) ids.clear()
+    id = createHash('sha256').update(`banyan identity ${key}`).digest('base64url').slice(0, 8)
+    ids.set(key, id)
+  }
+  return id
+}
+const ids = new Map<string, string>()
+
+const listOf = (keys: IdentityKeys): readonly string[] => (typeof keys === 'string' ? [keys] : keys)
+
+function mac(text: string, key: string): string {
+  return createHmac('sha256', key).update(text).digest('base64url')
+}
+
+function sameText(given: string, expected: string): boolean {
+  const [a, b] = [Buffer.from(given), Buffer.from(expected)]
+  return a.length === b.length && timingSafeEqual(a, b)
+}
+
+/** Whoever holds the key may still sign what is none: another version, a defect. */
+function parse(payload: string): SignedIdentity | null {
+  let body: Partial<SignedIdentity> | null
+  try {
+    body = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'))
+  } catch {
+    return null
+  }
+  if (typeof body !== 'object' || body === null) return null
+  const { userId, email, roles, exp } = body
+  if (typeof userId !== 'string' || userId === '' || !Number.isFinite(exp)) return null
+  if (email !== null && typeof email !== 'string') return null
+  if (!Array.isArray(roles) || !roles.every((role) => typeof role === 'string')) return null
+  return { userId, email, roles, exp: exp! }
 }

@@ -128,6 +128,9 @@ it('names the option that is not valid', () => {
   } as const
   expect(() => createGateway({ ...good, listen: { port: 70_000 } })).toThrow('listen.port')
   expect(() => createGateway({ ...good, identityKey: 'short' })).toThrow('identityKey')
+  expect(() => createGateway({ ...good, identityKey: [good.identityKey, 'short'] })).toThrow(
+    'identityKey',
+  )
   expect(() => createGateway({ ...good, monolith: 'localhost' })).toThrow('monolith')
   expect(() => createGateway({ ...good, control: { urls: [], token: 'x' } })).toThrow(
     'control.urls',

@@ -1,7 +1,7 @@
-import type { AuthSetting } from '@banyan/contracts'
+import type { AuthSetting, KeySetOptions } from '@banyan/contracts'
 import { Caller } from './caller.ts'
 import { type Credentials, MISSING, schemeToken } from './credentials.ts'
-import { jwksVerifier, type KeySetOptions, secretVerifier } from './json-web-token.ts'
+import { jwksVerifier, secretVerifier } from './json-web-token.ts'
 import { headerValue, type RequestHead } from './request-head.ts'
 import { type SessionLookUp, SessionVerifier } from './session.ts'
 

@@ -1,4 +1,10 @@
-import { bucketOf, IDENTITY_HEADERS, type Identity, signIdentity } from '@banyan/contracts'
+import {
+  bucketOf,
+  IDENTITY_HEADERS,
+  type Identity,
+  type IdentityKeys,
+  signIdentity,
+} from '@banyan/contracts'
 
 /** How long one signed identity is reused, ms: well below the 60 s it is good for. */
 const REUSE_MS = 20_000
@@ -25,10 +31,10 @@ export class Caller {
   }
 
   /** Identity headers for a service, flat names and values. */
-  headers(key: string): readonly string[] {
+  headers(keys: IdentityKeys): readonly string[] {
     const now = Date.now()
     if (now - this.#signedAt > REUSE_MS) {
-      this.#signed = signIdentity(this.identity, key, now)
+      this.#signed = signIdentity(this.identity, keys, now)
       this.#signedAt = now
     }
     return [...this.#plain, this.#signed]

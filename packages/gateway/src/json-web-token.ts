@@ -1,11 +1,15 @@
-import type { AuthSetting } from '@banyan/contracts'
-import { decodeProtectedHeader, type JWTPayload, jwtVerify } from 'jose'
+import {
+  type AuthSetting,
+  type BoundKey,
+  KeySet,
+  type KeySetOptions,
+  keySetAt,
+  Lru,
+  readSignedToken,
+  type TokenClaims,
+} from '@banyan/contracts'
 import { Caller } from './caller.ts'
 import { type Credentials, INVALID } from './credentials.ts'
-import { type BoundKey, KeySet, type KeySetOptions } from './key-set.ts'
-import { Lru } from './lru.ts'
-
-export type { KeySetOptions } from './key-set.ts'
 
 /** Verified tokens kept: at 1 KiB each about 10 MiB. */
 const CACHED = 10_000
@@ -51,23 +55,10 @@ export class TokenVerifier {
   }
 
   async #verify(token: string): Promise<Credentials> {
-    const { claim, issuer, audience, required } = this.#rules
-    const kid = kidOf(token)
-    if (kid === null) return INVALID
-    const bound = await this.#rules.key(kid)
-    if (!bound) return INVALID
-    let payload: JWTPayload
-    try {
-      const verified = await jwtVerify(token, bound.key, {
-        algorithms: [bound.alg],
-        requiredClaims: [...required],
-        ...(issuer === undefined ? {} : { issuer }),
-        ...(audience === undefined ? {} : { audience }),
-      })
-      payload = verified.payload
-    } catch {
-      return INVALID
-    }
+    const { claim, key, ...rules } = this.#rules
+    const read = await readSignedToken(token, key, rules)
+    if (!read) return INVALID
+    const { claims: payload, kid, bound } = read
     const subject = payload[claim]
     if (typeof subject !== 'string' && typeof subject !== 'number') return INVALID
     if (subject === '') return INVALID
@@ -81,7 +72,7 @@ export class TokenVerifier {
     }
     const untilMs = payload.exp === undefined ? Date.now() + NO_EXPIRY_MS : payload.exp * 1000
     // The keys may have changed while this one was at work: then the next request verifies it anew.
-    if ((await this.#rules.key(kid)) === bound) this.#verified.set(token, { credentials, untilMs })
+    if ((await key(kid)) === bound) this.#verified.set(token, { credentials, untilMs })
     return credentials
   }
 }
@@ -90,7 +81,7 @@ export function jwksVerifier(
   setting: AuthSetting & { kind: 'jwks' },
   options: KeySetOptions,
 ): TokenVerifier {
-  const keys = new KeySet(setting.url, options, () => verifier.forget())
+  const keys = new KeySet(keySetAt(setting.url), options, () => verifier.forget())
   const verifier = new TokenVerifier({
     claim: setting.claim ?? 'sub',
     issuer: setting.issuer,
@@ -102,7 +93,7 @@ export function jwksVerifier(
 }
 
 export function secretVerifier(setting: AuthSetting & { kind: 'secret' }): TokenVerifier {
-  const bound = { key: new TextEncoder().encode(setting.secret), alg: 'HS256' }
+  const bound = { key: new TextEncoder().encode(setting.secret), alg: 'HS256', subject: null }
   return new TokenVerifier({
     claim: setting.claim ?? 'sub',
     ...(setting.issuer === undefined ? {} : { issuer: setting.issuer }),
@@ -112,17 +103,7 @@ export function secretVerifier(setting: AuthSetting & { kind: 'secret' }): Token
   })
 }
 
-/** The token's `kid`, undefined without one, null when the token cannot be read. */
-function kidOf(token: string): string | undefined | null {
-  try {
-    const { kid } = decodeProtectedHeader(token)
-    return kid === undefined || typeof kid === 'string' ? kid : null
-  } catch {
-    return null
-  }
-}
-
-function rolesOf(payload: JWTPayload): readonly string[] {
+function rolesOf(payload: TokenClaims): readonly string[] {
   const roles = payload.roles ?? payload.role
   if (typeof roles === 'string') return [roles]
   return Array.isArray(roles) ? roles.filter((role) => typeof role === 'string') : []

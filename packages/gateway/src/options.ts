@@ -1,4 +1,4 @@
-import type { AuthSetting, RouteTable } from '@banyan/contracts'
+import type { AuthSetting, IdentityKeys, RouteTable } from '@banyan/contracts'
 import { z } from 'zod'
 import type { SessionLookUp } from './session.ts'
 
@@ -11,8 +11,8 @@ export interface GatewayOptions {
   readonly admin: { readonly host?: string; readonly port: number; readonly token: string }
   /** Base URL that everything goes to while there is no table. */
   readonly monolith: string
-  /** Key of the signed identity header; the same at the services. At least 16 characters. */
-  readonly identityKey: string
+  /** Key of the signed identity header, or several while it changes; the services have the same. At least 16 characters each. */
+  readonly identityKey: IdentityKeys
   /** How callers are recognised. */
   readonly auth: AuthSetting
   /**
@@ -145,7 +145,7 @@ const schema = z.looseObject({
   listen: z.looseObject({ port }),
   admin: z.looseObject({ port, token: text }),
   monolith: http,
-  identityKey: secret,
+  identityKey: z.union([secret, z.array(secret).min(1)]),
   auth,
   control: z.looseObject({ urls: z.array(http).min(1), token: text }).optional(),
 })

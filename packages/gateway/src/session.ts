@@ -1,8 +1,7 @@
-import { type AuthSetting, BanyanError } from '@banyan/contracts'
+import { type AuthSetting, BanyanError, Lru } from '@banyan/contracts'
 import pg from 'pg'
 import { Caller } from './caller.ts'
 import { type Credentials, INVALID, MISSING, schemeToken } from './credentials.ts'
-import { Lru } from './lru.ts'
 import { headerValue, type RequestHead } from './request-head.ts'
 
 /** Answers the owner key of a session token, or null for a token that is not (or no longer) valid. */

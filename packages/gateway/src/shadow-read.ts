@@ -1,5 +1,6 @@
 import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, inflate } from 'node:zlib'
+import type { IdentityKeys } from '@banyan/contracts'
 import type { Call } from './call.ts'
 import type { ComparedAnswer } from './json-difference.ts'
 import { readResponseHead } from './response-head.ts'
@@ -31,7 +32,7 @@ export class ShadowRead {
   async ask(
     side: Side,
     table: CompiledTable,
-    options: { identityKey: string; timeoutMs: number; limit: number },
+    options: { identityKey: IdentityKeys; timeoutMs: number; limit: number },
   ): Promise<ComparedAnswer> {
     const { head, target, credentials } = this.#call
     const { route, segments } = this.placement

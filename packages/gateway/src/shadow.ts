@@ -1,4 +1,4 @@
-import type { ShadowStats } from '@banyan/contracts'
+import type { IdentityKeys, ShadowStats } from '@banyan/contracts'
 import type { Call } from './call.ts'
 import { type ComparedAnswer, type Difference, differences, isBelow } from './json-difference.ts'
 import type { ShadowLimits } from './options.ts'
@@ -13,7 +13,7 @@ const TOLD = 50
 
 export interface ShadowOptions extends ShadowLimits {
   readonly table: () => CompiledTable | null
-  readonly identityKey: string
+  readonly identityKey: IdentityKeys
   readonly timeoutMs: number
   /** 0 to 1, to sample by. */
   readonly random: () => number

@@ -1,4 +1,4 @@
-import { type AuthSetting, BanyanError, type RouteRule } from '@banyan/contracts'
+import { type AuthSetting, BanyanError, type IdentityKeys, type RouteRule } from '@banyan/contracts'
 import type { TableSpec } from '@banyan/replication'
 import { z } from 'zod'
 
@@ -24,8 +24,8 @@ export interface GatewayPlan {
   readonly host?: string
   readonly port: number
   readonly auth: AuthSetting
-  /** HMAC key of the signed identity that services check. */
-  readonly identityKey: string
+  /** HMAC key of the signed identity that services check; several while it changes. */
+  readonly identityKey: IdentityKeys
 }
 
 export interface ExtractionPlan {
@@ -235,6 +235,8 @@ const extraction = z.strictObject({
     .default(Number.POSITIVE_INFINITY),
 })
 
+const identityKey = z.string().min(16, 'at least 16 characters')
+
 const plan = z.object({
   control: z.strictObject({
     databaseUrl,
@@ -243,7 +245,7 @@ const plan = z.object({
     token: z.string().min(16, 'at least 16 characters'),
   }),
   monolith: z.strictObject({ url: httpUrl, databaseUrl }),
-  gateway: z.looseObject({ identityKey: z.string().min(16, 'at least 16 characters') }),
+  gateway: z.looseObject({ identityKey: z.union([identityKey, z.array(identityKey).min(1)]) }),
   extractions: z
     .array(extraction)
     .min(1)

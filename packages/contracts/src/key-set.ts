@@ -1,6 +1,5 @@
-import { BanyanError } from '@banyan/contracts'
 import { type CryptoKey, importJWK, type JWK } from 'jose'
-import { request } from 'undici'
+import { BanyanError } from './errors.ts'
 
 export interface KeySetOptions {
   /** ms on a monotonic clock. */
@@ -15,14 +14,33 @@ export interface KeySetOptions {
 export interface BoundKey {
   readonly key: CryptoKey | Uint8Array
   readonly alg: string
+  /** The one subject it may speak for, when its set says so (member `sub`); any when null. */
+  readonly subject: string | null
 }
+
+/** Where a key set is got from: the text of a JSON Web Key Set. */
+export type KeySetSource = () => Promise<string>
 
 const COOL_DOWN_MS = 10_000
 const MAX_AGE_MS = 600_000
+const FETCH_MS = 3_000
 
-/** The keys behind a JWKS URL. Keys once fetched are used on while the URL cannot be reached. */
+/** A key set behind a JWKS URL. */
+export function keySetAt(url: string): KeySetSource {
+  return async () => {
+    const answer = await fetch(url, {
+      signal: AbortSignal.timeout(FETCH_MS),
+      redirect: 'error',
+    })
+    const text = await answer.text()
+    if (answer.status !== 200) throw new Error(`it answered ${answer.status}`)
+    return text
+  }
+}
+
+/** The keys of a JSON Web Key Set. Keys once read are used on while their source cannot be reached. */
 export class KeySet {
-  readonly #url: string
+  readonly #source: KeySetSource
   readonly #options: KeySetOptions
   readonly #onChange: () => void
   #keys: ReadonlyMap<string | undefined, BoundKey> | null = null
@@ -33,8 +51,8 @@ export class KeySet {
   #soughtAt = Number.NEGATIVE_INFINITY
   #fetching: Promise<void> | null = null
 
-  constructor(url: string, options: KeySetOptions, onChange: () => void) {
-    this.#url = url
+  constructor(source: KeySetSource, options: KeySetOptions, onChange: () => void) {
+    this.#source = source
     this.#options = options
     this.#onChange = onChange
   }
@@ -75,12 +93,7 @@ export class KeySet {
   async #load(): Promise<void> {
     this.#askedAt = this.#options.now()
     try {
-      const { statusCode, body } = await request(this.#url, {
-        headersTimeout: 3_000,
-        bodyTimeout: 3_000,
-      })
-      const text = await body.text()
-      if (statusCode !== 200) throw new Error(`it answered ${statusCode}`)
+      const text = await this.#source()
       if (text !== this.#text) {
         this.#keys = await bind(JSON.parse(text) as { keys?: unknown })
         this.#text = text
@@ -102,14 +115,15 @@ export class KeySet {
 async function bind(set: { keys?: unknown }): Promise<Map<string | undefined, BoundKey>> {
   if (!Array.isArray(set.keys)) throw new Error('it is not a JSON Web Key Set')
   const keys = new Map<string | undefined, BoundKey>()
-  for (const jwk of set.keys as JWK[]) {
+  for (const jwk of set.keys as (JWK & { sub?: unknown })[]) {
     const alg = algorithmOf(jwk)
     if (!alg || (jwk.use !== undefined && jwk.use !== 'sig')) continue
     try {
       const { kty, n, e, crv, x, y } = jwk
       // Public members only, so that a set that leaks a private key cannot be told apart by what it does.
       const members = Object.entries({ kty, n, e, crv, x, y }).filter(([, v]) => v !== undefined)
-      keys.set(jwk.kid, { key: await importJWK(Object.fromEntries(members) as JWK, alg), alg })
+      const key = await importJWK(Object.fromEntries(members) as JWK, alg)
+      keys.set(jwk.kid, { key, alg, subject: typeof jwk.sub === 'string' ? jwk.sub : null })
     } catch {
       // One malformed key must not take the others down.
     }
