@@ -1,4 +1,25 @@
 export type { WriteFailure } from './answer-error.ts'
+export {
+  type AnswerOf,
+  type Api,
+  type ApiRoutes,
+  type ArgumentsOf,
+  bytes,
+  defineApi,
+  type RouteDescription,
+  type RouteOptions,
+  routeOptions,
+} from './client/api.ts'
+export { CallError, type ErrorAnswer } from './client/call-error.ts'
+export type { CallContext } from './client/call-request.ts'
+export type { CircuitState } from './client/circuit-breaker.ts'
+export {
+  type CallOptions,
+  type CallReport,
+  type Client,
+  type ClientOptions,
+  createClient,
+} from './client/client.ts'
 export type { ServiceContext, Transaction } from './context.ts'
 export type { Database, DatabaseDefinition, Tables } from './database.ts'
 export {
@@ -17,27 +38,6 @@ export { defineCursor, type Page, type PageLimits, pageOf, pageQuery } from './p
 export { type RunningService, runService, type StartOptions, startService } from './run.ts'
 export { currentScope, type Scope } from './scope.ts'
 export { SettingsError } from './settings.ts'
-export {
-  type AnswerOf,
-  type Api,
-  type ApiRoutes,
-  type ArgumentsOf,
-  bytes,
-  defineApi,
-  type RouteDescription,
-  type RouteOptions,
-  routeOptions,
-} from './client/api.ts'
-export { CallError, type ErrorAnswer } from './client/call-error.ts'
-export { type CallContext, contextOf } from './client/call-request.ts'
-export type { CircuitState } from './client/circuit-breaker.ts'
-export {
-  type CallOptions,
-  type CallReport,
-  type Client,
-  type ClientOptions,
-  createClient,
-} from './client/client.ts'
 export { type CallerGuardOptions, guardCallers } from './tokens/caller-guard.ts'
 export { keySetFrom, newServiceKey, type ServiceKeyPair, SigningKey } from './tokens/service-key.ts'
 export { ServiceTokenVerifier } from './tokens/service-token-verifier.ts'

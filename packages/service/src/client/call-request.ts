@@ -1,4 +1,6 @@
 import { CORRELATION_HEADER, IDENTITY_HEADERS, SERVICE_TOKEN_HEADER } from '@banyan/contracts'
+import type { SpanContext } from '@opentelemetry/api'
+import { currentScope } from '../scope.ts'
 import type { Api, RouteDescription } from './api.ts'
 
 export const IDEMPOTENCY_HEADER = 'idempotency-key'
@@ -13,22 +15,20 @@ export interface CallContext {
   readonly identity?: string
 }
 
-/** The context of a request that is being answered, for the calls made on its behalf. */
-export function contextOf(request: {
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
-}): CallContext {
-  const one = (name: string) => {
-    const value = request.headers[name]
-    return typeof value === 'string' ? value : undefined
-  }
-  const correlationId = one(CORRELATION_HEADER)
-  const traceparent = one(TRACE_HEADER)
-  const identity = one(IDENTITY_HEADERS.signed)
+/** The context of what is being worked on (`currentScope`); empty outside of any. */
+export function contextOfScope(): CallContext {
+  const scope = currentScope()
+  if (!scope) return {}
+  const { correlationId, signedIdentity, span } = scope
   return {
-    ...(correlationId === undefined ? {} : { correlationId }),
-    ...(traceparent === undefined ? {} : { traceparent }),
-    ...(identity === undefined ? {} : { identity }),
+    correlationId,
+    ...(signedIdentity === null ? {} : { identity: signedIdentity }),
+    ...(span ? { traceparent: traceparentOf(span.spanContext()) } : {}),
   }
+}
+
+function traceparentOf({ traceId, spanId, traceFlags }: SpanContext): string {
+  return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`
 }
 
 /** Arguments as they come, whatever the route. */

@@ -4,10 +4,10 @@ import type { ServiceTokens } from '../tokens/service-tokens.ts'
 import {
   type AnswerOf,
   type Api,
+  type ApiRoutes,
   type ArgumentsOf,
   bytes,
   type RouteDescription,
-  type ApiRoutes,
 } from './api.ts'
 import { attempt } from './attempt.ts'
 import { BULKHEAD_DEFAULTS, Bulkhead, type BulkheadOptions } from './bulkhead.ts'
@@ -16,6 +16,7 @@ import {
   type AnyArguments,
   type CallContext,
   type CallRequest,
+  contextOfScope,
   IDEMPOTENCY_HEADER,
   requestOf,
   withHeader,
@@ -30,8 +31,6 @@ export interface ClientOptions {
   readonly baseUrl: string
   /** Signs which service calls; without it calls carry no service token. */
   readonly tokens?: Pick<ServiceTokens, 'for'>
-  /** What calls carry on of the request being answered; a call's own `context` goes before it. */
-  readonly context?: () => CallContext | undefined
   /** For routes that say nothing themselves, ms; 5,000 by default, 30,000 for files. */
   readonly timeoutMs?: number
   readonly bulkhead?: Partial<BulkheadOptions>
@@ -65,6 +64,7 @@ export interface CallReport {
 export interface CallOptions {
   /** Ends the call and the request under way. */
   readonly signal?: AbortSignal
+  /** What the call carries on; of the request that is being answered by default. */
   readonly context?: CallContext
   /** Makes a POST safe to repeat: the service answers a key it has seen as it did before. `true` makes one up. */
   readonly idempotencyKey?: string | true
@@ -221,7 +221,7 @@ class Caller {
   }
 
   #requestOf(route: RouteDescription, args: AnyArguments, options: CallOptions): CallRequest {
-    const context = options.context ?? this.#options.context?.() ?? {}
+    const context = options.context ?? contextOfScope()
     const request = requestOf(this.#api, route, args, context)
     const { idempotencyKey } = options
     if (idempotencyKey === undefined) return request
