@@ -1,3 +1,4 @@
+export type { Credentials, CredentialsSource } from './credentials.ts'
 export { type EmbeddedOptions, EmbeddedPostgres, freePort } from './embedded.ts'
 export { endsSession, sqlState } from './failures.ts'
 export { fetchMajor } from './majors.ts'

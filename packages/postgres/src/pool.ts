@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { type CredentialsSource, RenewedPool, withoutCredentials } from './credentials.ts'
 
 export type Pool = pg.Pool
 export type PoolClient = pg.PoolClient
@@ -16,6 +17,10 @@ export interface PoolOptions {
   readonly answerTimeoutMs?: number
   /** A session that leaves its transaction open and says nothing for longer, ms, is ended; never by default. */
   readonly idleInTransactionMs?: number
+  /** A connection is replaced after this time, s, so that changed credentials and routes are taken up; never by default. */
+  readonly maxLifetimeS?: number
+  /** Who connects, in place of what the URL says; see `CredentialsSource`. */
+  readonly credentials?: CredentialsSource
 }
 
 /**
@@ -47,8 +52,10 @@ export const PINNED_SETTINGS = Object.entries({
 
 /** A pool whose idle connections may die (a server restart) without ending the process. */
 export function createPool(url: string, options: PoolOptions): Pool {
-  const pool = new pg.Pool({
-    connectionString: url,
+  const { credentials, maxLifetimeS } = options
+  const config: pg.PoolConfig = {
+    ...(credentials ? withoutCredentials(url) : { connectionString: url }),
+    ...(maxLifetimeS === undefined ? {} : { maxLifetimeSeconds: maxLifetimeS }),
     application_name: options.name,
     max: options.max ?? 5,
     connectionTimeoutMillis: 5_000,
@@ -60,7 +67,8 @@ export function createPool(url: string, options: PoolOptions): Pool {
     ...(options.idleInTransactionMs === undefined
       ? {}
       : { idle_in_transaction_session_timeout: options.idleInTransactionMs }),
-  })
+  }
+  const pool = credentials ? new RenewedPool(config, credentials) : new pg.Pool(config)
   pool.on('error', () => {})
   // The pool listens to idle clients only: one that dies between two statements of a transaction would
   // end the process. Its next statement fails, and that is where it is dealt with.

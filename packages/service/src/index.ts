@@ -6,6 +6,7 @@ export {
   type ArgumentsOf,
   bytes,
   defineApi,
+  listOf,
   type RouteDescription,
   type RouteOptions,
   routeOptions,
@@ -21,6 +22,7 @@ export {
   createClient,
 } from './client/client.ts'
 export type { ServiceContext, Transaction } from './context.ts'
+export { credentialsFrom } from './credentials/credentials-from.ts'
 export type { Database, DatabaseDefinition, Tables } from './database.ts'
 export {
   type App,
@@ -38,6 +40,12 @@ export { defineCursor, type Page, type PageLimits, pageOf, pageQuery } from './p
 export { type RunningService, runService, type StartOptions, startService } from './run.ts'
 export { currentScope, type Scope } from './scope.ts'
 export { SettingsError } from './settings.ts'
+export {
+  CertificateFiles,
+  type CertificateFilesOptions,
+  type CertificatePaths,
+} from './tls/certificate-files.ts'
+export { mutualTlsAgent, mutualTlsOptions, renewCertificates } from './tls/mutual-tls.ts'
 export { type CallerGuardOptions, guardCallers } from './tokens/caller-guard.ts'
 export { keySetFrom, newServiceKey, type ServiceKeyPair, SigningKey } from './tokens/service-key.ts'
 export { ServiceTokenVerifier } from './tokens/service-token-verifier.ts'

@@ -3,6 +3,11 @@ import { z } from 'zod'
 /** A file's content: the body or the answer of a route whose schema is this one is not JSON. */
 export const bytes = z.custom<Uint8Array>((given) => given instanceof Uint8Array, 'must be bytes')
 
+/** A list in a query: sent as `tag=a&tag=b`; one alone arrives as a text and is read as a list of it. */
+export function listOf<S extends z.ZodType>(one: S) {
+  return z.union([z.array(one), one.transform((value) => [value])])
+}
+
 /** One route, as its server and its callers both see it. */
 export interface RouteDescription {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 import { z } from 'zod'
-import { bytes, defineApi } from './api.ts'
+import { bytes, defineApi, listOf } from './api.ts'
 import { type ClientOptions, createClient } from './client.ts'
 
 const Image = z.object({ id: z.string(), title: z.string(), takenAt: z.iso.date().optional() })
@@ -23,7 +23,7 @@ export const images = defineApi({
       path: '/',
       query: z.object({
         limit: z.coerce.number<number>().optional(),
-        tag: z.array(z.string()).optional(),
+        tag: listOf(z.string()).optional(),
       }),
       response: { 200: z.array(Image) },
     },

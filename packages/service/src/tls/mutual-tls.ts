@@ -1,0 +1,44 @@
+import type { Server, ServerOptions } from 'node:https'
+import { Agent, buildConnector } from 'undici'
+import { BULKHEAD_DEFAULTS } from '../client/bulkhead.ts'
+import type { CertificateFiles } from './certificate-files.ts'
+
+/** For the server: a connection without a certificate of a known authority is refused. */
+export function mutualTlsOptions(files: CertificateFiles): ServerOptions {
+  return { ...files.current, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3' }
+}
+
+/** Has the server take up changed certificates; connections that stand are kept. */
+export function renewCertificates(server: Server, files: CertificateFiles): void {
+  files.follow((certificates) => server.setSecureContext(certificates))
+}
+
+/**
+ * Carries a client's calls with this process's certificate, to a server whose own is for `serverName`.
+ * Changed certificates are taken up by connections made from then on.
+ *
+ * @param connections at most; 50 by default, as many as a client's calls at a time
+ */
+export function mutualTlsAgent(
+  files: CertificateFiles,
+  serverName: string,
+  connections = BULKHEAD_DEFAULTS.concurrency,
+): Agent {
+  let connect: buildConnector.connector
+  files.follow((certificates) => {
+    connect = buildConnector({
+      ...certificates,
+      servername: serverName,
+      minVersion: 'TLSv1.3',
+      timeout: 2_000,
+      // A session of before would go on with the certificate of before.
+      maxCachedSessions: 0,
+    })
+  })
+  return new Agent({
+    connections,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: (options, callback) => connect(options, callback),
+  })
+}
