@@ -9,7 +9,7 @@ export interface CircuitOptions {
   readonly openMs: number
 }
 
-export const CIRCUIT_DEFAULTS: CircuitOptions = {
+const CIRCUIT_DEFAULTS: CircuitOptions = {
   failures: 0.5,
   windowMs: 10_000,
   leastCalls: 10,
