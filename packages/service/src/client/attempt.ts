@@ -20,7 +20,7 @@ const PASSING = new Set([429, 500, 502, 503, 504])
 export interface AttemptOptions {
   readonly dispatcher: Dispatcher
   readonly origin: string
-  /** Names the route in errors, e.g. `gallery.getImage`. */
+  /** Names the route in errors, e.g. `albums.getImage`. */
   readonly upstream: string
   readonly route: RouteDescription
   /** An answer larger than this, bytes, is refused. */

@@ -11,11 +11,11 @@ import { ServiceTokenVerifier } from './service-token-verifier.ts'
 import { ServiceTokens } from './service-tokens.ts'
 
 const ISSUER = 'shop.example'
-let gallery: ServiceKeyPair
+let albums: ServiceKeyPair
 let wishes: ServiceKeyPair
 
 beforeAll(async () => {
-  gallery = await newServiceKey('gallery')
+  albums = await newServiceKey('albums')
   wishes = await newServiceKey('wishes', 'EdDSA')
 })
 
@@ -37,13 +37,13 @@ function tokensOf(name: string, key: ServiceKeyPair, more: { now?: () => number 
 
 const now = () => Math.floor(Date.now() / 1000)
 
-/** A token of the gallery service for the stock service, but for what is said. */
-async function token(claims: object = {}, header: object = {}, signer: JWK = gallery.privateJwk) {
-  const all = { iss: ISSUER, aud: 'stock', sub: 'gallery', iat: now(), exp: now() + 120, jti: 'j' }
+/** A token of the albums service for the stock service, but for what is said. */
+async function token(claims: object = {}, header: object = {}, signer: JWK = albums.privateJwk) {
+  const all = { iss: ISSUER, aud: 'stock', sub: 'albums', iat: now(), exp: now() + 120, jti: 'j' }
   const alg = signer.crv === 'Ed25519' ? 'EdDSA' : 'ES256'
   const given = Object.entries({ ...all, ...claims }).filter(([, value]) => value !== undefined)
   return new SignJWT(Object.fromEntries(given))
-    .setProtectedHeader({ alg, kid: gallery.publicJwk.kid, ...header })
+    .setProtectedHeader({ alg, kid: albums.publicJwk.kid, ...header })
     .sign(await importJWK(signer, alg))
 }
 
@@ -52,15 +52,15 @@ const unsigned = (header: object, of: string) =>
 
 describe('a service token', () => {
   it('says who calls whom, with keys of either kind', async () => {
-    const stock = verifier(setOf(gallery.publicJwk, wishes.publicJwk))
-    expect(await stock.verify(await tokensOf('gallery', gallery).for('stock'))).toBe('gallery')
+    const stock = verifier(setOf(albums.publicJwk, wishes.publicJwk))
+    expect(await stock.verify(await tokensOf('albums', albums).for('stock'))).toBe('albums')
     expect(await stock.verify(await tokensOf('wishes', wishes).for('stock'))).toBe('wishes')
     expect(await stock.verify(await tokensOf('wishes', wishes).for('billing'))).toBeNull()
   })
 
   it('is signed once for many calls, and anew when half its life is over', async () => {
     let time = Date.now()
-    const tokens = tokensOf('gallery', gallery, { now: () => time })
+    const tokens = tokensOf('albums', albums, { now: () => time })
     const first = await tokens.for('stock')
     time += 59_000
     expect(await tokens.for('stock')).toBe(first)
@@ -70,7 +70,7 @@ describe('a service token', () => {
   })
 
   it('lives between one minute and five', () => {
-    const key = new SigningKey(JSON.stringify(gallery.privateJwk))
+    const key = new SigningKey(JSON.stringify(albums.privateJwk))
     for (const lifetimeS of [59, 301, Number.NaN]) {
       expect(() => new ServiceTokens({ name: 'a', issuer: 'b', key, lifetimeS })).toThrow(
         'allowed 60 to 300',
@@ -80,21 +80,21 @@ describe('a service token', () => {
 
   it('is refused when anything about it is wrong', async () => {
     const stock = verifier(
-      setOf(gallery.publicJwk, wishes.publicJwk, { kty: 'oct', k: 'c2VjcmV0', kid: 'secret' }),
+      setOf(albums.publicJwk, wishes.publicJwk, { kty: 'oct', k: 'c2VjcmV0', kid: 'secret' }),
     )
     const good = await token()
-    expect(await stock.verify(good)).toBe('gallery')
+    expect(await stock.verify(good)).toBe('albums')
     const [head, body, signature] = good.split('.')
-    const kid = gallery.publicJwk.kid
-    const publicKey = (await importJWK(gallery.publicJwk, 'ES256')) as CryptoKey
+    const kid = albums.publicJwk.kid
+    const publicKey = (await importJWK(albums.publicJwk, 'ES256')) as CryptoKey
     const pem = await exportSPKI(publicKey)
     const hs256 = (secret: string, name: string) =>
-      new SignJWT({ iss: ISSUER, aud: 'stock', sub: 'gallery', jti: 'j' })
+      new SignJWT({ iss: ISSUER, aud: 'stock', sub: 'albums', jti: 'j' })
         .setProtectedHeader({ alg: 'HS256', kid: name })
         .setIssuedAt()
         .setExpirationTime('2m')
         .sign(new TextEncoder().encode(secret))
-    const attacker = await newServiceKey('gallery')
+    const attacker = await newServiceKey('albums')
     const forged = (header: object) => token({}, header, attacker.privateJwk)
 
     const cases: Record<string, string> = {
@@ -108,7 +108,7 @@ describe('a service token', () => {
       'a zero signature': `${head}.${body}.${base64url.encode(new Uint8Array(64))}`,
       'a changed body': `${head}.${base64url.encode(`{"sub":"admin"}`)}.${signature}`,
       'the public key as a secret': await hs256(pem, kid),
-      'the JWK as a secret': await hs256(JSON.stringify(gallery.publicJwk), kid),
+      'the JWK as a secret': await hs256(JSON.stringify(albums.publicJwk), kid),
       'a symmetric key that stands in the set': await hs256('secret', 'secret'),
       'an unknown key': await forged({ kid: 'unknown' }),
       'another key under a known kid': await forged({}),
@@ -154,7 +154,7 @@ describe('a service token', () => {
   })
 
   it('never makes the verifier throw, whatever is sent', async () => {
-    const stock = verifier(setOf(gallery.publicJwk))
+    const stock = verifier(setOf(albums.publicJwk))
     const part = fc.oneof(
       fc.string(),
       fc.json().map((json) => base64url.encode(json)),
@@ -173,13 +173,13 @@ describe('a service token', () => {
 
   it('is not taken from memory once it has ended or its key is gone', async () => {
     const file = join(await folder(), 'keys.json')
-    await writeFile(file, setOf(gallery.publicJwk))
+    await writeFile(file, setOf(albums.publicJwk))
     let time = 0
     const stock = verifier(file, { now: () => time })
     const good = await token()
-    expect(await stock.verify(good)).toBe('gallery')
+    expect(await stock.verify(good)).toBe('albums')
     await writeFile(file, setOf(wishes.publicJwk))
-    expect(await stock.verify(good)).toBe('gallery')
+    expect(await stock.verify(good)).toBe('albums')
     time = 61_000
     await expect.poll(() => stock.verify(good)).toBeNull()
   })
@@ -187,16 +187,16 @@ describe('a service token', () => {
 
 describe('a change of keys', () => {
   it.each(['a file', 'a URL'])('refuses no request, with the set in %s', async (kind) => {
-    const next = await newServiceKey('gallery')
+    const next = await newServiceKey('albums')
     const home = await folder()
     const secret = join(home, 'secret.json')
-    await writeFile(secret, JSON.stringify(gallery.privateJwk))
+    await writeFile(secret, JSON.stringify(albums.privateJwk))
     const set = await publishedSet(kind, home)
-    await set.publish(setOf(gallery.publicJwk))
+    await set.publish(setOf(albums.publicJwk))
     let time = 0
     const tick = () => time
     const tokens = new ServiceTokens({
-      name: 'gallery',
+      name: 'albums',
       issuer: ISSUER,
       key: new SigningKey(secret, tick),
     })
@@ -209,7 +209,7 @@ describe('a change of keys', () => {
     }
     const steps = [
       () => {},
-      () => set.publish(setOf(gallery.publicJwk, next.publicJwk)),
+      () => set.publish(setOf(albums.publicJwk, next.publicJwk)),
       () => writeFile(secret, '{"half'),
       () => writeFile(secret, JSON.stringify(next.privateJwk)),
       () => set.publish(setOf(next.publicJwk)),
@@ -219,10 +219,10 @@ describe('a change of keys', () => {
       await step()
       for (let call10s = 0; call10s < 15; call10s++) {
         time += 10_001
-        expect(await call(), `${step}`).toBe('gallery')
+        expect(await call(), `${step}`).toBe('albums')
       }
     }
-    expect(kids).toEqual(new Set([gallery.publicJwk.kid, next.publicJwk.kid]))
+    expect(kids).toEqual(new Set([albums.publicJwk.kid, next.publicJwk.kid]))
   })
 
   it('says what a private key must be, and does not say what it is', async () => {
