@@ -108,7 +108,12 @@ class PostgresTransport implements Transport {
       deliver,
     })
     this.#subscriptions.add(subscription)
-    return subscription
+    return {
+      close: async () => {
+        await subscription.close()
+        this.#subscriptions.delete(subscription)
+      },
+    }
   }
 
   async backlog(group: string): Promise<number> {
