@@ -214,3 +214,42 @@ describe('a message the transport refuses', () => {
     await relay.stop()
   })
 })
+
+describe('a relay whose lease has run out', () => {
+  /** A relay in the middle of sending, until it is let go. */
+  async function held(durable: Store['durable']) {
+    let enter = () => {}
+    const sending = new Promise<void>((resolve) => {
+      enter = resolve
+    })
+    let letGo = () => {}
+    const done = new Promise<void>((resolve) => {
+      letGo = resolve
+    })
+    const relay = new OutboxRelay({
+      durable,
+      concurrency: 1,
+      send: () => {
+        enter()
+        return done
+      },
+    })
+    const pass = relay.pass()
+    await sending
+    return { pass, letGo }
+  }
+
+  it('deletes nothing of what another relay is sending by now', async () => {
+    const { durable, pool } = await store()
+    await durable.outbox.write(pool, [message('a', 1)])
+    const slow = await held(durable)
+    await pool.query("UPDATE durable.outbox_lane SET leased_until = '-infinity'")
+    const thief = await held(durable)
+    slow.letGo()
+    await slow.pass
+    expect((await durable.outbox.depth()).messages).toBe(1)
+    thief.letGo()
+    await thief.pass
+    expect((await durable.outbox.depth()).messages).toBe(0)
+  })
+})
