@@ -91,9 +91,19 @@ function signal(pid: number, name: NodeJS.Signals): void {
 /** Its variables as NAME=value; none when there is no such process, or it is dead and not yet reaped. */
 async function environmentOf(pid: number): Promise<string[]> {
   if (process.platform === 'linux') {
-    const text = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')
-    return text.split('\0')
+    for (;;) {
+      const text = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')
+      // A process that is just becoming another program has none for a moment.
+      if (text !== '' || !(await lives(pid))) return text.split('\0')
+      await delay(5)
+    }
   }
   const { stdout } = await run('ps', ['eww', '-p', String(pid)]).catch(() => ({ stdout: '' }))
   return stdout.split(/\s+/)
+}
+
+/** Z and X are dead; the state follows the name, which is in brackets and may hold anything. */
+async function lives(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ') X')
+  return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2))
 }

@@ -1,0 +1,2 @@
+export type { RabbitmqSettings } from './settings.ts'
+export { openRabbitmqTransport } from './transport.ts'
