@@ -1,0 +1,2 @@
+export type { AwsSettings } from './settings.ts'
+export { openAwsTransport } from './transport.ts'
