@@ -167,8 +167,13 @@ export class AwsSubscription implements Subscription {
   async #hide(): Promise<void> {
     const items = this.#deliveries.items
     const lost = new Set(await this.#queue.hide(items, this.#settings.visibilityTimeoutS))
-    // Another member may have them by now; what has not begun must not begin here.
-    if (lost.size > 0) this.#deliveries.drop((item) => lost.has(item))
+    if (lost.size === 0) return
+    // They come again, here or at another member: what stands behind them must not begin before.
+    const keys = new Set([...lost].map(({ message }) => message.key))
+    const dropped = new Set(items.filter(isOf(keys)))
+    this.#deliveries.drop((item) => dropped.has(item))
+    for (const kept of this.#deliveries.items) dropped.delete(kept)
+    this.#giveBack([...dropped].filter((item) => !lost.has(item)))
   }
 
   #giveBack(items: readonly Held[]): void {

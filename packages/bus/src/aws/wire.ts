@@ -25,8 +25,9 @@ export interface Entry {
 
 export function toEntry(message: WireMessage): Entry {
   const { id, type, key, body, headers } = message
-  const encoded = REFUSED.test(body)
-  const text = encoded ? Buffer.from(body, 'utf8').toString('base64') : body
+  const encoded = body === '' || REFUSED.test(body)
+  // An empty body is refused as well: padding alone stands for it.
+  const text = encoded ? Buffer.from(body, 'utf8').toString('base64') || '=' : body
   const meta: Meta = { id, type, key, headers, ...(encoded ? { encoding: 'base64' } : {}) }
   // Beyond ASCII everything is escaped: what SQS refuses in a body it refuses here too.
   const value = JSON.stringify(meta).replace(/[^ -~]/g, escaped)

@@ -15,6 +15,12 @@ export interface TransportHarness {
   readonly settings: string
   /** The largest body, bytes, that must go through. */
   readonly largestBody: number
+  /**
+   * Set where the server is an emulator whose store is weaker than its model: killed, it may lack what it
+   * took in its last moment, and gives the rest in another order. In the cases that kill it the order is
+   * then not looked at, and what is published in the middle of it only from there on; in no other case.
+   */
+  readonly forgetsWhenKilled?: boolean
   /** Ends the server the hard way (SIGKILL) and starts it again on the data it has on disk. */
   restartBroker(): Promise<void>
   /** Ends what the harness started. */
