@@ -23,7 +23,11 @@ import type { Health } from './health.ts'
 import { readIdentity, requireAccess } from './identity.ts'
 import { countRequests } from './metrics.ts'
 import { correlationIdOf, withScope } from './scope.ts'
+import type { Settings } from './settings.ts'
 import { StaleAnswers } from './stale-answers.ts'
+import { guardCallers } from './tokens/caller-guard.ts'
+import { keySetFrom } from './tokens/service-key.ts'
+import { ServiceTokenVerifier } from './tokens/service-token-verifier.ts'
 import { openScopes, pathOf } from './tracing/requests.ts'
 import type { Tracing } from './tracing/tracing.ts'
 import { announceEnd } from './versions.ts'
@@ -73,6 +77,7 @@ export async function createApp<Config, T extends Tables>(
   countRequests(app, context.metrics)
   logRequests(app)
   readIdentity(app, context.config.BANYAN_IDENTITY_KEY)
+  guardCallers(app, { tokens: verifierOf(definition.name, context.config) })
 
   await describe(app, definition.title)
   for (const [prefix, given] of Object.entries(definition.routes)) {
@@ -138,4 +143,14 @@ declare module 'fastify' {
     /** Its requests are not logged one by one. */
     quiet?: boolean
   }
+}
+
+/** Without keys there is no service that could be known, and no token is believed. */
+function verifierOf(
+  audience: string,
+  { BANYAN_SERVICE_KEYS, BANYAN_SERVICE_ISSUER }: Settings,
+): Pick<ServiceTokenVerifier, 'verify'> {
+  if (BANYAN_SERVICE_KEYS === undefined) return { verify: async () => null }
+  const keys = keySetFrom(BANYAN_SERVICE_KEYS)
+  return new ServiceTokenVerifier({ audience, issuer: BANYAN_SERVICE_ISSUER, keys })
 }

@@ -1,8 +1,10 @@
 import { fileURLToPath } from 'node:url'
 import { createPool, migrate, type Pool, type PoolClient, transaction } from '@banyan/postgres'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
+import { credentialsFrom } from './credentials/credentials-from.ts'
 import { sqlState } from './failures.ts'
 import { IdempotencyKeys } from './idempotency.ts'
+import type { Settings } from './settings.ts'
 
 /** Drizzle tables and relations, as `import * as tables from './schema.ts'` gives them. */
 export type Tables = Record<string, unknown>
@@ -37,11 +39,18 @@ export class DatabaseHandle<T extends Tables> {
   /** Drizzle reads the tables' relations anew for each client it is made over. */
   readonly #overClients = new WeakMap<PoolClient, Database<T>>()
 
-  constructor(name: string, url: string, definition: DatabaseDefinition<T>) {
-    this.pool = createPool(url, {
+  constructor(
+    name: string,
+    { DATABASE_URL, DATABASE_CREDENTIALS }: Pick<Settings, 'DATABASE_URL' | 'DATABASE_CREDENTIALS'>,
+    definition: DatabaseDefinition<T>,
+  ) {
+    this.pool = createPool(DATABASE_URL!, {
       name,
       max: MOST_CONNECTIONS,
       statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+      ...(DATABASE_CREDENTIALS === undefined
+        ? {}
+        : { credentials: credentialsFrom(DATABASE_CREDENTIALS), maxLifetimeS: 600 }),
     })
     this.schema = definition.schema ?? name.replaceAll('-', '_')
     this.keys = new IdempotencyKeys(this.schema)

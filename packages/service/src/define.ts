@@ -76,7 +76,7 @@ export function defineService<Config = object, T extends Tables = Tables>(
     throw new Error(`${name}: port is ${port}; 0 to 65535 are allowed`)
   }
   for (const prefix of Object.keys(routes)) {
-    if (/^\/v[1-9]\d*(\/[a-z0-9-]+)*$/.test(prefix)) continue
+    if (/^(\/internal)?\/v[1-9]\d*(\/[a-z0-9-]+)*$/.test(prefix)) continue
     throw new Error(`${name}: routes are below a version, e.g. "/v1/things"; given "${prefix}"`)
   }
   if (usesBus(definition) && !definition.database) {

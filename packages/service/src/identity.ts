@@ -1,10 +1,20 @@
-import { BanyanError, IDENTITY_HEADERS, type Identity, verifyIdentity } from '@banyan/contracts'
+import {
+  BanyanError,
+  IDENTITY_HEADERS,
+  type Identity,
+  type IdentityKeys,
+  verifyIdentity,
+} from '@banyan/contracts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { noSuch } from './errors.ts'
 import { currentScope } from './scope.ts'
+import { forServices } from './tokens/caller-guard.ts'
 
-/** Who may ask a route: a user whom the gateway's signed identity names (the default), or anybody. */
-export type Access = 'user' | 'anybody'
+/**
+ * Who may ask a route: a user whom the gateway's signed identity names (the default), a service with a
+ * token (the default below /internal), or anybody. A route's `callers` are asked for beside it.
+ */
+export type Access = 'user' | 'service' | 'anybody'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -17,7 +27,7 @@ declare module 'fastify' {
 }
 
 /** Gives requests their `user`, from the one header that is signed; bare headers are never looked at. */
-export function readIdentity(app: FastifyInstance, key: string): void {
+export function readIdentity(app: FastifyInstance, keys: IdentityKeys): void {
   app.decorateRequest('user', {
     getter() {
       const user = currentScope()?.user
@@ -29,7 +39,7 @@ export function readIdentity(app: FastifyInstance, key: string): void {
     const scope = currentScope()
     const header = signedHeader(request)
     if (!scope || header === undefined) return
-    scope.user = verifyIdentity(header, key)
+    scope.user = verifyIdentity(header, keys)
     scope.signedIdentity = scope.user ? header : null
   })
 }
@@ -38,6 +48,8 @@ export function readIdentity(app: FastifyInstance, key: string): void {
 export function requireAccess(app: FastifyInstance): void {
   app.addHook('onRequest', async (request) => {
     if (request.routeOptions.config?.access === 'anybody' || currentScope()?.user) return
+    // It has a service's token: guardCallers let nobody else through.
+    if (forServices(request)) return
     const reason =
       signedHeader(request) === undefined
         ? `It has no ${IDENTITY_HEADERS.signed} header.`

@@ -61,7 +61,7 @@ export async function startService<Config, T extends Tables>(
     const tracing = await Tracing.open(name, config.OTEL_EXPORTER_OTLP_ENDPOINT)
     opened.push(() => tracing.close())
     const checks: Check[] = []
-    const database = stored ? new DatabaseHandle<T>(name, config.DATABASE_URL!, stored) : null
+    const database = stored ? new DatabaseHandle<T>(name, config, stored) : null
     if (database) {
       opened.push(() => database.close())
       watchPool(metrics, database.pool)

@@ -10,8 +10,18 @@ const Common = z.object({
   /** The address it listens on. */
   HOST: z.string().default('127.0.0.1'),
   LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
-  /** Shared with the gateway, which signs the caller's identity with it. */
-  BANYAN_IDENTITY_KEY: z.string().min(16),
+  /** Shared with the gateway, which signs the caller's identity with it; while it changes two, with a comma. */
+  BANYAN_IDENTITY_KEY: z
+    .string()
+    .regex(
+      /^[^,]{16,}(,[^,]{16,})*$/,
+      'each key must have at least 16 characters, none of them a comma',
+    )
+    .transform((keys) => keys.split(',')),
+  /** Public keys of the services that may call: a JSON Web Key Set, its URL, or its file. None may without it. */
+  BANYAN_SERVICE_KEYS: z.string().optional(),
+  /** Names the installation in service tokens: those of another are refused. */
+  BANYAN_SERVICE_ISSUER: z.string().default('banyan'),
   /** Stays reachable, but not ready, this long after SIGTERM, ms: until a load balancer has noticed. */
   DRAIN_DELAY_MS: z.coerce.number().int().min(0).max(20_000).default(0),
   /** Where traces go (OTLP over HTTP), e.g. `http://127.0.0.1:4318`; nowhere when it is not set. */
@@ -20,6 +30,11 @@ const Common = z.object({
 
 const Stored = z.object({
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
+  /** Who connects, instead of the URL's user: `file:PATH` or `aws:SECRET`, read again as it changes. */
+  DATABASE_CREDENTIALS: z
+    .string()
+    .regex(/^(file|aws):./, 'must be "file:PATH" or "aws:SECRET"')
+    .optional(),
 })
 
 const Bused = z.object({
@@ -32,6 +47,7 @@ const Bused = z.object({
 
 export type Settings = z.infer<typeof Common> & {
   readonly DATABASE_URL?: string
+  readonly DATABASE_CREDENTIALS?: string
   readonly BUS_URL?: string
 }
 

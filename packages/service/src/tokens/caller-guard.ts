@@ -9,6 +9,10 @@ declare module 'fastify' {
     /** Services that may call the route; without it the route asks for no service token. */
     readonly callers?: readonly string[]
   }
+  interface FastifyRequest {
+    /** The service that calls, as its token says; null for a request without one. */
+    readonly caller: string | null
+  }
 }
 
 export interface CallerGuardOptions {
@@ -20,20 +24,24 @@ export interface CallerGuardOptions {
 /**
  * Lets a route's `callers` in and no other service. Routes below /internal are for services alone: any
  * service that is known, where `callers` names none. A token that is sent is checked, asked for or not.
- *
- * @returns the calling service's name, or null for a request that came without a token.
+ * The request's `caller` says who it was.
  */
 export function guardCallers(
   app: FastifyInstance,
   { tokens, matchCertificate = false }: CallerGuardOptions,
-): (request: FastifyRequest) => string | null {
+): void {
   const callers = new WeakMap<FastifyRequest, string>()
+  app.decorateRequest('caller', {
+    getter() {
+      return callers.get(this) ?? null
+    },
+  })
   app.addHook('onRequest', async (request) => {
     const { config, url: route } = request.routeOptions
     const token = request.headers[SERVICE_TOKEN_HEADER]
     if (token === undefined) {
       // The route's own pattern, not the request's path: that has many spellings.
-      if (config.callers || isInternal(route)) refuse(`Send ${SERVICE_TOKEN_HEADER}`)
+      if (config?.callers || forServices(request)) refuse(`Send ${SERVICE_TOKEN_HEADER}`)
       return
     }
     // Two headers are one with a comma, which no token has; `verify` refuses it.
@@ -42,16 +50,17 @@ export function guardCallers(
     if (matchCertificate && !certificateNames(request.raw.socket as TLSSocket).includes(caller)) {
       refuse('The client certificate is not that of the service token')
     }
-    if (config.callers && !config.callers.includes(caller)) {
+    if (config?.callers && !config.callers.includes(caller)) {
       const allowed = config.callers.join(', ') || 'none'
       throw new BanyanError('CALLER_NOT_ALLOWED', { caller, route, allowed })
     }
     callers.set(request, caller)
   })
-  return (request) => callers.get(request) ?? null
 }
 
-function isInternal(route: string | undefined): boolean {
+/** Whether a route is for services alone, with or without a user. */
+export function forServices({ routeOptions: { config, url: route } }: FastifyRequest): boolean {
+  if (config?.access !== undefined) return config.access === 'service'
   return route === INTERNAL_PREFIX || (route?.startsWith(`${INTERNAL_PREFIX}/`) ?? false)
 }
 
