@@ -1,11 +1,15 @@
 import type { NewEvent, PublishOptions } from '@banyan/bus'
+import { CORRELATION_HEADER } from '@banyan/contracts'
+import type { Durable, JobDefinition, JobKey, SagaDefinition, Started } from '@banyan/durable'
 import type { Pool, PoolClient } from '@banyan/postgres'
 import type { Database, DatabaseHandle, Tables } from './database.ts'
 import type { ServiceEvents } from './events.ts'
 import type { Answering, Asking } from './idempotency.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import { currentScope, currentTrace } from './scope.ts'
 import type { Settings } from './settings.ts'
+import { writeTraceparent } from './tracing/traceparent.ts'
 
 /** What one transaction gives to work with; all of it commits together, or nothing does. */
 export interface Transaction<T extends Tables> {
@@ -19,6 +23,14 @@ export interface Transaction<T extends Tables> {
    * @throws BanyanError BAD_EVENT when it does not fit, or is not among the service's `events`
    */
   publish(event: NewEvent, options: PublishOptions): Promise<void>
+  /** Starts a saga when the transaction commits; with a `key`, only the first time. @throws BAD_SAGA_INPUT */
+  startSaga<Input>(
+    saga: SagaDefinition<Input>,
+    input: Input,
+    options?: { readonly key?: string },
+  ): Promise<Started>
+  /** Runs a job at `when`, or as soon after as there is a process, if the transaction commits. */
+  later<P>(job: JobDefinition<P>, when: Date, payload: P, key?: JobKey): Promise<void>
 }
 
 type Work<T extends Tables, R> = (tx: Transaction<T>) => Promise<R>
@@ -52,27 +64,21 @@ export interface ServiceContext<Config = object, T extends Tables = Tables> {
   answerOnce<R>(request: Asking, reply: Answering, status: number, work: Work<T, R>): Promise<R>
 }
 
+/** What a service has beside its process; null is what its definition does not ask for. */
+export interface Resources<T extends Tables> {
+  readonly database: DatabaseHandle<T> | null
+  readonly durable: Durable | null
+  readonly events: ServiceEvents<T> | null
+}
+
 export function createContext<Config, T extends Tables>(
   parts: Pick<ServiceContext<Config, T>, 'name' | 'config' | 'log' | 'metrics'>,
-  database: DatabaseHandle<T> | null,
-  events: ServiceEvents<T> | null,
+  resources: Resources<T>,
 ): ServiceContext<Config, T> {
-  const own = () => {
-    if (database) return database
-    throw new Error(`${parts.name} has no database: add "database" to its definition`)
-  }
-  const speaking = () => {
-    if (events) return events
-    throw new Error(`${parts.name} says nothing: add "events" to its definition`)
-  }
+  const own = () => having(resources.database, parts.name, 'database')
+  const over = transactionsOf(parts.name, resources)
   const transaction = <R>(work: Work<T, R>) =>
-    own().transaction((db, client) =>
-      work({
-        db,
-        client,
-        publish: (event, options) => speaking().publish(client, event, options),
-      }),
-    )
+    own().transaction((_db, client) => work(over(client)))
   return {
     ...parts,
     get db() {
@@ -93,4 +99,38 @@ export function createContext<Config, T extends Tables>(
       return send() as R
     },
   }
+}
+
+/** The kit's view of a transaction that somebody began on a connection. */
+export function transactionsOf<T extends Tables>(
+  service: string,
+  { database, durable, events }: Resources<T>,
+): (client: PoolClient) => Transaction<T> {
+  return (client) => ({
+    db: having(database, service, 'database').over(client),
+    client,
+    publish: (event, options) => having(events, service, 'events').publish(client, event, options),
+    startSaga: (saga, input, options) =>
+      having(durable, service, 'sagas').sagas.start(client, saga, input, {
+        ...options,
+        headers: headersOfScope(),
+      }),
+    later: (job, when, payload, key) =>
+      having(durable, service, 'jobs').jobs.at(client, job, when, payload, key),
+  })
+}
+
+/** What a saga's steps are told of the request that began it. */
+function headersOfScope(): Record<string, string> {
+  const scope = currentScope()
+  const trace = currentTrace()
+  return {
+    ...(scope ? { [CORRELATION_HEADER]: scope.correlationId } : {}),
+    ...(trace ? { traceparent: writeTraceparent(trace) } : {}),
+  }
+}
+
+function having<R>(resource: R | null, service: string, member: string): R {
+  if (resource !== null) return resource
+  throw new Error(`${service} has no ${member}: add "${member}" to its definition`)
 }

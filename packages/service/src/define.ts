@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { EventDefinition } from '@banyan/bus'
+import type { JobDefinition, SagaDefinition, ScheduleDefinition } from '@banyan/durable'
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { z } from 'zod'
@@ -42,6 +43,12 @@ export interface ServiceDefinition<Config, T extends Tables> {
   readonly events?: readonly EventDefinition[]
   /** What it hears, from others or from itself: `(hear, context) => { hear({ name, events, handler }) }`. */
   readonly reactions?: (hear: Hear<T>, context: ServiceContext<Config, T>) => void
+  /** What it carries through in steps, each durably; started with a transaction's `startSaga`. */
+  readonly sagas?: (context: ServiceContext<Config, T>) => readonly SagaDefinition[]
+  /** What it does at set times, once for all its processes. */
+  readonly schedules?: (context: ServiceContext<Config, T>) => readonly ScheduleDefinition[]
+  /** What it does once, later; asked for with a transaction's `later`. */
+  readonly jobs?: (context: ServiceContext<Config, T>) => readonly JobDefinition[]
   /** Writes failures in another shape than problem details, for clients of old. */
   readonly writeFailure?: WriteFailure
   readonly limits?: Partial<Limits>
@@ -79,16 +86,26 @@ export function defineService<Config = object, T extends Tables = Tables>(
     if (/^(\/internal)?\/v[1-9]\d*(\/[a-z0-9-]+)*$/.test(prefix)) continue
     throw new Error(`${name}: routes are below a version, e.g. "/v1/things"; given "${prefix}"`)
   }
-  if (usesBus(definition) && !definition.database) {
-    throw new Error(`${name}: events need a database, whose transactions they leave with`)
+  if (usesDurable(definition) && !definition.database) {
+    throw new Error(
+      `${name}: events, sagas, schedules and jobs need a database, with whose transactions they begin`,
+    )
   }
   return Object.freeze(definition)
 }
 
+type Durably = Pick<
+  ServiceDefinition<never, never>,
+  'events' | 'reactions' | 'sagas' | 'schedules' | 'jobs'
+>
+
 /** Whether a service says or hears anything. */
-export function usesBus({
-  events,
-  reactions,
-}: Pick<ServiceDefinition<never, never>, 'events' | 'reactions'>): boolean {
+export function usesBus({ events, reactions }: Durably): boolean {
   return events !== undefined || reactions !== undefined
+}
+
+/** Whether a service has anything that must outlive its process, beside its rows. */
+export function usesDurable(definition: Durably): boolean {
+  const { sagas, schedules, jobs } = definition
+  return usesBus(definition) || [sagas, schedules, jobs].some((one) => one !== undefined)
 }

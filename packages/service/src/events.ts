@@ -13,7 +13,7 @@ import type { PoolClient } from '@banyan/postgres'
 import { SpanKind } from '@opentelemetry/api'
 import { Histogram } from 'prom-client'
 import type { Transaction } from './context.ts'
-import type { DatabaseHandle, Tables } from './database.ts'
+import type { Tables } from './database.ts'
 import { rootCause } from './failures.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
@@ -42,7 +42,8 @@ export type Hear<T extends Tables> = <const Ds extends readonly EventDefinition[
 
 export interface ServiceEventsOptions<T extends Tables> {
   readonly service: string
-  readonly database: DatabaseHandle<T>
+  /** The kit's view of a transaction that somebody began. */
+  readonly transactionOver: (client: PoolClient) => Transaction<T>
   readonly durable: Durable
   readonly transport: Transport
   readonly publishes: readonly EventDefinition[]
@@ -93,22 +94,13 @@ export class ServiceEvents<T extends Tables> {
   }
 
   readonly hear: Hear<T> = ({ name, events, handler, concurrency }) => {
-    const { service } = this.#options
+    const { service, transactionOver } = this.#options
     this.#bus.subscribe({
       consumer: `${service}.${name}`,
       events,
-      handler: (event, { tx }) => handler(event, this.transactionOver(tx)),
+      handler: (event, { tx }) => handler(event, transactionOver(tx)),
       ...(concurrency === undefined ? {} : { concurrency }),
     })
-  }
-
-  /** The kit's view of a transaction that somebody began. */
-  transactionOver(client: PoolClient): Transaction<T> {
-    return {
-      db: this.#options.database.over(client),
-      client,
-      publish: (event, options) => this.publish(client, event, options),
-    }
   }
 
   publish(client: PoolClient, event: NewEvent, options: PublishOptions): Promise<void> {
@@ -130,7 +122,6 @@ export class ServiceEvents<T extends Tables> {
   /** Lets what runs finish; what is left waits in tables. */
   async stop(): Promise<void> {
     await this.#bus.stop()
-    await this.#options.durable.close()
   }
 
   /** A reaction belongs to the request, and the trace, that the event comes from. */

@@ -1,9 +1,11 @@
 import type { AddressInfo } from 'node:net'
-import { openDurable } from '@banyan/durable'
+import { type Durable, openDurable } from '@banyan/durable'
+import type { PoolClient } from '@banyan/postgres'
 import { createApp } from './app.ts'
-import { createContext, type ServiceContext } from './context.ts'
+import { Background, type BackgroundWork } from './background.ts'
+import { createContext, type ServiceContext, transactionsOf } from './context.ts'
 import { DatabaseHandle, type Tables } from './database.ts'
-import { type App, type ServiceDefinition, usesBus } from './define.ts'
+import { type App, type ServiceDefinition, usesBus, usesDurable } from './define.ts'
 import { ServiceEvents } from './events.ts'
 import { type Check, Health } from './health.ts'
 import { createLog } from './log.ts'
@@ -69,27 +71,22 @@ export async function startService<Config, T extends Tables>(
       checks.push({ name: 'database', required: true, check: () => database.check() })
       await database.migrate()
     }
+    const durable = database && usesDurable(definition) ? await openDurableFor(database) : null
+    if (durable) opened.push(() => durable.close())
     let events: ServiceEvents<T> | null = null
-    if (database && bused) {
-      const durable = await openDurable(database.pool, { schema: `${database.schema}_durable` })
-      const transport = await openTransport(config.BUS_URL!).catch(async (error) => {
-        await durable.close()
-        throw error
-      })
+    if (durable && database && bused) {
+      const transport = await openTransport(config.BUS_URL!)
       const publishes = definition.events ?? []
-      const parts = {
-        service: name,
-        database,
-        durable,
-        transport,
-        publishes,
-        log,
-        metrics,
-        tracing,
-      }
-      events = new ServiceEvents<T>(parts)
+      // Asked for when an event comes: by then the events are there.
+      const transactionOver = (client: PoolClient) =>
+        transactionsOf<T>(name, { database, durable, events })(client)
+      const parts = { service: name, transactionOver, durable, transport, publishes }
+      events = new ServiceEvents<T>({ ...parts, log, metrics, tracing })
     }
-    const context = createContext<Config, T>({ name, config, log, metrics }, database, events)
+    const context = createContext<Config, T>(
+      { name, config, log, metrics },
+      { database, durable, events },
+    )
     if (events) {
       const own = events
       opened.push(() => own.stop())
@@ -97,11 +94,16 @@ export async function startService<Config, T extends Tables>(
       // Not required: what is said while it is away leaves when it is back.
       checks.push({ name: 'bus', required: false, check: () => own.check() })
     }
+    const background = durable
+      ? new Background(durable, backgroundOf(definition, context), log, metrics)
+      : null
+    if (background) opened.push(() => background.stop())
     const health = new Health(checks)
     const app = await createApp(definition, context, health, tracing)
     opened.push(() => app.close())
     await app.listen({ port: config.PORT, host: config.HOST })
     events?.start()
+    background?.start()
     const end = await definition.start?.(context)
     const address = app.server.address() as AddressInfo
     const stop = async () => {
@@ -128,6 +130,22 @@ export async function startService<Config, T extends Tables>(
   } catch (error) {
     await closeAll()
     throw error
+  }
+}
+
+/** In a schema beside the service's own, whose names it must not take. */
+function openDurableFor<T extends Tables>({ pool, schema }: DatabaseHandle<T>): Promise<Durable> {
+  return openDurable(pool, { schema: `${schema}_durable` })
+}
+
+function backgroundOf<Config, T extends Tables>(
+  { sagas, schedules, jobs }: ServiceDefinition<Config, T>,
+  context: ServiceContext<Config, T>,
+): BackgroundWork {
+  return {
+    sagas: sagas?.(context) ?? [],
+    schedules: schedules?.(context) ?? [],
+    jobs: jobs?.(context) ?? [],
   }
 }
 
