@@ -1,6 +1,6 @@
 import { CORRELATION_HEADER, IDENTITY_HEADERS, SERVICE_TOKEN_HEADER } from '@banyan/contracts'
-import type { SpanContext } from '@opentelemetry/api'
-import { currentScope } from '../scope.ts'
+import { currentScope, currentTrace } from '../scope.ts'
+import { writeTraceparent } from '../tracing/traceparent.ts'
 import type { Api, RouteDescription } from './api.ts'
 
 export const IDEMPOTENCY_HEADER = 'idempotency-key'
@@ -19,16 +19,13 @@ export interface CallContext {
 export function contextOfScope(): CallContext {
   const scope = currentScope()
   if (!scope) return {}
-  const { correlationId, signedIdentity, span } = scope
+  const { correlationId, signedIdentity } = scope
+  const trace = currentTrace()
   return {
     correlationId,
     ...(signedIdentity === null ? {} : { identity: signedIdentity }),
-    ...(span ? { traceparent: traceparentOf(span.spanContext()) } : {}),
+    ...(trace ? { traceparent: writeTraceparent(trace) } : {}),
   }
-}
-
-function traceparentOf({ traceId, spanId, traceFlags }: SpanContext): string {
-  return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`
 }
 
 /** Arguments as they come, whatever the route. */
