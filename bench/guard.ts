@@ -1,9 +1,11 @@
 /**
- * What the guard costs the application that writes a moved table while it still owns every row: the
- * same writes with and without it, in interleaved rounds, the median of the rounds' ratios.
+ * What the guard costs the application that writes a moved table: while it still owns every row, and
+ * while some buckets are another's. The same writes with and without it, in interleaved rounds, the
+ * median of the rounds' ratios.
  * Usage: node --import tsx bench/guard.ts [rounds, 7]
  */
 import { pathToFileURL } from 'node:url'
+import { BUCKETS, bucketOf } from '@banyan/contracts'
 import { createPool, EmbeddedPostgres } from '@banyan/postgres'
 import { installSide, raiseToken } from '@banyan/replication'
 import pg from 'pg'
@@ -25,22 +27,32 @@ export interface GuardOverheadOptions {
 /** Extra time as a share of the time without a guard: 0.1 is ten percent longer. */
 export interface GuardOverhead {
   /** Single-row autocommit writes over the wire, half inserts, half updates by primary key. */
-  readonly single: number
+  readonly single: Overhead
   /** One INSERT … SELECT of many rows of a thousand owners. */
-  readonly bulk: number
+  readonly bulk: Overhead
   /** One UPDATE of all those rows. */
-  readonly bulkUpdate: number
+  readonly bulkUpdate: Overhead
   /** CPU time of the server alone: one single-row INSERT in a loop on the server, no wire, no commit. */
-  readonly microsPerWrite: { readonly bare: number; readonly guarded: number }
-  readonly writesPerSecond: { readonly bare: number; readonly guarded: number }
-  /** The overheads of every round that counts. */
-  readonly rounds: Readonly<Record<'single' | 'bulk' | 'bulkUpdate', readonly number[]>>
+  readonly microsPerWrite: Readonly<Record<Table, number>>
+  readonly writesPerSecond: Readonly<Record<Table, number>>
 }
 
-/** The machine's mood changes within a second: the two tables take turns more often than that. */
+interface Overhead {
+  /** While the side owns every bucket. */
+  readonly whole: number
+  /** While it owns all but one, which nobody here writes. */
+  readonly split: number
+  /** The overheads of every round that counts. */
+  readonly rounds: readonly Readonly<Record<Guarded, number>>[]
+}
+
+/** The machine's mood changes within a second: the tables take turns more often than that. */
 const SLICES = 10
 
-const TABLES = ['bare', 'guarded'] as const
+const OWNERS = 1000
+const GUARDED = ['whole', 'split'] as const
+type Guarded = (typeof GUARDED)[number]
+const TABLES = ['bare', ...GUARDED] as const
 type Table = (typeof TABLES)[number]
 
 export async function guardOverhead(options: GuardOverheadOptions = {}): Promise<GuardOverhead> {
@@ -80,7 +92,6 @@ export async function guardOverhead(options: GuardOverheadOptions = {}): Promise
       bulkUpdate: bulkUpdate.overhead,
       microsPerWrite: perTable((table) => (looped.ms[table] / writes) * 1000),
       writesPerSecond: perTable((table) => ((slice * SLICES) / inserted.ms[table]) * 1000),
-      rounds: { single: inserted.rounds, bulk: bulk.rounds, bulkUpdate: bulkUpdate.rounds },
     }
   } finally {
     for (const session of sessions) await session.end()
@@ -96,14 +107,19 @@ async function install(url: string): Promise<void> {
     )
   }
   await installSide(pool)
-  await pool.query(`SELECT banyan.register('bench', 'source')`)
-  await raiseToken(pool, 'bench', 1n)
-  await pool.query(`SELECT banyan.guard('bench', 'public.guarded', 'owner')`)
+  for (const table of GUARDED) {
+    await pool.query(`SELECT banyan.register('${table}', 'source')`)
+    await raiseToken(pool, table, 1n)
+    await pool.query(`SELECT banyan.guard('${table}', 'public.${table}', 'owner')`)
+  }
+  const written = new Set(Array.from({ length: OWNERS }, (_, n) => bucketOf(`user-${n}`)))
+  const away = Array.from({ length: BUCKETS }, (_, bucket) => bucket).find((b) => !written.has(b))
+  await pool.query(`SELECT banyan.flip(1, 'split', $1, '{open}', 'closing', 2, NULL)`, [[away]])
   await pool.end()
 }
 
 /**
- * Overhead and medians of both tables, after a round that only warms up.
+ * Overheads and medians of all tables, after a round that only warms up.
  *
  * @param slices a round is made of so many turns of each table, added up.
  */
@@ -111,7 +127,7 @@ async function measure(
   rounds: number,
   run: (table: Table, nth: number) => Promise<number>,
   slices = 1,
-): Promise<{ overhead: number; rounds: number[]; ms: Record<Table, number> }> {
+): Promise<{ overhead: Overhead; ms: Record<Table, number> }> {
   const turns = await interleave(
     (rounds + 1) * slices,
     perTable((table) => (nth: number) => run(table, nth)),
@@ -121,10 +137,16 @@ async function measure(
     const own = turns.slice((round + 1) * slices, (round + 2) * slices)
     return perTable((table) => own.reduce((sum, turn) => sum + turn[table], 0))
   })
-  const overheads = counted.map(({ bare, guarded }) => guarded / bare - 1)
+  const overheads = counted.map(({ bare, whole, split }) => ({
+    whole: whole / bare - 1,
+    split: split / bare - 1,
+  }))
   return {
-    overhead: median(overheads),
-    rounds: overheads,
+    overhead: {
+      whole: median(overheads.map((round) => round.whole)),
+      split: median(overheads.map((round) => round.split)),
+      rounds: overheads,
+    },
     ms: perTable((table) => median(counted.map((round) => round[table]))),
   }
 }
@@ -146,7 +168,7 @@ async function single(
           await session.query({
             name: `insert-${table}`,
             text: `INSERT INTO public.${table} VALUES ($1, $2, $3)`,
-            values: [id, `user-${id % 1000}`, 'a note'],
+            values: [id, `user-${id % OWNERS}`, 'a note'],
           })
           await session.query({
             name: `update-${table}`,
@@ -159,7 +181,7 @@ async function single(
   )
 }
 
-/** TRUNCATE is refused on the guarded one. */
+/** TRUNCATE is refused on a guarded one. */
 async function empty(client: pg.Client, table: Table): Promise<void> {
   await client.query(`DELETE FROM public.${table}`)
   await client.query(`VACUUM public.${table}`)
@@ -168,14 +190,14 @@ async function empty(client: pg.Client, table: Table): Promise<void> {
 function loop(client: pg.Client, table: Table, writes: number) {
   return client.query(
     `DO $$ BEGIN FOR i IN 1..${writes} LOOP
-       INSERT INTO public.${table} VALUES (i, 'user-' || i % 1000, 'a note');
+       INSERT INTO public.${table} VALUES (i, 'user-' || i % ${OWNERS}, 'a note');
      END LOOP; END $$`,
   )
 }
 
 function fill(client: pg.Client, table: Table, rows: number) {
   return client.query(
-    `INSERT INTO public.${table} SELECT n, 'user-' || n % 1000, 'a note' FROM generate_series(1, ${rows}) n`,
+    `INSERT INTO public.${table} SELECT n, 'user-' || n % ${OWNERS}, 'a note' FROM generate_series(1, ${rows}) n`,
   )
 }
 
@@ -186,7 +208,7 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 }
 
 function perTable<T>(value: (table: Table) => T): Record<Table, T> {
-  return { bare: value('bare'), guarded: value('guarded') }
+  return { bare: value('bare'), whole: value('whole'), split: value('split') }
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

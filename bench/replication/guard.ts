@@ -10,32 +10,26 @@ export async function measureGuard({ supervisor, sizes }: MeasureOptions): Promi
     const { rounds, guardWrites: writes, guardBulkRows: bulkRows } = sizes
     const found = await guardOverhead({ server, rounds, writes, bulkRows })
     const { single, bulk, bulkUpdate, microsPerWrite, writesPerSecond } = found
-    const percent = (share: number) =>
-      `${Math.abs(rounded(share * 100, 1))} % ${share < 0 ? 'shorter' : 'longer'} with the guard`
-    const micros = (table: 'bare' | 'guarded') => `${rounded(microsPerWrite[table], 1)} µs`
-    const rate = (table: 'bare' | 'guarded') => Math.round(writesPerSecond[table])
+    const longer = ({ whole, split }: typeof single) =>
+      `${rounded(whole * 100, 1)} % longer with the guard, ${rounded(split * 100, 1)} % once a bucket is another's`
+    const each = (figures: typeof microsPerWrite, digits: number, unit: string) => {
+      const [bare, whole, split] = [figures.bare, figures.whole, figures.split].map(
+        (figure) => `${rounded(figure, digits)}${unit}`,
+      )
+      return `${bare} without, ${whole} with, ${split} once a bucket is another's`
+    }
     return {
       figures: {
-        guardOverhead: rounded(single),
-        guardBulk: { insert: rounded(bulk), update: rounded(bulkUpdate) },
+        guardOverhead: rounded(single.whole),
+        guardSplit: rounded(single.split),
+        guardBulk: { insert: rounded(bulk.whole), update: rounded(bulkUpdate.whole) },
       },
-      details: {
-        writes,
-        bulkRows,
-        microsPerWrite,
-        writesPerSecond,
-        rounds: Object.fromEntries(
-          Object.entries(found.rounds).map(([name, all]) => [name, all.map((one) => rounded(one))]),
-        ),
-      },
+      details: { writes, bulkRows, microsPerWrite, writesPerSecond, single, bulk, bulkUpdate },
       lines: [
-        [
-          'single-row writes',
-          `${percent(single)}: ${rate('bare')}/s without, ${rate('guarded')}/s with`,
-        ],
-        [`INSERT of ${bulkRows} rows`, percent(bulk)],
-        [`UPDATE of ${bulkRows} rows`, percent(bulkUpdate)],
-        ['one INSERT on the server', `${micros('bare')} without, ${micros('guarded')} with`],
+        ['single-row writes', `${longer(single)}: ${each(writesPerSecond, 0, '/s')}`],
+        [`INSERT of ${bulkRows} rows`, longer(bulk)],
+        [`UPDATE of ${bulkRows} rows`, longer(bulkUpdate)],
+        ['one INSERT on the server', each(microsPerWrite, 1, ' µs')],
       ],
       notes: [
         'guard: single-row autocommit inserts and updates by primary key over the wire, 4 clients, each waiting for the disk; the tables have a primary key and no other index, which makes the guard weigh most',

@@ -29,6 +29,7 @@ export interface Figures {
   lagMs?: Readonly<Record<string, number>>
   verifyRowsPerSecond?: number
   guardOverhead?: number
+  guardSplit?: number
   guardBulk?: Readonly<Record<string, number>>
   largeTransactionRssMb?: number
   holdMs?: Readonly<Record<string, number>>

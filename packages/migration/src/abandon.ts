@@ -54,6 +54,7 @@ export async function abandon(d: ExtractionDependencies, signal: AbortSignal): P
       await moveReads(context, holdSetting(plan, lost, true, randomUUID()))
       await flipAll(source, lost, mine, 'open', highestEpoch(lost, mine) + EPOCHS)
     }
+    await source.noteWhole()
     await release(context, lost, 'source')
     // Nobody will read it: it would keep the source's log for ever.
     await dropReading({ extraction: plan.name, stream: 'forward', from: source.pool, token })

@@ -302,6 +302,7 @@ export class Extraction {
     const record = await live.handOver(buckets, from, ++this.#attempts)
     this.#handovers.push(record)
     await this.#d.store.addHandover(this.#d.plan.name, record)
+    await live.noteWhole()
     if (record.outcome === 'done') {
       live.owned = from === 'source' ? live.owned.union(buckets) : live.owned.minus(buckets)
       this.#attempts = 0

@@ -1,4 +1,5 @@
 import type { Gateway } from '@banyan/gateway'
+import type { Pool } from '@banyan/postgres'
 import { leftovers } from '@banyan/replication'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startForumLoad } from './testing/forum-load.ts'
@@ -35,8 +36,10 @@ describe('an application unlike the demonstration', () => {
 
     await forum.act('rollback', { by: 'test', why: 'to see it' })
     await forum.awaitPhase('rolled back')
+    expect([await knownWhole(source), await knownWhole(target)]).toEqual([true, false])
     await forum.act('promote', { percent: 100 })
     await forum.awaitPhase('soaking')
+    expect([await knownWhole(source), await knownWhole(target)]).toEqual([false, true])
     const { known, failures, stale, requests } = await load.stop()
     await forum.act('complete')
     const status = await forum.awaitPhase('completed')
@@ -62,3 +65,9 @@ describe('an application unlike the demonstration', () => {
     expect(rows).toEqual([{ increment: '1' }])
   }, 120_000)
 })
+
+/** Whether the guards of this side have been told that it owns every bucket. */
+async function knownWhole(side: Pool): Promise<boolean> {
+  const { rows } = await side.query(`SELECT pg_sequence_last_value('banyan.whole_1') AS since`)
+  return rows[0].since !== null
+}

@@ -148,6 +148,7 @@ export class Live {
       live = new Live(parts, dependencies, row, signal)
       if (ending) return live
       await recover({ ...live.handoverContext })
+      await live.noteWhole()
       live.owned = inState(await target.ownership(), 'open')
       await live.forward.prepare()
       live.forward.start()
@@ -258,6 +259,11 @@ export class Live {
     } finally {
       this.#handingOver = false
     }
+  }
+
+  /** Lets the guards of a side that owns every bucket go by one look; to be called after flips. */
+  async noteWhole(): Promise<void> {
+    await Promise.all([this.source.noteWhole(), this.target.noteWhole()])
   }
 
   #compared(signal: AbortSignal | undefined) {

@@ -106,12 +106,59 @@ BEGIN
   END IF;
 END $$;
 
--- Lock class of an extraction's advisory locks: "ban" and its number.
+-- Lock class of an extraction's advisory locks: "ban" and its number. Its keys are the stripes (bucket
+-- mod 16), and 16 for the whole extraction: who writes holds either shared, a flip takes both.
 CREATE FUNCTION banyan.lock_class(p_number integer) RETURNS integer
   LANGUAGE sql IMMUTABLE RETURN 1650552320 + p_number;
 
+-- The sequence banyan.whole_N is what guards look at first: while this side owns every bucket, a second
+-- by which that was so and was to be seen; otherwise it counts as never called. It is read at a tenth of
+-- the cost of a row, and every snapshot sees it as it is now. But setval outlives a rollback: so it may say
+-- less than the rows at any time, never more. docs/decisions/032 shows why it does not.
+
+-- Whatever changes the rows empties it before it commits.
+CREATE FUNCTION banyan.forget_whole() RETURNS trigger
+  LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+BEGIN
+  PERFORM setval(s, 1, false)
+     FROM (SELECT DISTINCT format('banyan.whole_%s', e.number)::regclass AS s
+             FROM old_rows JOIN banyan.extraction e USING (extraction)) AS touched;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER forget_updated AFTER UPDATE ON banyan.ownership REFERENCING OLD TABLE AS old_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION banyan.forget_whole();
+CREATE TRIGGER forget_deleted AFTER DELETE ON banyan.ownership REFERENCING OLD TABLE AS old_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION banyan.forget_whole();
+ALTER TABLE banyan.ownership ENABLE ALWAYS TRIGGER forget_updated, ENABLE ALWAYS TRIGGER forget_deleted;
+
+-- Fills it where this side owns everything: for whoever has flipped, afterwards. False: not every bucket is
+-- open here, or this transaction cannot tell.
+CREATE FUNCTION banyan.note_whole(p_extraction text) RETURNS boolean
+  LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+DECLARE
+  sequence regclass;
+BEGIN
+  -- The rows it goes by must have been committed, so none may be its own, and its snapshot the latest.
+  IF pg_current_xact_id_if_assigned() IS NOT NULL OR current_setting('transaction_isolation') <> 'read committed' THEN
+    RETURN false;
+  END IF;
+  -- Until it has ended no change of the rows is uncommitted, and none begins.
+  LOCK TABLE banyan.ownership IN SHARE MODE;
+  SELECT format('banyan.whole_%s', e.number) INTO sequence
+    FROM banyan.ownership w JOIN banyan.extraction e USING (extraction)
+   WHERE w.extraction = p_extraction
+   GROUP BY e.number HAVING count(*) = 1024 AND bool_and(w.state = 'open');
+  IF NOT FOUND THEN RETURN false; END IF;
+  -- Who began before the last bucket was opened is not to pass; the next full second is later than that.
+  IF pg_sequence_last_value(sequence) IS NULL THEN
+    PERFORM setval(sequence, floor(extract(epoch FROM clock_timestamp()))::bigint + 1);
+  END IF;
+  RETURN true;
+END $$;
+
 -- Moves buckets from one state to another, all or none, as one statement of an autocommit session
--- without a replication origin. Waits for the writers that hold a touched stripe; new ones wait behind it.
+-- without a replication origin. Waits for the writers that hold a touched stripe, or the whole; new ones
+-- wait behind it.
 --
 --   p_epoch    the new epoch of the buckets (null keeps it)
 --   p_barrier  identity of the barrier to emit, or null
@@ -127,6 +174,8 @@ DECLARE
 BEGIN
   PERFORM banyan.require_token(p_extraction, p_token);
   SELECT banyan.lock_class(number) INTO STRICT class FROM banyan.extraction WHERE extraction = p_extraction;
+  -- The whole first, as a writer does who has it and then needs a stripe after all.
+  PERFORM pg_advisory_xact_lock(class, 16);
   FOR stripe IN SELECT DISTINCT b % 16 FROM unnest(p_buckets) b ORDER BY 1 LOOP
     PERFORM pg_advisory_xact_lock(class, stripe);
   END LOOP;
@@ -176,10 +225,9 @@ BEGIN
     HINT = 'Send the write through the gateway, which knows the owner.';
 END $$;
 
--- Lets a write to rows of these owners through, or raises. Only guards call it, which have set their
--- search_path: setting it again costs as much as the lock.
+-- Lets a write to rows of these owners through, or raises.
 CREATE FUNCTION banyan.admit(p_extraction text, p_number integer, p_keys text[], p_relation oid) RETURNS void
-  LANGUAGE plpgsql AS $$
+  LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
   class constant integer := banyan.lock_class(p_number);
   buckets constant smallint[] := ARRAY(SELECT DISTINCT banyan.bucket(k)::smallint FROM unnest(p_keys) AS k);
@@ -217,7 +265,9 @@ DECLARE
   fn text;
   by_row boolean;
   -- The owner key of the row that stands for %s.
-  owner text := CASE WHEN p_owner IS NULL THEN 'NULL::text' ELSE '%s.' || replace(quote_ident(p_owner), '%', '%%') || '::text' END;
+  owner text := CASE WHEN p_owner IS NULL THEN 'NULL::pg_catalog.text'
+    ELSE '%s.' || replace(quote_ident(p_owner), '%', '%%') || '::pg_catalog.text' END;
+  whole text;
   exempt text;
   read text;
   event text;
@@ -232,55 +282,73 @@ BEGIN
   -- where there are partitions the guard is a row's trigger, which every partition inherits.
   SELECT relkind = 'p' OR EXISTS (SELECT FROM pg_inherits WHERE inhrelid = p_relation)
     INTO STRICT by_row FROM pg_class WHERE oid = p_relation;
+  -- The usual case: everything is open here, and was before this transaction began. Asked before the lock:
+  -- whoever has held a stripe is too old to wait for the whole, which a flip may hold that waits for the
+  -- stripe. And again with it, when no flip is on its way. CASE, for AND promises no order.
+  whole := format('pg_catalog.date_part(''epoch'', pg_catalog.transaction_timestamp())
+            OPERATOR(pg_catalog.>=) pg_catalog.pg_sequence_last_value(%L::pg_catalog.regclass)', format('banyan.whole_%s', n));
+  whole := format('(CASE WHEN %1$s
+          THEN CASE WHEN pg_catalog.pg_advisory_xact_lock_shared(%2$s, 16) IS NOT NULL
+          THEN %1$s END END)', whole, banyan.lock_class(n));
   -- Whom the guard lets pass: an applier, copier or repair of ours. The catalog shows the secret's hash only.
-  SELECT format($w$coalesce(current_setting('banyan.exempt', true), '') <> '' AND session_user = %L
-         AND sha256(convert_to(current_setting('banyan.exempt', true), 'UTF8')) = %L$w$,
+  SELECT format($w$coalesce(pg_catalog.current_setting('banyan.exempt', true), '') OPERATOR(pg_catalog.<>) ''
+         AND session_user OPERATOR(pg_catalog.=) %L
+         AND pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.current_setting('banyan.exempt', true), 'UTF8')) OPERATOR(pg_catalog.=) %L$w$,
       e.applier, sha256(convert_to(e.secret, 'UTF8')))
     INTO STRICT exempt FROM banyan.engine e;
   IF p_keys IS NOT NULL THEN
     IF by_row THEN RAISE EXCEPTION 'a partition of % must have its owner key in a column', p_relation; END IF;
     read := format($r$
-      IF TG_OP = 'INSERT' THEN keys := ARRAY(%1$s);
-      ELSIF TG_OP = 'DELETE' THEN keys := ARRAY(%2$s);
+      IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN keys := ARRAY(%1$s);
+      ELSIF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN keys := ARRAY(%2$s);
       ELSE keys := ARRAY(%1$s UNION %2$s);
       END IF;$r$, replace(p_keys, '{rows}', 'new_rows'), replace(p_keys, '{rows}', 'old_rows'));
   ELSE
     read := format(CASE WHEN by_row THEN $r$
-      IF TG_OP = 'INSERT' THEN keys := ARRAY[%1$s];
-      ELSIF TG_OP = 'DELETE' THEN keys := ARRAY[%2$s];
+      IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN keys := ARRAY[%1$s];
+      ELSIF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN keys := ARRAY[%2$s];
       ELSE
         keys := ARRAY[%1$s];
         -- An update that changes the owner key is a write to the old owner's bucket too.
-        IF keys[1] IS DISTINCT FROM %2$s THEN keys := keys || %2$s; END IF;
+        IF coalesce(keys[1], '') OPERATOR(pg_catalog.<>) coalesce(%2$s, '') THEN
+          keys := pg_catalog.array_append(keys, %2$s);
+        END IF;
       END IF;$r$ ELSE $r$
-      IF TG_OP = 'INSERT' THEN keys := ARRAY(SELECT DISTINCT %3$s FROM new_rows AS n);
-      ELSIF TG_OP = 'DELETE' THEN keys := ARRAY(SELECT DISTINCT %4$s FROM old_rows AS o);
+      IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN keys := ARRAY(SELECT DISTINCT %3$s FROM new_rows AS n);
+      ELSIF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN keys := ARRAY(SELECT DISTINCT %4$s FROM old_rows AS o);
       ELSE keys := ARRAY(SELECT %3$s FROM new_rows AS n UNION SELECT %4$s FROM old_rows AS o);
       END IF;$r$ END,
       format(owner, 'NEW'), format(owner, 'OLD'), format(owner, 'n'), format(owner, 'o'));
   END IF;
+  -- Every name in it says its schema, since a search_path of its own would cost as much as all that the
+  -- usual write needs; only the query for a parent's key has it.
   EXECUTE format($f$
     CREATE FUNCTION banyan.%1$I() RETURNS trigger
-      LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $body$
+      LANGUAGE plpgsql SECURITY DEFINER %8$s AS $body$
     DECLARE
-      keys text[];
-      b integer;
+      keys pg_catalog.text[];
+      b pg_catalog.int4;
     BEGIN
+      IF %9$s THEN %3$s END IF;
       IF %2$s THEN %3$s END IF;%4$s
-      -- The usual write is to rows of one owner: what admit does, at half its cost.
-      IF cardinality(keys) = 1 AND current_setting('transaction_isolation') = 'read committed' THEN
+      -- A write to rows of one owner: what admit does, at half its cost.
+      IF pg_catalog.cardinality(keys) OPERATOR(pg_catalog.=) 1
+          AND pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.=) 'read committed' THEN
         b := banyan.bucket(keys[1]);
-        PERFORM pg_advisory_xact_lock_shared(%7$s, b %% 16);
-        PERFORM FROM banyan.ownership w WHERE w.extraction = %5$L AND w.bucket = b
-            AND w.state = 'open' AND w.opened_at <= transaction_timestamp();
+        PERFORM pg_catalog.pg_advisory_xact_lock_shared(%7$s, b OPERATOR(pg_catalog.%%) 16);
+        PERFORM FROM banyan.ownership AS w
+          WHERE w.extraction OPERATOR(pg_catalog.=) %5$L AND w.bucket OPERATOR(pg_catalog.=) b
+            AND w.state OPERATOR(pg_catalog.=) 'open'
+            AND w.opened_at OPERATOR(pg_catalog.<=) pg_catalog.transaction_timestamp();
         IF FOUND THEN %3$s END IF;
       END IF;
       PERFORM banyan.admit(%5$L, %6$s, keys, TG_RELID);
       %3$s
     END $body$ $f$,
     fn, exempt,
-    CASE WHEN by_row THEN $r$IF TG_OP = 'DELETE' THEN RETURN OLD; ELSE RETURN NEW; END IF;$r$ ELSE 'RETURN NULL;' END,
-    read, p_extraction, n, banyan.lock_class(n));
+    CASE WHEN by_row THEN $r$IF TG_OP OPERATOR(pg_catalog.=) 'DELETE' THEN RETURN OLD; ELSE RETURN NEW; END IF;$r$ ELSE 'RETURN NULL;' END,
+    read, p_extraction, n, banyan.lock_class(n),
+    CASE WHEN p_keys IS NULL THEN '' ELSE 'SET search_path = pg_catalog' END, whole);
   EXECUTE format($f$
     CREATE FUNCTION banyan.%1$I() RETURNS trigger
       LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $body$
@@ -339,13 +407,18 @@ END $$;
 -- Registers an extraction on this side: the source starts as owner of every bucket.
 CREATE FUNCTION banyan.register(p_extraction text, p_side text) RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+DECLARE n integer;
 BEGIN
-  INSERT INTO banyan.extraction (extraction, side) VALUES (p_extraction, p_side) ON CONFLICT DO NOTHING;
+  INSERT INTO banyan.extraction (extraction, side) VALUES (p_extraction, p_side) ON CONFLICT DO NOTHING
+    RETURNING number INTO n;
+  IF n IS NULL THEN RETURN; END IF;
+  EXECUTE format('CREATE SEQUENCE banyan.whole_%s', n);
   INSERT INTO banyan.ownership (extraction, bucket, state, epoch)
     SELECT p_extraction, b, CASE p_side WHEN 'source' THEN 'open' ELSE 'closed' END,
            CASE p_side WHEN 'source' THEN 1 ELSE 0 END
-      FROM generate_series(0, 1023) b
-    ON CONFLICT DO NOTHING;
+      FROM generate_series(0, 1023) b;
+  -- Nobody else knows of these rows yet, and a rollback takes the sequence with them.
+  IF p_side = 'source' THEN PERFORM setval(format('banyan.whole_%s', n), 1); END IF;
 END $$;
 
 -- How many writes were refused here.
@@ -373,7 +446,7 @@ BEGIN
   FOR g IN SELECT c.oid FROM banyan.identity i JOIN pg_class c ON c.oid = i.relation WHERE i.extraction = p_extraction LOOP
     EXECUTE format('ALTER TABLE %s REPLICA IDENTITY DEFAULT', g.oid::regclass);
   END LOOP;
-  EXECUTE format('DROP SEQUENCE IF EXISTS banyan.refused_%s', n);
+  EXECUTE format('DROP SEQUENCE IF EXISTS banyan.refused_%1$s, banyan.whole_%1$s', n);
   DELETE FROM banyan.extraction WHERE extraction = p_extraction;
   DELETE FROM banyan.token WHERE extraction = p_extraction;
   -- One that is just being installed has raised its token already.

@@ -4,9 +4,11 @@ import { createPool, EmbeddedPostgres, type Pool } from '@banyan/postgres'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { installSide, raiseToken } from './index.ts'
+import { flipper } from './testing/flipper.ts'
 
 let server: EmbeddedPostgres
 let pool: Pool
+let flip: ReturnType<typeof flipper>
 let database = 0
 
 beforeAll(async () => {
@@ -22,33 +24,9 @@ beforeEach(async () => {
   await pool.query(`SELECT banyan.register('x', 'source')`)
   await pool.query(`SELECT banyan.guard('x', 'public.item', 'User')`)
   await raiseToken(pool, 'x', 5n)
+  flip = flipper(pool, 'x', 5)
   return () => pool.end()
 })
-
-/** As an engine does it: one autocommit statement that gives up before PostgreSQL looks for deadlocks. */
-async function flip(
-  owner: string,
-  from: string,
-  to: string,
-  options: { epoch?: number; token?: number; barrier?: string; timeoutMs?: number } = {},
-) {
-  const client = await pool.connect()
-  try {
-    await client.query(`SET statement_timeout = ${options.timeoutMs ?? 800}`)
-    await client.query('SELECT banyan.flip($1, $2, $3, $4, $5, $6, $7)', [
-      options.token ?? 5,
-      'x',
-      [bucketOf(owner)],
-      [from],
-      to,
-      options.epoch ?? null,
-      options.barrier ?? null,
-    ])
-  } finally {
-    await client.query('RESET statement_timeout')
-    client.release()
-  }
-}
 
 const insert = (id: number, user: string | null) =>
   pool.query('INSERT INTO public.item VALUES ($1, $2)', [id, user])

@@ -59,7 +59,7 @@ function judge(
         'owner-generated',
         'error',
         subject,
-        `${ident(owner)} is a generated column: the guard sees the row before it is computed, and the stream does not carry it.`,
+        `${ident(owner)} is a generated column: the stream does not carry it.`,
         `${sql} ALTER COLUMN ${ident(owner)} DROP EXPRESSION; (for a stored one; then let the application write it)`,
       ),
     )
@@ -163,9 +163,17 @@ async function ownerChangedByReference(side: SideView): Promise<Finding[]> {
 }
 
 async function ownerChangedByTrigger(side: SideView): Promise<Finding[]> {
-  const triggers = await side.rows<{ oid: number; name: string; routine: number }>(
+  const triggers = await side.rows<{
+    oid: number
+    name: string
+    routine: number
+    /** Its guard is a row's trigger, too; any other looks when all of them have run. */
+    partitioned: boolean
+  }>(
     // Type bits 0 and 1: for each row, before. Only such a trigger can change the row.
-    `SELECT tgrelid AS oid, tgname::text AS name, tgfoid AS routine FROM pg_trigger
+    `SELECT tgrelid AS oid, tgname::text AS name, tgfoid AS routine,
+            EXISTS (SELECT FROM pg_partition_tree(tgrelid)) AS partitioned
+       FROM pg_trigger
       WHERE tgrelid = ANY ($1::oid[]) AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 3 = 3
         AND tgname NOT LIKE '~banyan\\_%' ORDER BY tgname`,
     [oids(side)],
@@ -177,7 +185,7 @@ async function ownerChangedByTrigger(side: SideView): Promise<Finding[]> {
     const table = side.tables.find((one) => one.oid === trigger.oid)!
     const text = routines.find((routine) => routine.oid === trigger.routine)?.text
     if (table.owner === null || !text || !assigns(text, table.owner)) continue
-    const after = trigger.name > '~banyan_guard'
+    const after = trigger.partitioned && trigger.name > '~banyan_guard'
     found.push(
       finding(
         'owner-changed-by-trigger',

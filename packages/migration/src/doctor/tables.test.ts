@@ -67,10 +67,12 @@ describe('the doctor, on owners', () => {
           IF NEW.user_id = 'x' THEN RAISE 'no'; END IF; RETURN NEW; END $$;
         CREATE TRIGGER own BEFORE INSERT ON public.b FOR EACH ROW EXECUTE FUNCTION public.own();
         CREATE TRIGGER look BEFORE INSERT ON public.b FOR EACH ROW EXECUTE FUNCTION public.look();
-        CREATE TRIGGER "~late" BEFORE INSERT ON public.d FOR EACH ROW EXECUTE FUNCTION public.own();`,
+        CREATE TABLE public.g (id int PRIMARY KEY, user_id text NOT NULL) PARTITION BY RANGE (id);
+        CREATE TRIGGER "~late" BEFORE INSERT ON public.d FOR EACH ROW EXECUTE FUNCTION public.own();
+        CREATE TRIGGER "~late" BEFORE INSERT ON public.g FOR EACH ROW EXECUTE FUNCTION public.own();`,
       tables: [
         NOTES_SPEC,
-        ...['a', 'b', 'c', 'd', 'e'].map((name) => ({
+        ...['a', 'b', 'c', 'd', 'e', 'g'].map((name) => ({
           source: `public.${name}`,
           target: `public.${name}`,
           owner: 'user_id',
@@ -82,11 +84,12 @@ describe('the doctor, on owners', () => {
       line.includes('source'),
     )
     expect(source.sort()).toEqual([
-      'error owner-changed-by-trigger source "public"."d"',
+      'error owner-changed-by-trigger source "public"."g"',
       'error owner-generated source "public"."c"',
       'error owner-missing source "public"."a"',
       'warning owner-changed-by-reference source "public"."d"',
       'warning owner-changed-by-trigger source "public"."b"',
+      'warning owner-changed-by-trigger source "public"."d"',
       'warning owner-in-parent source "public"."f"',
       'warning owner-nullable source "public"."b"',
       'warning owner-type source "public"."e"',

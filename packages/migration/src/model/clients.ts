@@ -52,7 +52,10 @@ function writer(s: State, w: World, side: Side, group: number): string {
   return via === undefined ? 'a stray writer' : `a client of gateway ${via + 1}`
 }
 
-/** The guard: the shared stripe (taken here, held to the commit), then the ownership row. */
+/**
+ * The guard: the shared stripe (taken here, held to the commit), then the ownership row. That a side which
+ * owns everything is known by one look under one lock (decision 032) makes no other step possible.
+ */
 const guardPasses = (s: State, w: World, side: Side, group: number): boolean =>
   !w.rules.guard || isOpen(s, side, group)
 
