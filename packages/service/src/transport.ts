@@ -11,6 +11,18 @@ const TRANSPORTS: Readonly<Record<string, (url: string) => Promise<Transport>>> 
     const topic = pathname.slice(1)
     return openKafkaTransport({ brokers: [host], ...(topic ? { topic } : {}) })
   },
+  amqp: openRabbitmq,
+  amqps: openRabbitmq,
+  /** `aws:eu-central-1`; credentials as the AWS SDK finds them. */
+  async aws(url) {
+    const { openAwsTransport } = await import('@banyan/bus/aws')
+    return openAwsTransport({ region: new URL(url).pathname })
+  },
+}
+
+async function openRabbitmq(url: string): Promise<Transport> {
+  const { openRabbitmqTransport } = await import('@banyan/bus/rabbitmq')
+  return openRabbitmqTransport({ url })
 }
 
 export const BUS_SCHEMES = Object.keys(TRANSPORTS)
