@@ -14,8 +14,9 @@ CREATE INDEX job_due ON job (due_at) WHERE attempts = 0;
 CREATE INDEX job_due_again ON job (due_at) WHERE attempts > 0;
 CREATE UNIQUE INDEX job_key ON job (name, key) WHERE key IS NOT NULL;
 
--- Jobs that are being run now. What stands here for long, its jobs free again, was being run when its
--- process ended, and perhaps ended it: those are counted as failed, or they would end one after the other.
+-- Jobs that a process is about to run or running; nobody else looks at them. The one row is written before
+-- and is gone with their transaction. Where it stands for long and its jobs are free, the process ended
+-- while it ran them, and perhaps because of one: that counts as a failed attempt of each.
 CREATE TABLE job_group (
   id uuid PRIMARY KEY,
   jobs bigint[] NOT NULL,

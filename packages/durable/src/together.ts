@@ -4,8 +4,8 @@ import { isOutage } from './outage.ts'
 export interface Together<Item> {
   /** The server ends the transaction when nothing is heard of it for so long, ms: it is our lease. */
   readonly idleMs: number
-  /** First in each transaction: those of the items that are ours to run; of null, whichever it finds. */
-  take(client: Queryable, items: readonly Item[] | null): Promise<readonly Item[]>
+  /** First in each transaction: those of the items that are ours to run. */
+  take(client: Queryable, items: readonly Item[]): Promise<readonly Item[]>
   /** The work of one item; what it writes through `tx` stays if the whole transaction does. */
   run(item: Item, tx: Queryable): Promise<void>
   /** Last in each transaction: those of the items that are another runner's by now. */
@@ -34,16 +34,16 @@ export class TookTooLong extends Error {
  */
 export async function runTogether<Item>(
   pool: Pool,
-  items: readonly Item[] | null,
+  items: readonly Item[],
   work: Together<Item>,
 ): Promise<Outcome<Item>> {
   const failed: { item: Item; error: unknown }[] = []
   const lost: Item[] = []
   const done: Item[] = []
-  const parts: (readonly Item[] | null)[] = [items]
+  const parts: (readonly Item[])[] = [items]
   while (parts.length > 0) {
     const part = parts.shift()!
-    if (part?.length === 0) continue
+    if (part.length === 0) continue
     const round = await attempt(pool, part, work)
     lost.push(...round.lost)
     done.push(...round.done)
@@ -53,8 +53,8 @@ export async function runTogether<Item>(
       const at = rest.indexOf(culprit.item)
       parts.unshift(rest.slice(0, at), rest.slice(at + 1))
     } else if (round.error !== undefined && rest.length <= 1) {
-      if (rest.length === 0) throw round.error
-      failed.push({ item: rest[0]!, error: round.error })
+      if (!rest[0]) throw round.error
+      failed.push({ item: rest[0], error: round.error })
     } else if (round.error !== undefined) {
       // A constraint checked at the commit: nobody knows whose.
       parts.unshift(...rest.map((each) => [each]))
@@ -78,13 +78,13 @@ interface Round<Item> {
 
 async function attempt<Item>(
   pool: Pool,
-  items: readonly Item[] | null,
+  items: readonly Item[],
   work: Together<Item>,
 ): Promise<Round<Item>> {
   const client = await pool.connect()
   let culprit: Round<Item>['culprit']
-  let mine: readonly Item[] = items ?? []
-  const passedOver = () => (items ?? []).filter((item) => !mine.includes(item))
+  let mine = items
+  const passedOver = () => items.filter((item) => !mine.includes(item))
   try {
     await client.query(`BEGIN; SET LOCAL idle_in_transaction_session_timeout = ${work.idleMs}`)
     mine = await work.take(client, items)

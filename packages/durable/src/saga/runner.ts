@@ -52,7 +52,8 @@ export class SagaRunner {
   readonly #report: (error: Error) => void
   #state: SagaRunnerStatus['state'] = 'idle'
   #stepsDone = 0
-  #prunedAt = 0
+  #prunedAt = performance.now()
+  #unblocked = false
   #freed = () => {}
   #renewal: NodeJS.Timeout | undefined
 
@@ -77,18 +78,13 @@ export class SagaRunner {
       leaseMs: this.#leaseMs,
       onOutage: (saga) => void this.#release(saga),
     })
-    let first = true
     this.#loop = new Loop({
       tables: durable,
       waker: durable.waker,
       topic: 'saga',
       pollMs: options.pollMs ?? 500,
       onProblem: this.#report,
-      pass: async (signal) => {
-        if (first) await this.#store.unblock([...this.#definitions.values()])
-        first = false
-        return this.#pass(signal)
-      },
+      pass: (signal) => this.#pass(signal),
     })
   }
 
@@ -120,7 +116,16 @@ export class SagaRunner {
     return { state: this.#state, active: this.#active.size, stepsDone: this.#stepsDone }
   }
 
+  /** Takes sagas that are due as far as they go, once. @returns whether there were any. */
+  async pass(): Promise<boolean> {
+    const some = await this.#pass(this.#cutOff.signal)
+    await Promise.all([...this.#active.values()].map((each) => each.driven))
+    return some
+  }
+
   async #pass(signal: AbortSignal): Promise<boolean> {
+    if (!this.#unblocked) await this.#store.unblock([...this.#definitions.values()])
+    this.#unblocked = true
     const { concurrency = 500, keptMs = 7 * DAY_MS } = this.#options
     await this.#room(concurrency, signal)
     if (signal.aborted) return false
@@ -150,7 +155,7 @@ export class SagaRunner {
       journal: this.#journal,
       transactor: this.#transactor,
       cutOff: this.#cutOff.signal,
-      stopping: () => this.#state !== 'running',
+      stopping: () => this.#state === 'stopping' || this.#state === 'stopped',
       onStep: () => {
         this.#stepsDone++
       },

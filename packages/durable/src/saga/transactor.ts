@@ -84,7 +84,7 @@ export class Transactor {
     try {
       const outcome = await runTogether(this.#tables.pool, group, {
         idleMs: this.#options.leaseMs,
-        take: async (_client, pieces) => pieces ?? [],
+        take: async (_client, pieces) => pieces,
         run: async (piece, tx) => {
           piece.output = await piece.run(tx)
         },

@@ -21,7 +21,7 @@ export interface SchedulerOptions {
   readonly groupSize?: number
   /** Looks for due jobs and schedules at least this often, ms; 500 by default. */
   readonly pollMs?: number
-  /** A process that says nothing for longer, ms, in the middle of jobs has lost them; 60,000 by default. */
+  /** A process that says nothing for longer, ms, in the middle of jobs has lost them; 30,000 by default. */
   readonly silenceMs?: number
   /** A schedule that no scheduler has named for longer, ms, is deleted; 10 minutes by default. */
   readonly forgetMs?: number
@@ -34,6 +34,12 @@ export interface SchedulerStatus {
   /** Since the start. */
   readonly jobsDone: number
   readonly attemptsFailed: number
+}
+
+/** A job that was picked; null where somebody else was quicker. */
+interface Held {
+  readonly id: string
+  job: TakenJob | null
 }
 
 /** Runs schedules and jobs. Several may run at once: each due time, each job is run by one of them. */
@@ -67,7 +73,7 @@ export class Scheduler {
       throw new Error(`Two schedules or jobs have one name: ${names}.`)
     }
     this.#report = options.onProblem ?? (() => {})
-    this.#silenceMs = options.silenceMs ?? 60_000
+    this.#silenceMs = options.silenceMs ?? 30_000
     this.#pollMs = options.pollMs ?? 500
     this.#store = new JobStore(durable)
     this.#agenda = new Agenda(durable, schedules)
@@ -76,11 +82,7 @@ export class Scheduler {
         // One of them looks after what happens now and then; before the first time nobody takes a job
         // that may have ended its process.
         if (i === 0 || !this.#houseKept) await this.#keepHouse()
-        this.#houseKept = true
-        const fresh = await this.#runGroup('fresh', options.groupSize ?? 500)
-        // By itself, or it would drag others along, or down with it.
-        const again = await this.#runGroup('failed before', 1)
-        return fresh || again
+        return this.#runDue()
       }
       return new Loop({
         tables: durable,
@@ -118,10 +120,17 @@ export class Scheduler {
     }
   }
 
+  /** Does once what it does all the time when it is started. @returns whether there was a job to run. */
+  async pass(): Promise<boolean> {
+    this.#toldAt = this.#plannedAt = Number.NEGATIVE_INFINITY
+    await this.#keepHouse()
+    return this.#runDue()
+  }
+
   async #keepHouse(): Promise<void> {
     const now = performance.now()
     const { forgetMs = 600_000 } = this.#options
-    if (now - this.#toldAt > Math.min(30_000, forgetMs / 3, this.#silenceMs / 2)) {
+    if (now - this.#toldAt > Math.min(30_000, forgetMs / 3, this.#silenceMs / 4)) {
       await this.#agenda.tell(forgetMs)
       await this.#store.countAbandoned(this.#silenceMs)
       this.#toldAt = now
@@ -130,6 +139,14 @@ export class Scheduler {
       await this.#agenda.plan()
       this.#plannedAt = now
     }
+    this.#houseKept = true
+  }
+
+  async #runDue(): Promise<boolean> {
+    const fresh = await this.#runGroup('fresh', this.#options.groupSize ?? 500)
+    // By itself, or it would drag others along, or down with it.
+    const again = await this.#runGroup('failed before', 1)
+    return fresh || again
   }
 
   /** @returns whether there were any. */
@@ -138,38 +155,45 @@ export class Scheduler {
     // Of transactions that an outage ended: their jobs are free, and have not failed.
     await this.#store.withdraw(pool, this.#leftOver)
     this.#leftOver = []
-    const groups: string[] = []
+    const group = messageId()
+    const ids = await this.#store.pick(group, kind, [...this.#runners.keys()], limit)
+    if (ids.length === 0) return false
     try {
-      const outcome = await runTogether<TakenJob>(pool, null, this.#work(kind, limit, groups))
+      const held = ids.map((id): Held => ({ id, job: null }))
+      const outcome = await runTogether(pool, held, this.#work(group, held.length))
       this.#jobsDone += outcome.done.length
-      if (outcome.failed.length > 0) await this.#fail(outcome.failed)
-      // The first one is gone with its transaction, if that was the only one.
-      if (groups.length > 1 || outcome.failed.length > 0) await this.#store.withdraw(pool, groups)
-      return outcome.done.length + outcome.failed.length > 0
+      const failed = outcome.failed.flatMap(({ item: { job }, error }) =>
+        job ? [{ job, error }] : [],
+      )
+      if (failed.length > 0) await this.#fail(failed)
+      // It went with the transaction, if that held them all.
+      if (outcome.done.length < ids.length) await this.#store.withdraw(pool, [group])
+      return outcome.done.length + failed.length > 0
     } catch (error) {
-      this.#leftOver.push(...groups)
+      this.#leftOver.push(group)
       throw error
     }
   }
 
-  #work(kind: Kind, limit: number, groups: string[]): Together<TakenJob> {
-    const names = [...this.#runners.keys()]
+  #work(group: string, size: number): Together<Held> {
     return {
       idleMs: this.#silenceMs,
-      take: async (tx, again) => {
-        const jobs = again
-          ? await this.#store.takeAgain(tx, again)
-          : await this.#store.take(tx, kind, names, limit)
-        if (jobs.length === 0) return jobs
-        groups.push(messageId())
-        await this.#store.announce(groups.at(-1)!, jobs)
-        return jobs
+      take: async (tx, held) => {
+        const jobs = await this.#store.take(
+          tx,
+          held.map(({ id }) => id),
+        )
+        const byId = new Map(jobs.map((job) => [job.id, job]))
+        for (const each of held) each.job = byId.get(each.id) ?? null
+        return held.filter(({ job }) => job !== null)
       },
-      run: (job, tx) => this.#run(job, tx),
-      finish: async (tx, jobs) => {
-        if (jobs.length === 0) return []
-        await this.#store.finish(tx, jobs)
-        await this.#store.withdraw(tx, groups.slice(-1))
+      run: ({ job }, tx) => this.#run(job!, tx),
+      finish: async (tx, held) => {
+        await this.#store.finish(
+          tx,
+          held.map(({ job }) => job!),
+        )
+        if (held.length === size) await this.#store.withdraw(tx, [group])
         return []
       },
     }
@@ -192,9 +216,9 @@ export class Scheduler {
     )
   }
 
-  async #fail(failures: readonly { item: TakenJob; error: unknown }[]): Promise<void> {
+  async #fail(failures: readonly { job: TakenJob; error: unknown }[]): Promise<void> {
     this.#attemptsFailed += failures.length
-    const failed = failures.map(({ item: job, error }) => {
+    const failed = failures.map(({ job, error }) => {
       this.#report(new Error(`Job ${job.name} ${job.id}: ${errorText(error)}`, { cause: error }))
       const { retry } = this.#runners.get(job.name)!
       const attempts = job.attempts + 1

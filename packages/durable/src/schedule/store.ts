@@ -28,8 +28,8 @@ const COLUMNS = `j.id, j.name, j.key, j.payload, j.due_at AS "dueAt", j.occurren
 /** The statements that run jobs. */
 export class JobStore {
   readonly #tables: Tables
-  readonly #take: Readonly<Record<Kind, string>>
-  readonly #takeAgain: string
+  readonly #pick: Readonly<Record<Kind, string>>
+  readonly #take: string
   readonly #done: string
   readonly #retry: string
   readonly #bury: string
@@ -38,17 +38,26 @@ export class JobStore {
   constructor(tables: Tables) {
     this.#tables = tables
     const { prefix } = tables
-    const remove = (condition: string) => `
+    const pick = (attempts: string) => `
+      WITH quick AS (
+        -- A server that crashes forgets it, and was not crashed by a job.
+        SELECT set_config('synchronous_commit', 'off', true)
+      ), due AS (
+        SELECT id FROM ${prefix}job
+        WHERE due_at <= now() AND attempts ${attempts} AND name = ANY ($1)
+          AND id NOT IN (SELECT unnest(jobs) FROM ${prefix}job_group)
+        ORDER BY due_at LIMIT $2
+      )
+      INSERT INTO ${prefix}job_group (id, jobs)
+      SELECT $3, array_agg(due.id) FROM due, quick HAVING count(*) > 0 RETURNING jobs`
+    this.#pick = { fresh: pick('= 0'), 'failed before': pick('> 0') }
+    // Two that pick at the same moment may pick the same ones: here it is settled who has each.
+    this.#take = `
       WITH free AS (
-        SELECT ctid AS place FROM ${prefix}job WHERE ${condition} FOR UPDATE SKIP LOCKED
+        SELECT ctid AS place FROM ${prefix}job
+        WHERE id = ANY ($1::bigint[]) AND due_at <= now() FOR UPDATE SKIP LOCKED
       )
       DELETE FROM ${prefix}job j USING free WHERE j.ctid = free.place RETURNING ${COLUMNS}`
-    const due = (attempts: string) =>
-      remove(
-        `due_at <= now() AND attempts ${attempts} AND name = ANY ($1) ORDER BY due_at LIMIT $2`,
-      )
-    this.#take = { fresh: due('= 0'), 'failed before': due('> 0') }
-    this.#takeAgain = remove('id = ANY ($1::bigint[])')
     this.#done = `
       UPDATE ${prefix}schedule_run r SET state = 'done', ended_at = now()
       FROM unnest($1::text[], $2::timestamptz[]) AS done (name, due_at)
@@ -93,26 +102,21 @@ export class JobStore {
       DELETE FROM ${prefix}job_group g USING over WHERE g.id = over.id`
   }
 
-  /** Takes due jobs out of the table; they are back when the transaction does not commit. */
-  async take(tx: Queryable, kind: Kind, names: readonly string[], limit: number) {
-    return (await tx.query<TakenJob>(this.#take[kind], [names, limit])).rows
+  /** Finds due jobs and says who is going to run them. @returns their ids. */
+  async pick(
+    group: string,
+    kind: Kind,
+    names: readonly string[],
+    limit: number,
+  ): Promise<readonly string[]> {
+    const values = [names, limit, group]
+    const { rows } = await this.#tables.pool.query<{ jobs: string[] }>(this.#pick[kind], values)
+    return rows[0]?.jobs ?? []
   }
 
-  /** Takes these jobs, but for those that somebody else has taken meanwhile. */
-  async takeAgain(tx: Queryable, jobs: readonly TakenJob[]): Promise<TakenJob[]> {
-    const { rows } = await tx.query<TakenJob>(this.#takeAgain, [jobs.map((job) => job.id)])
-    const taken = new Set(rows.map((row) => row.id))
-    return jobs.filter((job) => taken.has(job.id))
-  }
-
-  /** Says, whatever becomes of the transaction, who is running these. */
-  async announce(group: string, jobs: readonly TakenJob[]): Promise<void> {
-    await this.#tables.pool.query(
-      // A server that crashes forgets it, and has not been crashed by the job.
-      `WITH quick AS (SELECT set_config('synchronous_commit', 'off', true))
-       INSERT INTO ${this.#tables.prefix}job_group (id, jobs) SELECT $1, $2 FROM quick`,
-      [group, jobs.map((job) => job.id)],
-    )
+  /** Takes those of the jobs that are there out of the table; they are back if it does not commit. */
+  async take(tx: Queryable, ids: readonly string[]): Promise<TakenJob[]> {
+    return (await tx.query<TakenJob>(this.#take, [ids])).rows
   }
 
   /** Says that these groups are not being run any more. */
