@@ -96,6 +96,8 @@ export interface ProveOptions {
 export const CUT_ACTORS = {
   relay: new URL('./relay-actor.ts', import.meta.url),
   inbox: new URL('./inbox-actor.ts', import.meta.url),
+  saga: new URL('./saga-actor.ts', import.meta.url),
+  scheduler: new URL('./scheduler-actor.ts', import.meta.url),
 } as const
 
 const CHILD = new URL('./cut-child.ts', import.meta.url).pathname
