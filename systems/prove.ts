@@ -9,6 +9,7 @@ import {
   UsageError,
   wholeNumber,
 } from './options.ts'
+import { proveDurable } from './prove-durable.ts'
 import { proveRuns } from './prove-runs.ts'
 import { proveTypes } from './prove-types.ts'
 import { proveVerify } from './prove-verify.ts'
@@ -70,21 +71,34 @@ const PROOFS: readonly Proof[] = [
         faults: wholeNumber(given, 'faults', 10_000, 1),
       }),
   },
+  {
+    flag: {
+      name: 'durable',
+      text: 'kill relay, inbox, saga runner and scheduler around every statement they send',
+    },
+    with: ['quick', 'seed', 'jobs'],
+    run: (given) =>
+      proveDurable({
+        quick: given.quick === true,
+        seed: seedOf(given),
+        jobs: wholeNumber(given, 'jobs', 4, 1),
+      }),
+  },
 ]
 
 const DETAILS: readonly Flag[] = [
-  { name: 'quick', text: 'with --model: a tenth of the states' },
+  { name: 'quick', text: 'with --model and --durable: a tenth of the states, or cuts' },
   {
     name: 'jobs',
     value: 'N',
-    text: 'with --runs: so many at a time, each on servers of its own (2)',
+    text: 'with --runs: so many at a time, each on servers of its own (2); with --durable: in databases of their own (4)',
   },
   { name: 'minutes', value: 'N', text: 'with --verify-faults: how long (5)' },
   { name: 'faults', value: 'N', text: 'with --verify-faults: how many at least (10,000)' },
   {
     name: 'seed',
     value: 'N',
-    text: 'of the first run, or of the values or faults (1); the next runs count up',
+    text: 'of the first run, or of the values, faults or cuts (1); the next runs count up',
   },
 ]
 const FLAGS: readonly Flag[] = [
@@ -93,7 +107,7 @@ const FLAGS: readonly Flag[] = [
   { name: 'json', value: 'FILE', text: 'write the report there, as JSON' },
 ]
 const WHAT =
-  'Tries to break what the toolkit promises: the handover protocol, as a model (the default) and as it runs, and values on their way.'
+  'Tries to break what the toolkit promises: the handover protocol, as a model (the default) and as it runs, values on their way, and durable work.'
 
 await main('npm run prove', async () => {
   const given = readFlags(process.argv.slice(2), FLAGS)

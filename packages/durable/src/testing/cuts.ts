@@ -88,8 +88,12 @@ export interface ProveOptions {
   readonly server: EmbeddedPostgres
   /** Which of the cuts, of so many in all; all of them by default. */
   readonly choose?: (cuts: number) => readonly number[]
-  /** Before the work is taken up again: a restart of the server, say. */
+  /** Before the work is taken up again: a restart of the server, say; then with one job only. */
   readonly between?: () => Promise<void>
+  /** Runs at a time, each in a database of its own; 1 by default. Much of a run is waiting for a lease. */
+  readonly jobs?: number
+  /** Told after each run how many there have been, of how many. */
+  readonly onRun?: (done: number, all: number) => void
 }
 
 /** The work of this package that is cut: one more actor is one more line. */
@@ -114,16 +118,21 @@ export async function proveCuts(options: ProveOptions): Promise<CutVerdict> {
   const all = whole.statements.length * MOMENTS.length
   const chosen = options.choose?.(all) ?? Array.from({ length: all }, (_, cut) => cut)
   const verdict = { cuts: 0, lost: 0, doubled: 0, disordered: 0, failures: [] as string[] }
-  for (const cut of chosen) {
-    const one = await runOnce(options, actor, cut)
-    if (one.killed) verdict.cuts++
-    verdict.lost += one.lost
-    verdict.doubled += one.doubled
-    verdict.disordered += one.disordered
-    const where = `cut ${cut}, ${MOMENTS[cut % 3]}: ${whole.statements[Math.floor(cut / 3)]}`
-    if (!one.killed) verdict.failures.push(`${where}: not reached`)
-    verdict.failures.push(...one.failures.map((failure) => `${where}: ${failure}`))
+  const waiting = [...chosen]
+  const work = async () => {
+    for (let cut = waiting.shift(); cut !== undefined; cut = waiting.shift()) {
+      const one = await runOnce(options, actor, cut)
+      if (one.killed) verdict.cuts++
+      verdict.lost += one.lost
+      verdict.doubled += one.doubled
+      verdict.disordered += one.disordered
+      const where = `cut ${cut}, ${MOMENTS[cut % 3]}: ${whole.statements[Math.floor(cut / 3)]}`
+      if (!one.killed) verdict.failures.push(`${where}: not reached`)
+      verdict.failures.push(...one.failures.map((failure) => `${where}: ${failure}`))
+      options.onRun?.(verdict.cuts, chosen.length)
+    }
   }
+  await Promise.all(Array.from({ length: options.jobs ?? 1 }, work))
   return verdict
 }
 
