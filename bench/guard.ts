@@ -9,7 +9,7 @@ import { BUCKETS, bucketOf } from '@banyan/contracts'
 import { createPool, EmbeddedPostgres } from '@banyan/postgres'
 import { installSide, raiseToken } from '@banyan/replication'
 import pg from 'pg'
-import { interleave, median } from './replication/statistics.ts'
+import { interleave, median } from './statistics.ts'
 
 export interface GuardOverheadOptions {
   /** Rounds of each measurement, the first of which only warms up. */

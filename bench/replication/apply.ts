@@ -1,8 +1,8 @@
 import type { Link } from '@banyan/replication'
+import { type Compared, compare, interleave, until } from '../statistics.ts'
 import { type Measured, type MeasureOptions, perSecond } from './measurement.ts'
 import { NativeSubscription, publishNatively } from './native.ts'
 import { type Database, digest, fillItems, ITEM, ITEM_SPEC, Rig, requireDigest } from './rig.ts'
-import { type Compared, compare, interleave, until } from './statistics.ts'
 import { createWorkloads, WORKLOADS, type Workload, writeBacklog } from './workloads.ts'
 
 const ROWS = 200_000

@@ -1,9 +1,9 @@
+import { compare, interleave } from '../statistics.ts'
 import { type Measured, type MeasureOptions, perSecond } from './measurement.ts'
 import { NativeSubscription, publishNatively } from './native.ts'
 import { pgcopydbInstalled, pgcopydbTableData } from './pgcopydb.ts'
 import { pipe } from './pipe.ts'
 import { type Database, digest, fillItems, ITEM, Rig, requireDigest } from './rig.ts'
-import { compare, interleave } from './statistics.ts'
 
 /** A copy that has not ended by then never will, ms. */
 const WITHIN_MS = 600_000

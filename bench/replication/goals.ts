@@ -1,21 +1,8 @@
+import { type Goal, type GoalOf, judgeAll } from '../goals.ts'
 import type { Figures } from './measurement.ts'
 
-export interface Goal {
-  /** Where the figure stands in the report. */
-  readonly name: string
-  /** `>= 0.8`, `<= 250`. */
-  readonly goal: string
-  readonly measured: number
-  readonly met: boolean
-}
-
 /** What the engine is held to. Bounds belong to the goal: exactly reached is met. */
-const GOALS: readonly {
-  readonly name: string
-  readonly of: (figures: Figures) => number | undefined
-  readonly atLeast?: number
-  readonly atMost?: number
-}[] = [
+const GOALS: readonly GoalOf<Figures>[] = [
   { name: 'copy.ratioToCopyPipe', of: ({ copy }) => copy?.ratioToCopyPipe, atLeast: 0.8 },
   { name: 'copy.ratioToNativeSync', of: ({ copy }) => copy?.ratioToNativeSync, atLeast: 1 },
   { name: 'apply.ratioToNative', of: ({ apply }) => apply?.ratioToNative, atLeast: 1 },
@@ -39,13 +26,6 @@ const GOALS: readonly {
   { name: 'holdMs.lostWrites', of: ({ holdMs }) => holdMs?.lostWrites, atMost: 0 },
 ]
 
-/** Each goal whose figure was measured. A figure that is not a number misses its goal. */
 export function judge(figures: Figures): Goal[] {
-  return GOALS.flatMap(({ name, of, atLeast, atMost }) => {
-    const measured = of(figures)
-    if (measured === undefined) return []
-    const met = atLeast === undefined ? measured <= atMost! : measured >= atLeast
-    const goal = atLeast === undefined ? `<= ${atMost}` : `>= ${atLeast}`
-    return [{ name, goal, measured, met }]
-  })
+  return judgeAll(GOALS, figures)
 }

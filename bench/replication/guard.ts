@@ -1,7 +1,7 @@
 import { guardOverhead } from '../guard.ts'
+import { rounded } from '../statistics.ts'
 import type { Measured, MeasureOptions } from './measurement.ts'
 import { SERVER_SETTINGS } from './rig.ts'
-import { rounded } from './statistics.ts'
 
 /** What the guard adds to the application's own writes. */
 export async function measureGuard({ supervisor, sizes }: MeasureOptions): Promise<Measured> {

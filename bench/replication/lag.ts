@@ -1,8 +1,8 @@
 import type { Pool } from '@banyan/postgres'
+import { spread, until } from '../statistics.ts'
 import type { Measured, MeasureOptions } from './measurement.ts'
 import { NativeSubscription, publishNatively } from './native.ts'
 import { type Database, fillItems, ITEM, ITEM_SPEC, Rig } from './rig.ts'
-import { spread, until } from './statistics.ts'
 
 const PER_SECOND = 2_000
 const WRITERS = 4

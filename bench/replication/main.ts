@@ -1,4 +1,4 @@
-import { open, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { loadavg } from 'node:os'
 import { Supervisor } from '@banyan/lab'
 import {
@@ -10,6 +10,8 @@ import {
   UsageError,
   wholeNumber,
 } from '../../systems/options.ts'
+import { machineFacts } from '../machine.ts'
+import { chosenOf, printGoals, printLines, requireWritable } from '../report.ts'
 import { measureApply } from './apply.ts'
 import { measureCopy } from './copy.ts'
 import { judge } from './goals.ts'
@@ -17,7 +19,6 @@ import { measureGuard } from './guard.ts'
 import { measureHold } from './hold/hold.ts'
 import { measureLag } from './lag.ts'
 import { measureLarge } from './large.ts'
-import { machineFacts } from './machine.ts'
 import type { Figures, Measured, MeasureOptions, Sizes } from './measurement.ts'
 import { SERVER_SETTINGS } from './rig.ts'
 import { measureVerify } from './verify.ts'
@@ -75,7 +76,7 @@ await main('npm run bench:replication', async () => {
   if (given.json === '') throw new UsageError('--json needs the name of a file')
   const defaults = given.quick ? QUICK : FULL
   const sizes = { ...defaults, rows: wholeNumber(given, 'rows', defaults.rows, 10_000) }
-  const chosen = chosenOf(given)
+  const chosen = chosenOf(given, NAMES)
   if (given.json) await requireWritable(String(given.json))
   const supervisor = await Supervisor.create({ name: 'banyan-bench' })
   try {
@@ -85,27 +86,6 @@ await main('npm run bench:replication', async () => {
     await supervisor.stopAll()
   }
 })
-
-/** Found out now, and not when a quarter of an hour's figures are to be written. */
-async function requireWritable(file: string): Promise<void> {
-  try {
-    await (await open(file, 'a')).close()
-  } catch (error) {
-    throw new UsageError(`--json cannot be written: ${(error as Error).message}`)
-  }
-}
-
-function chosenOf(given: Given): string[] {
-  if (given.only === undefined) return NAMES
-  const names = String(given.only)
-    .split(',')
-    .map((name) => name.trim())
-  for (const name of names) {
-    if (NAMES.includes(name)) continue
-    throw new UsageError(`--only names "${name}"; there are ${NAMES.join(', ')}`)
-  }
-  return NAMES.filter((name) => names.includes(name))
-}
 
 async function run(
   supervisor: Supervisor,
@@ -145,31 +125,11 @@ async function run(
     Object.assign(figures, measured.figures)
     details[name] = { seconds, ...measured.details }
     notes.push(...measured.notes)
-    print(name, measured, seconds)
+    printLines(name, measured.lines, seconds)
     // After each: ten minutes of measuring must not be lost with the eleventh.
     if (given.json) await writeFile(String(given.json), `${JSON.stringify(report(), null, 2)}\n`)
   }
   console.log('')
   for (const note of notes) console.log(`  ${note}`)
-  printGoals(figures, given.quick === true)
-}
-
-function print(name: string, { lines }: Measured, seconds: number): void {
-  console.log(`\n${name} (${seconds} s)`)
-  const width = Math.max(...lines.map(([what]) => what.length)) + 2
-  for (const [what, value] of lines) console.log(`  ${what.padEnd(width)}${value}`)
-}
-
-function printGoals(figures: Figures, quick: boolean): void {
-  const goals = judge(figures)
-  const missed = goals.filter((goal) => !goal.met)
-  console.log(
-    `\n${goals.length - missed.length} of ${goals.length} goals met${quick ? ' (of --quick sizes: they say little)' : ''}`,
-  )
-  const width = Math.max(...goals.map(({ name }) => name.length)) + 2
-  for (const { name, goal, measured, met } of goals) {
-    console.log(
-      `  ${met ? 'met   ' : 'MISSED'}  ${name.padEnd(width)} ${goal.padEnd(8)} measured ${measured}`,
-    )
-  }
+  printGoals(judge(figures), given.quick === true)
 }

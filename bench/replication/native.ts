@@ -1,6 +1,6 @@
 import type { Pool } from '@banyan/postgres'
+import { until } from '../statistics.ts'
 import { type Database, EXTRACTION } from './rig.ts'
-import { until } from './statistics.ts'
 
 const NAME = `native_${EXTRACTION}`
 

@@ -1,7 +1,7 @@
 import { verify } from '@banyan/replication'
+import { median } from '../statistics.ts'
 import { type Measured, type MeasureOptions, perSecond } from './measurement.ts'
 import { fillItems, ITEM, Rig } from './rig.ts'
-import { median } from './statistics.ts'
 
 /** Rows/s of a comparison of all rows of both sides, while nothing else goes on. */
 export async function measureVerify(options: MeasureOptions): Promise<Measured> {

@@ -1,5 +1,5 @@
 import type { ControlClient, LedgerEntry } from '@banyan/migration'
-import { until } from '../statistics.ts'
+import { until } from '../../statistics.ts'
 
 /** A handover that has not ended by then never will, ms. */
 const HANDOVER_MS = 60_000

@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createPool, EmbeddedPostgres, type Pool } from '@banyan/postgres'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
-import { until } from '../statistics.ts'
+import { until } from '../../statistics.ts'
 import { NOTE } from './system.ts'
 import { fillNotes, Writers } from './writers.ts'
 
