@@ -35,7 +35,7 @@ export function answerError(
 }
 
 /** RFC 9457. */
-function problemOf({ status, code, title, detail, domain, values, errors }: Failure) {
+export function problemOf({ status, code, title, detail, domain, values, errors }: Failure) {
   return {
     ...values,
     type: `urn:${domain}:error:${code.toLowerCase()}`,
@@ -78,7 +78,7 @@ function failureOf(error: FastifyError, request: FastifyRequest): Failure {
   return catalogue('INTERNAL', { reason: 'The log has it under the correlation id.' })
 }
 
-function catalogue(code: keyof typeof CATALOGUE, values: Record<string, unknown>): Failure {
+export function catalogue(code: keyof typeof CATALOGUE, values: Record<string, unknown>): Failure {
   return fromCatalogue(new BanyanError(code, values))
 }
 

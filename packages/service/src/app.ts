@@ -17,13 +17,15 @@ import { answerError } from './answer-error.ts'
 import type { ServiceContext } from './context.ts'
 import type { Tables } from './database.ts'
 import type { App, Limits, ServiceDefinition } from './define.ts'
+import type { Dependencies } from './dependencies.ts'
 import { noSuch } from './errors.ts'
 import { isPassing } from './failures.ts'
 import type { Health } from './health.ts'
 import { readIdentity, requireAccess } from './identity.ts'
 import { countRequests } from './metrics.ts'
 import { correlationIdOf, withScope } from './scope.ts'
-import type { Settings } from './settings.ts'
+import { type Certified, openServer } from './server.ts'
+import { type Settings, SettingsError } from './settings.ts'
 import { StaleAnswers } from './stale-answers.ts'
 import { guardCallers } from './tokens/caller-guard.ts'
 import { keySetFrom } from './tokens/service-key.ts'
@@ -34,12 +36,18 @@ import { announceEnd } from './versions.ts'
 
 const LIMITS: Limits = { bodyBytes: 1024 * 1024, headersMs: 10_000, requestMs: 30_000 }
 
+export interface AppParts {
+  readonly health: Health
+  readonly tracing: Tracing
+  /** null where it listens without TLS. */
+  readonly tls: Certified | null
+}
+
 /** A service's HTTP application: its routes, and what every service answers alike. */
-export async function createApp<Config, T extends Tables>(
-  definition: ServiceDefinition<Config, T>,
-  context: ServiceContext<Config, T>,
-  health: Health,
-  tracing: Tracing,
+export async function createApp<Config, T extends Tables, D extends Dependencies>(
+  definition: ServiceDefinition<Config, T, D>,
+  context: ServiceContext<Config, T, D>,
+  { health, tracing, tls }: AppParts,
 ): Promise<App> {
   const limits = { ...LIMITS, ...definition.limits }
   const log: FastifyBaseLogger = context.log
@@ -48,11 +56,8 @@ export async function createApp<Config, T extends Tables>(
     // Lines of our own instead (logRequests): Fastify's have the query, in which tokens travel.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.bodyBytes,
-    requestTimeout: limits.requestMs,
-    http: { headersTimeout: limits.headersMs, requestTimeout: limits.requestMs },
+    serverFactory: (listener) => openServer(listener, limits, tls),
     routerOptions: { ignoreTrailingSlash: true },
-    // Longer than a proxy keeps its idle connections (often 60 s): it must not send into one just closed.
-    keepAliveTimeout: 75_000,
     // A request that arrives on a kept connection while we close is answered, not refused.
     return503OnClosing: false,
     genReqId: (request) => correlationIdOf(request.headers[CORRELATION_HEADER]),
@@ -77,7 +82,9 @@ export async function createApp<Config, T extends Tables>(
   countRequests(app, context.metrics)
   logRequests(app)
   readIdentity(app, context.config.BANYAN_IDENTITY_KEY)
-  guardCallers(app, { tokens: verifierOf(definition.name, context.config) })
+  requireKeys(app, definition.name, context.config)
+  const tokens = verifierOf(definition.name, context.config)
+  guardCallers(app, { tokens, matchCertificate: tls !== null })
 
   await describe(app, definition.title)
   for (const [prefix, given] of Object.entries(definition.routes)) {
@@ -119,9 +126,9 @@ async function describe(app: FastifyInstance, title: string): Promise<void> {
 }
 
 /** What operators, probes and collectors ask; none of it is behind an identity. */
-function answerOperators<Config, T extends Tables>(
+function answerOperators(
   app: FastifyInstance,
-  context: ServiceContext<Config, T>,
+  { metrics: { registry } }: Pick<ServiceContext, 'metrics'>,
   health: Health,
 ): void {
   const options = { schema: { hide: true }, config: { quiet: true } }
@@ -133,7 +140,6 @@ function answerOperators<Config, T extends Tables>(
     return reply.status(readiness.status === 'ready' ? 200 : 503).send(readiness)
   })
   app.get('/metrics', options, async (_request, reply) => {
-    const { registry } = context.metrics
     return reply.type(registry.contentType).send(await registry.metrics())
   })
 }
@@ -143,6 +149,16 @@ declare module 'fastify' {
     /** Its requests are not logged one by one. */
     quiet?: boolean
   }
+}
+
+/** A route that names its callers, and no key to know them by, is a mistake and not a closed door. */
+function requireKeys(app: FastifyInstance, service: string, settings: Settings): void {
+  if (settings.BANYAN_SERVICE_KEYS !== undefined) return
+  app.addHook('onRoute', ({ method, url, config }) => {
+    if (!config?.callers && config?.access !== 'service') return
+    const fault = `BANYAN_SERVICE_KEYS is not set: ${method} ${url} asks for a service token`
+    throw new SettingsError(service, [fault])
+  })
 }
 
 /** Without keys there is no service that could be known, and no token is believed. */

@@ -3,6 +3,7 @@ import { CORRELATION_HEADER } from '@banyan/contracts'
 import type { Durable, JobDefinition, JobKey, SagaDefinition, Started } from '@banyan/durable'
 import type { Pool, PoolClient } from '@banyan/postgres'
 import type { Database, DatabaseHandle, Tables } from './database.ts'
+import type { ClientsOf, Dependencies, NoDependencies } from './dependencies.ts'
 import type { ServiceEvents } from './events.ts'
 import type { Answering, Asking } from './idempotency.ts'
 import type { Log } from './log.ts'
@@ -36,12 +37,18 @@ export interface Transaction<T extends Tables> {
 type Work<T extends Tables, R> = (tx: Transaction<T>) => Promise<R>
 
 /** What a service's routes, reactions and schedules work with. */
-export interface ServiceContext<Config = object, T extends Tables = Tables> {
+export interface ServiceContext<
+  Config = object,
+  T extends Tables = Tables,
+  D extends Dependencies = NoDependencies,
+> {
   readonly name: string
   readonly config: Settings & Config
   /** Lines carry the correlation id of what is being worked on. */
   readonly log: Log
   readonly metrics: Metrics
+  /** Of the services it calls: `clients.orders.getOrder({ params: { id } })`. */
+  readonly clients: ClientsOf<D>
   /** @throws Error when the service has no database; as do the next two */
   readonly db: Database<T>
   readonly pool: Pool
@@ -71,10 +78,10 @@ export interface Resources<T extends Tables> {
   readonly events: ServiceEvents<T> | null
 }
 
-export function createContext<Config, T extends Tables>(
-  parts: Pick<ServiceContext<Config, T>, 'name' | 'config' | 'log' | 'metrics'>,
+export function createContext<Config, T extends Tables, D extends Dependencies>(
+  parts: Pick<ServiceContext<Config, T, D>, 'name' | 'config' | 'log' | 'metrics' | 'clients'>,
   resources: Resources<T>,
-): ServiceContext<Config, T> {
+): ServiceContext<Config, T, D> {
   const own = () => having(resources.database, parts.name, 'database')
   const over = transactionsOf(parts.name, resources)
   const transaction = <R>(work: Work<T, R>) =>

@@ -7,6 +7,7 @@ import type { z } from 'zod'
 import type { WriteFailure } from './answer-error.ts'
 import type { ServiceContext } from './context.ts'
 import type { DatabaseDefinition, Tables } from './database.ts'
+import { type Dependencies, type NoDependencies, urlSetting } from './dependencies.ts'
 import type { Hear } from './events.ts'
 import type { ApiVersion } from './versions.ts'
 
@@ -20,12 +21,17 @@ export type App = FastifyInstance<
 >
 
 /** Adds routes; their schemas are the OpenAPI document. */
-export type Routes<Config = object, T extends Tables = Tables> = (
-  app: App,
-  context: ServiceContext<Config, T>,
-) => void | Promise<void>
+export type Routes<
+  Config = object,
+  T extends Tables = Tables,
+  D extends Dependencies = NoDependencies,
+> = (app: App, context: ServiceContext<Config, T, D>) => void | Promise<void>
 
-export interface ServiceDefinition<Config, T extends Tables> {
+export interface ServiceDefinition<
+  Config,
+  T extends Tables,
+  D extends Dependencies = NoDependencies,
+> {
   /** Letters, digits and dashes: in logs, metrics, and as its database schema. */
   readonly name: string
   /** Where it listens when PORT says nothing else. */
@@ -35,25 +41,30 @@ export interface ServiceDefinition<Config, T extends Tables> {
   /** Settings beside the common ones: a Zod object over environment variables. */
   readonly config?: z.ZodType<Config>
   readonly database?: DatabaseDefinition<T>
+  /**
+   * The services it calls, by the name they have in `context.clients`: what they offer (`defineApi`, of
+   * their `client.ts`). Where `orders` answers is the setting ORDERS_URL.
+   */
+  readonly dependencies?: D
   /** By path prefix, which begins with its version: `{ '/v1/orders': orderRoutes }`. */
   readonly routes: Readonly<
-    Record<string, Routes<Config, T> | (ApiVersion & { readonly routes: Routes<Config, T> })>
+    Record<string, Routes<Config, T, D> | (ApiVersion & { readonly routes: Routes<Config, T, D> })>
   >
   /** All that the service says; others import them (`events.ts`). */
   readonly events?: readonly EventDefinition[]
   /** What it hears, from others or from itself: `(hear, context) => { hear({ name, events, handler }) }`. */
-  readonly reactions?: (hear: Hear<T>, context: ServiceContext<Config, T>) => void
+  readonly reactions?: (hear: Hear<T>, context: ServiceContext<Config, T, D>) => void
   /** What it carries through in steps, each durably; started with a transaction's `startSaga`. */
-  readonly sagas?: (context: ServiceContext<Config, T>) => readonly SagaDefinition[]
+  readonly sagas?: (context: ServiceContext<Config, T, D>) => readonly SagaDefinition[]
   /** What it does at set times, once for all its processes. */
-  readonly schedules?: (context: ServiceContext<Config, T>) => readonly ScheduleDefinition[]
+  readonly schedules?: (context: ServiceContext<Config, T, D>) => readonly ScheduleDefinition[]
   /** What it does once, later; asked for with a transaction's `later`. */
-  readonly jobs?: (context: ServiceContext<Config, T>) => readonly JobDefinition[]
+  readonly jobs?: (context: ServiceContext<Config, T, D>) => readonly JobDefinition[]
   /** Writes failures in another shape than problem details, for clients of old. */
   readonly writeFailure?: WriteFailure
   readonly limits?: Partial<Limits>
   /** Runs when the service listens; what it answers is called, and awaited, when the service stops. */
-  readonly start?: (context: ServiceContext<Config, T>) => (() => Promise<void>) | Promise<void>
+  readonly start?: (context: ServiceContext<Config, T, D>) => (() => Promise<void>) | Promise<void>
 }
 
 export interface Limits {
@@ -70,9 +81,11 @@ export interface Limits {
  *
  * @throws Error that says which member breaks which rule
  */
-export function defineService<Config = object, T extends Tables = Tables>(
-  definition: ServiceDefinition<Config, T>,
-): ServiceDefinition<Config, T> {
+export function defineService<
+  Config = object,
+  T extends Tables = Tables,
+  const D extends Dependencies = NoDependencies,
+>(definition: ServiceDefinition<Config, T, D>): ServiceDefinition<Config, T, D> {
   const { name, port, routes } = definition
   if (!/^[a-z][a-z0-9-]{0,39}$/.test(name)) {
     throw new Error(
@@ -86,6 +99,13 @@ export function defineService<Config = object, T extends Tables = Tables>(
     if (/^(\/internal)?\/v[1-9]\d*(\/[a-z0-9-]+)*$/.test(prefix)) continue
     throw new Error(`${name}: routes are below a version, e.g. "/v1/things"; given "${prefix}"`)
   }
+  for (const dependency of Object.keys(definition.dependencies ?? {})) {
+    const fits = /^[a-z][A-Za-z0-9]*$/.test(dependency)
+    if (fits && !TAKEN.includes(urlSetting(dependency))) continue
+    throw new Error(
+      `${name}: a dependency must not be called "${dependency}"; letters and digits, small first, and not so that its setting is ${TAKEN.join(' or ')}`,
+    )
+  }
   if (usesDurable(definition) && !definition.database) {
     throw new Error(
       `${name}: events, sagas, schedules and jobs need a database, with whose transactions they begin`,
@@ -94,8 +114,11 @@ export function defineService<Config = object, T extends Tables = Tables>(
   return Object.freeze(definition)
 }
 
+/** Settings that stand for something else already. */
+const TAKEN = ['DATABASE_URL', 'BUS_URL']
+
 type Durably = Pick<
-  ServiceDefinition<never, never>,
+  ServiceDefinition<never, never, never>,
   'events' | 'reactions' | 'sagas' | 'schedules' | 'jobs'
 >
 

@@ -1,3 +1,4 @@
+import type { CircuitState } from './client/circuit-breaker.ts'
 import { rootCause } from './failures.ts'
 import { withoutSecrets } from './secrets.ts'
 
@@ -10,6 +11,8 @@ export interface Check {
   /** Without it the service is not ready. */
   readonly required: boolean
   check(): Promise<unknown>
+  /** Of a called service: whether it is being asked. Shown, and decides nothing. */
+  circuit?(): CircuitState
 }
 
 export interface CheckResult {
@@ -17,6 +20,7 @@ export interface CheckResult {
   readonly ok: boolean
   readonly required: boolean
   readonly ms: number
+  readonly circuit?: CircuitState
   readonly error?: string
 }
 
@@ -56,7 +60,7 @@ export class Health {
   }
 }
 
-async function ask({ name, required, check }: Check): Promise<CheckResult> {
+async function ask({ name, required, check, circuit }: Check): Promise<CheckResult> {
   const start = performance.now()
   let timer: NodeJS.Timeout | undefined
   const tooLate = new Promise<never>((_, reject) => {
@@ -69,7 +73,8 @@ async function ask({ name, required, check }: Check): Promise<CheckResult> {
   )
   clearTimeout(timer)
   const ms = Math.round(performance.now() - start)
-  if (!error) return { name, ok: true, required, ms }
+  const shown = circuit ? { circuit: circuit() } : {}
+  if (!error) return { name, ok: true, required, ms, ...shown }
   const reason = error.message || (error as NodeJS.ErrnoException).code || error.name
-  return { name, ok: false, required, ms, error: withoutSecrets(reason) }
+  return { name, ok: false, required, ms, ...shown, error: withoutSecrets(reason) }
 }

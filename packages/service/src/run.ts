@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net'
+import { INTERNAL_PREFIX } from '@banyan/contracts'
 import { type Durable, openDurable } from '@banyan/durable'
 import type { PoolClient } from '@banyan/postgres'
 import { createApp } from './app.ts'
@@ -6,14 +7,26 @@ import { Background, type BackgroundWork } from './background.ts'
 import { createContext, type ServiceContext, transactionsOf } from './context.ts'
 import { DatabaseHandle, type Tables } from './database.ts'
 import { type App, type ServiceDefinition, usesBus, usesDurable } from './define.ts'
+import {
+  asksForToken,
+  type Dependencies,
+  type NoDependencies,
+  openDependencies,
+  urlSetting,
+} from './dependencies.ts'
 import { ServiceEvents } from './events.ts'
 import { type Check, Health } from './health.ts'
 import { createLog } from './log.ts'
 import { Metrics, watchPool } from './metrics.ts'
-import { readSettings, SettingsError } from './settings.ts'
+import { readSettings, type Settings, SettingsError } from './settings.ts'
+import { openCertified } from './tls/certified.ts'
+import { SigningKey } from './tokens/service-key.ts'
+import { ServiceTokens } from './tokens/service-tokens.ts'
 import { traceStatements } from './tracing/sql.ts'
 import { Tracing } from './tracing/tracing.ts'
 import { openTransport } from './transport.ts'
+import { UpstreamMetrics } from './upstream-metrics.ts'
+import { whenThere } from './waiting-room.ts'
 
 /** A process that has not ended this long after SIGTERM ends itself, ms. */
 const SHUTDOWN_MS = 30_000
@@ -21,11 +34,11 @@ const SHUTDOWN_MS = 30_000
 const REQUESTS_END_MS = 20_000
 
 /** A service that listens. */
-export interface RunningService<Config, T extends Tables> {
+export interface RunningService<Config, T extends Tables, D extends Dependencies = NoDependencies> {
   readonly url: string
   readonly port: number
   readonly app: App
-  readonly context: ServiceContext<Config, T>
+  readonly context: ServiceContext<Config, T, D>
   /** Not ready any more; then takes nothing new, finishes what it has, and closes. At most 30 s. */
   stop(): Promise<void>
 }
@@ -42,16 +55,12 @@ export interface StartOptions {
  *
  * @throws SettingsError before anything is opened; what the database or the bus says, everything closed
  */
-export async function startService<Config, T extends Tables>(
-  definition: ServiceDefinition<Config, T>,
+export async function startService<Config, T extends Tables, D extends Dependencies>(
+  definition: ServiceDefinition<Config, T, D>,
   { env = process.env, writeLog }: StartOptions = {},
-): Promise<RunningService<Config, T>> {
-  const { name, port, database: stored, config: extra } = definition
-  const bused = usesBus(definition)
-  const config = readSettings<Config>(
-    { name, port, stored: stored !== undefined, bused, extra },
-    env,
-  )
+): Promise<RunningService<Config, T, D>> {
+  const { name, database: stored, dependencies } = definition
+  const config = settingsOf(definition, env)
   const log = createLog(name, config.LOG_LEVEL, writeLog)
   const metrics = new Metrics(name)
   /** What was opened, to be closed in the opposite order. */
@@ -62,29 +71,46 @@ export async function startService<Config, T extends Tables>(
   try {
     const tracing = await Tracing.open(name, config.OTEL_EXPORTER_OTLP_ENDPOINT)
     opened.push(() => tracing.close())
+    const tls = await openCertified(name, config, log)
+    if (tls) opened.push(async () => tls.files.close())
     const checks: Check[] = []
     const database = stored ? new DatabaseHandle<T>(name, config, stored) : null
+    let durable: Durable | null = null
     if (database) {
       opened.push(() => database.close())
       watchPool(metrics, database.pool)
       traceStatements(database.pool, tracing)
       checks.push({ name: 'database', required: true, check: () => database.check() })
-      await database.migrate()
+      const at = { port: config.PORT, host: config.HOST, tls }
+      const wait = { what: 'database', forMs: config.START_WAIT_MS!, log, at }
+      durable = await whenThere(async () => {
+        await database.migrate()
+        return usesDurable(definition) ? openDurableFor(database) : null
+      }, wait)
     }
-    const durable = database && usesDurable(definition) ? await openDurableFor(database) : null
-    if (durable) opened.push(() => durable.close())
+    if (durable) opened.push(durable.close)
+    const calls = openDependencies(dependencies, config, {
+      tokens: await ownTokens(name, config),
+      certificates: tls?.files ?? null,
+      metrics: new UpstreamMetrics(metrics),
+      tracing,
+      log,
+    })
+    opened.push(calls.close)
+    checks.push(...calls.checks)
     let events: ServiceEvents<T> | null = null
-    if (durable && database && bused) {
+    if (durable && database && usesBus(definition)) {
       const transport = await openTransport(config.BUS_URL!)
+      const kept = durable
       const publishes = definition.events ?? []
       // Asked for when an event comes: by then the events are there.
       const transactionOver = (client: PoolClient) =>
-        transactionsOf<T>(name, { database, durable, events })(client)
-      const parts = { service: name, transactionOver, durable, transport, publishes }
+        transactionsOf<T>(name, { database, durable: kept, events })(client)
+      const parts = { service: name, transactionOver, durable: kept, transport, publishes }
       events = new ServiceEvents<T>({ ...parts, log, metrics, tracing })
     }
-    const context = createContext<Config, T>(
-      { name, config, log, metrics },
+    const context = createContext<Config, T, D>(
+      { name, config, log, metrics, clients: calls.clients },
       { database, durable, events },
     )
     if (events) {
@@ -99,7 +125,7 @@ export async function startService<Config, T extends Tables>(
       : null
     if (background) opened.push(() => background.stop())
     const health = new Health(checks)
-    const app = await createApp(definition, context, health, tracing)
+    const app = await createApp(definition, context, { health, tracing, tls })
     opened.push(() => app.close())
     await app.listen({ port: config.PORT, host: config.HOST })
     events?.start()
@@ -118,7 +144,7 @@ export async function startService<Config, T extends Tables>(
     }
     let stopping: Promise<void> | undefined
     return {
-      url: `http://${config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST}:${address.port}`,
+      url: `${tls ? 'https' : 'http'}://${config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST}:${address.port}`,
       port: address.port,
       app,
       context,
@@ -133,14 +159,46 @@ export async function startService<Config, T extends Tables>(
   }
 }
 
+function settingsOf<Config, T extends Tables, D extends Dependencies>(
+  definition: ServiceDefinition<Config, T, D>,
+  env: NodeJS.ProcessEnv,
+): Settings & Config {
+  const { name, port, database, routes, config: extra } = definition
+  const dependencies: Dependencies = definition.dependencies ?? {}
+  const rules = {
+    name,
+    port,
+    stored: database !== undefined,
+    bused: usesBus(definition),
+    extra,
+    verifies: Object.keys(routes).some((prefix) => prefix.startsWith(`${INTERNAL_PREFIX}/`)),
+    signs: Object.values(dependencies).some(asksForToken),
+    upstreams: Object.keys(dependencies).map(urlSetting),
+  }
+  return readSettings<Config>(rules, env)
+}
+
+/** What signs that it is this service which calls; null without a key. */
+async function ownTokens(
+  name: string,
+  { BANYAN_SIGNING_KEY, BANYAN_SERVICE_ISSUER: issuer }: Settings,
+): Promise<ServiceTokens | null> {
+  if (BANYAN_SIGNING_KEY === undefined) return null
+  const key = new SigningKey(BANYAN_SIGNING_KEY)
+  await key.current().catch((error: Error) => {
+    throw new SettingsError(name, [`BANYAN_SIGNING_KEY: ${error.message}`])
+  })
+  return new ServiceTokens({ name, issuer, key })
+}
+
 /** In a schema beside the service's own, whose names it must not take. */
 function openDurableFor<T extends Tables>({ pool, schema }: DatabaseHandle<T>): Promise<Durable> {
   return openDurable(pool, { schema: `${schema}_durable` })
 }
 
-function backgroundOf<Config, T extends Tables>(
-  { sagas, schedules, jobs }: ServiceDefinition<Config, T>,
-  context: ServiceContext<Config, T>,
+function backgroundOf<Config, T extends Tables, D extends Dependencies>(
+  { sagas, schedules, jobs }: ServiceDefinition<Config, T, D>,
+  context: ServiceContext<Config, T, D>,
 ): BackgroundWork {
   return {
     sagas: sagas?.(context) ?? [],
@@ -154,10 +212,10 @@ function backgroundOf<Config, T extends Tables>(
  * (`{"event":"listening","port":9700}`), and ends in order on SIGTERM or SIGINT. Settings that are
  * not valid are named on stderr, and the process ends with code 1.
  */
-export async function runService<Config, T extends Tables>(
-  definition: ServiceDefinition<Config, T>,
+export async function runService<Config, T extends Tables, D extends Dependencies>(
+  definition: ServiceDefinition<Config, T, D>,
 ): Promise<void> {
-  let service: RunningService<Config, T>
+  let service: RunningService<Config, T, D>
   try {
     service = await startService(definition)
   } catch (error) {

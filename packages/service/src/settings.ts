@@ -20,6 +20,8 @@ const Common = z.object({
     .transform((keys) => keys.split(',')),
   /** Public keys of the services that may call: a JSON Web Key Set, its URL, or its file. None may without it. */
   BANYAN_SERVICE_KEYS: z.string().optional(),
+  /** Says in calls to other services which service calls: a private JSON Web Key, or its file. */
+  BANYAN_SIGNING_KEY: z.string().optional(),
   /** Names the installation in service tokens: those of another are refused. */
   BANYAN_SERVICE_ISSUER: z.string().default('banyan'),
   /** Stays reachable, but not ready, this long after SIGTERM, ms: until a load balancer has noticed. */
@@ -35,6 +37,40 @@ const Stored = z.object({
     .string()
     .regex(/^(file|aws):./, 'must be "file:PATH" or "aws:SECRET"')
     .optional(),
+  /** How long it waits at its start for a database that cannot be reached, ms; then it ends with code 1. */
+  START_WAIT_MS: z.coerce.number().int().min(0).max(600_000).default(60_000),
+})
+
+const TLS_FILES = ['TLS_CERT_FILE', 'TLS_KEY_FILE', 'TLS_CA_FILE'] as const
+
+const Secured = z
+  .object({
+    /** Its own certificate, the key to it, and the authority of those that call and are called; PEM. */
+    TLS_CERT_FILE: z.string().optional(),
+    TLS_KEY_FILE: z.string().optional(),
+    TLS_CA_FILE: z.string().optional(),
+    /** Who connects without a certificate is refused, or may do no more than a service token allows: nothing. */
+    TLS_CLIENT_AUTH: z.enum(['required', 'optional']).default('required'),
+  })
+  .superRefine((given, context) => {
+    const missing = TLS_FILES.filter((name) => given[name] === undefined)
+    if (missing.length === TLS_FILES.length) return
+    for (const name of missing) {
+      const message = `${TLS_FILES.join(', ')} are needed together`
+      context.addIssue({ code: 'custom', path: [name], message })
+    }
+  })
+
+const Origin = z
+  .url({ protocol: /^https?$/, error: 'must be where the service answers: http(s)://host:port' })
+  .refine((url) => new URL(url).pathname === '/', 'must not have a path: the API has its own')
+
+const Verifies = z.object({
+  BANYAN_SERVICE_KEYS: z.string('it has routes below /internal, which ask for a service token'),
+})
+
+const Signs = z.object({
+  BANYAN_SIGNING_KEY: z.string('it calls services that ask for a service token'),
 })
 
 const Bused = z.object({
@@ -45,11 +81,13 @@ const Bused = z.object({
   }),
 })
 
-export type Settings = z.infer<typeof Common> & {
-  readonly DATABASE_URL?: string
-  readonly DATABASE_CREDENTIALS?: string
-  readonly BUS_URL?: string
-}
+export type Settings = z.infer<typeof Common> &
+  z.infer<typeof Secured> & {
+    readonly DATABASE_URL?: string
+    readonly DATABASE_CREDENTIALS?: string
+    readonly START_WAIT_MS?: number
+    readonly BUS_URL?: string
+  }
 
 /** The settings of a service are not as they should be; the message names each. */
 export class SettingsError extends Error {
@@ -67,6 +105,11 @@ export interface SettingsRules<Extra> {
   readonly stored: boolean
   readonly bused: boolean
   readonly extra: z.ZodType<Extra> | undefined
+  /** Whether it has routes below /internal, and whether it calls such, or such that name their callers. */
+  readonly verifies: boolean
+  readonly signs: boolean
+  /** Settings that say where the services are that it calls. */
+  readonly upstreams: readonly string[]
 }
 
 /**
@@ -75,12 +118,16 @@ export interface SettingsRules<Extra> {
  * @throws SettingsError that names the service, and each variable with the rule it breaks
  */
 export function readSettings<Extra>(
-  { name, port, stored, bused, extra }: SettingsRules<Extra>,
+  { name, port, stored, bused, extra, verifies, signs, upstreams }: SettingsRules<Extra>,
   env: NodeJS.ProcessEnv,
 ): Settings & Extra {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
   const rules = [
     Common,
+    Secured,
+    ...(verifies ? [Verifies] : []),
+    ...(signs ? [Signs] : []),
+    z.object(Object.fromEntries(upstreams.map((upstream) => [upstream, Origin]))),
     ...(stored ? [Stored] : []),
     ...(bused ? [Bused] : []),
     ...(extra ? [extra] : []),

@@ -38,7 +38,7 @@ export interface Api<R extends ApiRoutes = ApiRoutes> {
 }
 
 /** What a client has beside its routes. */
-const RESERVED = ['close', 'circuit', 'then']
+const RESERVED = ['close', 'circuit', 'load', 'then']
 
 /**
  * Describes a service's routes once: the server takes its schemas from it (`routeOptions`), callers

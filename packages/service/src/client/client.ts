@@ -1,6 +1,7 @@
 import { BanyanError } from '@banyan/contracts'
-import { Agent, type Dispatcher } from 'undici'
+import type { Dispatcher } from 'undici'
 import type { ServiceTokens } from '../tokens/service-tokens.ts'
+import { plainAgent } from './agent.ts'
 import {
   type AnswerOf,
   type Api,
@@ -10,7 +11,7 @@ import {
   type RouteDescription,
 } from './api.ts'
 import { attempt } from './attempt.ts'
-import { BULKHEAD_DEFAULTS, Bulkhead, type BulkheadOptions } from './bulkhead.ts'
+import { Bulkhead, type BulkheadOptions } from './bulkhead.ts'
 import { CallError } from './call-error.ts'
 import {
   type AnyArguments,
@@ -40,6 +41,8 @@ export interface ClientOptions {
   readonly answerBytes?: number
   /** Carries the requests; an agent of the client's own by default. See `mutualTlsAgent`. */
   readonly dispatcher?: Dispatcher
+  /** Put around each call, retries included: for a span, or a scope. */
+  readonly around?: <T>(route: string, run: () => Promise<T>) => Promise<T>
   /** Told of each call when it has ended, for metrics and logs. */
   readonly onCall?: (report: CallReport) => void
   /** Told when the circuit opens, half-opens or closes. */
@@ -79,6 +82,8 @@ type Call<R extends RouteDescription> =
 export type Client<R extends ApiRoutes> = { readonly [N in keyof R]: Call<R[N]> } & {
   /** Whether the service is being asked. */
   readonly circuit: CircuitState
+  /** Calls under way, and those that wait for one of them to end. */
+  readonly load: { readonly running: number; readonly waiting: number }
   /** Ends the connections once the calls under way are answered. */
   close(): Promise<void>
 }
@@ -101,6 +106,7 @@ export function createClient<R extends ApiRoutes>(api: Api<R>, options: ClientOp
   ])
   const client = Object.fromEntries(calls)
   Object.defineProperty(client, 'circuit', { get: () => caller.circuit.state })
+  Object.defineProperty(client, 'load', { get: () => caller.load })
   return Object.assign(client, { close: () => caller.close() }) as Client<R>
 }
 
@@ -124,14 +130,20 @@ class Caller {
     this.#bulkhead = new Bulkhead(options.bulkhead ?? {})
     this.#now = options.now ?? (() => performance.now())
     this.circuit = new CircuitBreaker(options.circuit ?? {}, this.#now, options.onCircuit)
-    const connections = options.bulkhead?.concurrency ?? BULKHEAD_DEFAULTS.concurrency
-    // The call's deadline bounds headers and body; a connection gets its own, for a host that is gone.
-    this.#dispatcher =
-      options.dispatcher ??
-      new Agent({ connections, headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 2_000 } })
+    this.#dispatcher = options.dispatcher ?? plainAgent(options.bulkhead?.concurrency)
   }
 
-  async call(name: string, args: AnyArguments, options: CallOptions): Promise<unknown> {
+  get load(): { running: number; waiting: number } {
+    const { running, waiting } = this.#bulkhead
+    return { running, waiting }
+  }
+
+  call(name: string, args: AnyArguments, options: CallOptions): Promise<unknown> {
+    const run = () => this.#call(name, args, options)
+    return this.#options.around ? this.#options.around(name, run) : run()
+  }
+
+  async #call(name: string, args: AnyArguments, options: CallOptions): Promise<unknown> {
     const route = this.#api.routes[name]!
     const upstream = `${this.#api.name}.${name}`
     const timeoutMs = options.timeoutMs ?? route.timeoutMs ?? this.#timeoutOf(route)

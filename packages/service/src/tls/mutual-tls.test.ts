@@ -1,25 +1,14 @@
-// What @peculiar/x509 is built on asks for it, before anything else.
-import 'reflect-metadata'
-import type { webcrypto } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import type { Server } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import * as x509 from '@peculiar/x509'
 import fastify from 'fastify'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { imageClient, PICTURE } from '../client/testing.ts'
+import { type Authority, authority, DAY_MS, issue } from '../testing/certificates.ts'
 import { guardCallers } from '../tokens/caller-guard.ts'
 import { CertificateFiles } from './certificate-files.ts'
 import { mutualTlsAgent, mutualTlsOptions, renewCertificates } from './mutual-tls.ts'
-
-const EC = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
-const DAY_MS = 86_400_000
-
-interface Authority {
-  readonly certificate: x509.X509Certificate
-  readonly keys: webcrypto.CryptoKeyPair
-}
 
 let known: Authority
 let unknown: Authority
@@ -28,41 +17,6 @@ beforeAll(async () => {
   known = await authority('known')
   unknown = await authority('unknown')
 })
-
-const keyPair = () => crypto.subtle.generateKey(EC, true, ['sign', 'verify'])
-
-async function authority(name: string): Promise<Authority> {
-  const keys = await keyPair()
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    name: `CN=${name}`,
-    keys,
-    signingAlgorithm: EC,
-    extensions: [new x509.BasicConstraintsExtension(true, undefined, true)],
-  })
-  return { certificate, keys }
-}
-
-let serial = 1
-
-async function issue(by: Authority, name: string, { endsInMs = DAY_MS } = {}) {
-  const keys = await keyPair()
-  const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: String(serial++).padStart(4, '0'),
-    subject: `CN=${name}`,
-    issuer: by.certificate.subject,
-    notBefore: new Date(Date.now() - 2 * DAY_MS),
-    notAfter: new Date(Date.now() + endsInMs),
-    publicKey: keys.publicKey,
-    signingKey: by.keys.privateKey,
-    signingAlgorithm: EC,
-    extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: name }])],
-  })
-  const key = x509.PemConverter.encode(
-    await crypto.subtle.exportKey('pkcs8', keys.privateKey),
-    'PRIVATE KEY',
-  )
-  return { cert: certificate.toString('pem'), key }
-}
 
 /** A folder with a process's certificate, its key, and the authority it believes. */
 async function installed(certificate: { cert: string; key: string }, believed = known) {

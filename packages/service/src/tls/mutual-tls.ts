@@ -1,11 +1,16 @@
 import type { Server, ServerOptions } from 'node:https'
 import { Agent, buildConnector } from 'undici'
+import { CONNECT_TIMEOUT_MS } from '../client/agent.ts'
 import { BULKHEAD_DEFAULTS } from '../client/bulkhead.ts'
 import type { CertificateFiles } from './certificate-files.ts'
 
-/** For the server: a connection without a certificate of a known authority is refused. */
-export function mutualTlsOptions(files: CertificateFiles): ServerOptions {
-  return { ...files.current, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3' }
+/**
+ * For the server: a connection without a certificate of a known authority is refused; where clients
+ * `mayLackOne`, it is taken, and known to be of nobody.
+ */
+export function mutualTlsOptions(files: CertificateFiles, mayLackOne = false): ServerOptions {
+  const rejectUnauthorized = !mayLackOne
+  return { ...files.current, requestCert: true, rejectUnauthorized, minVersion: 'TLSv1.3' }
 }
 
 /** Has the server take up changed certificates; connections that stand are kept. */
@@ -30,7 +35,7 @@ export function mutualTlsAgent(
       ...certificates,
       servername: serverName,
       minVersion: 'TLSv1.3',
-      timeout: 2_000,
+      timeout: CONNECT_TIMEOUT_MS,
       // A session of before would go on with the certificate of before.
       maxCachedSessions: 0,
     })

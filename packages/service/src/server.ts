@@ -1,0 +1,34 @@
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { Limits } from './define.ts'
+import type { CertificateFiles } from './tls/certificate-files.ts'
+import { mutualTlsOptions, renewCertificates } from './tls/mutual-tls.ts'
+
+/** A service's own certificate, and what it asks of those who connect. */
+export interface Certified {
+  readonly files: CertificateFiles
+  /** Whether those who connect may lack a certificate; what calls with a service token may not. */
+  readonly clientsMayLackOne: boolean
+}
+
+/** Longer than a proxy keeps its idle connections (often 60 s): it must not send into one just closed. */
+const KEEP_ALIVE_MS = 75_000
+
+/** What a service listens with: over TLS when it has a certificate. */
+export function openServer(
+  listener: RequestListener,
+  { headersMs, requestMs }: Pick<Limits, 'headersMs' | 'requestMs'>,
+  tls: Certified | null,
+): Server {
+  const timeouts = {
+    headersTimeout: headersMs,
+    requestTimeout: requestMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+  }
+  if (!tls) return createServer(timeouts, listener)
+  const { files, clientsMayLackOne } = tls
+  const options = { ...timeouts, ...mutualTlsOptions(files, clientsMayLackOne) }
+  const server = createTlsServer(options, listener)
+  renewCertificates(server, files)
+  return server
+}
