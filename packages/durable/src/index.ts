@@ -30,6 +30,7 @@ export {
   type SagaOptions,
   type StepContext,
 } from './saga/definition.ts'
+export type { AroundStep, StepRun } from './saga/driver.ts'
 export type { SagaState, StepRecord } from './saga/progress.ts'
 export { type Rehearsal, type RehearsalOptions, rehearse } from './saga/rehearsal.ts'
 export { SagaRunner, type SagaRunnerOptions, type SagaRunnerStatus } from './saga/runner.ts'
@@ -51,7 +52,13 @@ export {
   type ScheduleOptions,
 } from './schedule/definition.ts'
 export { type JobKey, Jobs } from './schedule/jobs.ts'
-export { Scheduler, type SchedulerOptions, type SchedulerStatus } from './schedule/scheduler.ts'
+export {
+  type AroundJob,
+  type JobRun,
+  Scheduler,
+  type SchedulerOptions,
+  type SchedulerStatus,
+} from './schedule/scheduler.ts'
 export type { Misfire } from './schedule/timing.ts'
 export type { Tables } from './tables.ts'
 export { type Topic, Waker, wakeSql } from './waker.ts'

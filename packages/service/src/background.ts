@@ -1,4 +1,7 @@
+import { CORRELATION_HEADER } from '@banyan/contracts'
 import {
+  type AroundJob,
+  type AroundStep,
   type DeadLetterKind,
   type Durable,
   type JobDefinition,
@@ -7,9 +10,13 @@ import {
   type ScheduleDefinition,
   Scheduler,
 } from '@banyan/durable'
+import { SpanKind } from '@opentelemetry/api'
 import { rootCause } from './failures.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
+import { correlationIdOf, newScope, type Scope } from './scope.ts'
+import { readTraceparent } from './tracing/traceparent.ts'
+import type { Tracing } from './tracing/tracing.ts'
 
 export interface BackgroundWork {
   readonly sagas: readonly SagaDefinition[]
@@ -28,15 +35,17 @@ export class Background {
   constructor(
     durable: Durable,
     { sagas, schedules, jobs }: BackgroundWork,
-    log: Log,
-    metrics: Metrics,
+    { log, metrics, tracing }: { log: Log; metrics: Metrics; tracing: Tracing },
   ) {
     const onProblem = (error: Error) =>
       log.warn({ reason: rootCause(error).message }, 'background work is tried again')
-    this.#runner = sagas.length > 0 ? new SagaRunner({ durable, sagas, onProblem }) : null
+    this.#runner =
+      sagas.length > 0
+        ? new SagaRunner({ durable, sagas, onProblem, around: stepScopes(tracing) })
+        : null
     this.#scheduler =
       schedules.length + jobs.length > 0
-        ? new Scheduler({ durable, schedules, jobs, onProblem })
+        ? new Scheduler({ durable, schedules, jobs, onProblem, around: jobScopes(tracing) })
         : null
     const kinds: DeadLetterKind[] = [
       ...(this.#runner ? (['saga'] as const) : []),
@@ -64,4 +73,28 @@ export class Background {
   async stop(): Promise<void> {
     await Promise.all([this.#runner?.stop(GRACE_MS), this.#scheduler?.stop(GRACE_MS)])
   }
+}
+
+/** A step belongs to the request, and the trace, that started its saga. */
+function stepScopes(tracing: Tracing): AroundStep {
+  return ({ saga, sagaId, step, compensates, attempt, headers }, run) => {
+    const attributes = { 'saga.id': sagaId, 'saga.step': step, 'saga.attempt': attempt }
+    const name = `${compensates ? 'undo ' : ''}${saga}.${step}`
+    return tracing.within(name, scopeOf(headers), { kind: SpanKind.CONSUMER, attributes }, run)
+  }
+}
+
+/** A job belongs to the request that asked for it; what a schedule made begins a trace of its own. */
+function jobScopes(tracing: Tracing): AroundJob {
+  return ({ job, id, attempt, headers }, run) => {
+    const attributes = { 'job.id': id, 'job.attempt': attempt }
+    return tracing.within(job, scopeOf(headers), { kind: SpanKind.CONSUMER, attributes }, run)
+  }
+}
+
+function scopeOf(headers: Readonly<Record<string, string>>): Scope {
+  return newScope(
+    correlationIdOf(headers[CORRELATION_HEADER]),
+    readTraceparent(headers.traceparent),
+  )
 }

@@ -31,7 +31,12 @@ export interface Transaction<T extends Tables> {
     options?: { readonly key?: string },
   ): Promise<Started>
   /** Runs a job at `when`, or as soon after as there is a process, if the transaction commits. */
-  later<P>(job: JobDefinition<P>, when: Date, payload: P, key?: JobKey): Promise<void>
+  later<P>(
+    job: JobDefinition<P>,
+    when: Date,
+    payload: P,
+    key?: Omit<JobKey, 'headers'>,
+  ): Promise<void>
 }
 
 type Work<T extends Tables, R> = (tx: Transaction<T>) => Promise<R>
@@ -123,11 +128,14 @@ export function transactionsOf<T extends Tables>(
         headers: headersOfScope(),
       }),
     later: (job, when, payload, key) =>
-      having(durable, service, 'jobs').jobs.at(client, job, when, payload, key),
+      having(durable, service, 'jobs').jobs.at(client, job, when, payload, {
+        ...key,
+        headers: headersOfScope(),
+      }),
   })
 }
 
-/** What a saga's steps are told of the request that began it. */
+/** What a saga's steps, and a job, are told of the request that asked for them. */
 function headersOfScope(): Record<string, string> {
   const scope = currentScope()
   const trace = currentTrace()

@@ -100,7 +100,7 @@ export async function startService<Config, T extends Tables, D extends Dependenc
     checks.push(...calls.checks)
     let events: ServiceEvents<T> | null = null
     if (durable && database && usesBus(definition)) {
-      const transport = await openTransport(config.BUS_URL!)
+      const transport = await openTransport(config.BUS_URL!, log)
       const kept = durable
       const publishes = definition.events ?? []
       // Asked for when an event comes: by then the events are there.
@@ -121,7 +121,7 @@ export async function startService<Config, T extends Tables, D extends Dependenc
       checks.push({ name: 'bus', required: false, check: () => own.check() })
     }
     const background = durable
-      ? new Background(durable, backgroundOf(definition, context), log, metrics)
+      ? new Background(durable, backgroundOf(definition, context), { log, metrics, tracing })
       : null
     if (background) opened.push(() => background.stop())
     const health = new Health(checks)

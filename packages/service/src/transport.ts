@@ -1,4 +1,8 @@
 import { openPostgresTransport, type Transport } from '@banyan/bus'
+import { BanyanError } from '@banyan/contracts'
+import { rootCause } from './failures.ts'
+import { LateTransport } from './late-transport.ts'
+import type { Log } from './log.ts'
 
 /** By the scheme of BUS_URL. A broker's client is loaded where it is used, and nowhere else. */
 const TRANSPORTS: Readonly<Record<string, (url: string) => Promise<Transport>>> = {
@@ -27,7 +31,19 @@ async function openRabbitmq(url: string): Promise<Transport> {
 
 export const BUS_SCHEMES = Object.keys(TRANSPORTS)
 
-/** @throws BanyanError BAD_BUS_SETTING, or what the broker says */
-export function openTransport(url: string): Promise<Transport> {
-  return TRANSPORTS[url.split(':', 1)[0]!]!(url)
+/**
+ * Opens the bus; one that is away is opened later, when it is there: a service does without it.
+ *
+ * @throws BanyanError BAD_BUS_SETTING
+ */
+export async function openTransport(url: string, log: Log): Promise<Transport> {
+  const scheme = url.split(':', 1)[0]!
+  const open = () => TRANSPORTS[scheme]!(url)
+  try {
+    return await open()
+  } catch (error) {
+    if (error instanceof BanyanError) throw error
+    log.warn({ reason: rootCause(error).message }, 'the bus is away; it is opened when it is there')
+    return new LateTransport(scheme, open)
+  }
 }

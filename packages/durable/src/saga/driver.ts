@@ -17,7 +17,22 @@ import {
 import type { LeasedSaga, SagaWrite } from './store.ts'
 import type { Transactor } from './transactor.ts'
 
+/** An attempt at a step, or at its compensation. */
+export interface StepRun {
+  readonly saga: string
+  readonly sagaId: string
+  readonly step: string
+  readonly compensates: boolean
+  /** 1 in the first attempt. */
+  readonly attempt: number
+  /** As given when the saga was started: correlation id, traceparent. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export type AroundStep = <T>(step: StepRun, run: () => Promise<T>) => Promise<T>
+
 export interface DriverParts {
+  readonly around: AroundStep
   readonly journal: Journal
   readonly transactor: Transactor
   /** Aborted when steps under way have no more time. */
@@ -129,15 +144,15 @@ export class Driver {
     const { step } = task
     const left = task.kind === 'run' ? this.#endsAt - performance.now() : Number.POSITIVE_INFINITY
     const what = task.kind === 'run' ? `Step "${step.name}"` : `Compensation of "${step.name}"`
-    return within(Math.min(step.timeoutMs, left), what, this.#parts.cutOff, async (signal) => {
+    const { id: sagaId, name: saga, headers } = this.#saga
+    const attempt = this.#progress.attempts + 1
+    const about = { sagaId, step: step.name, headers, attempt }
+    const work = async (signal: AbortSignal): Promise<Json | undefined> => {
       const context = {
-        sagaId: this.#saga.id,
-        step: step.name,
+        ...about,
         input: this.#input,
         outputs: outputsOf(this.#progress),
-        headers: this.#saga.headers,
-        idempotencyKey: `${this.#saga.id}/${step.name}`,
-        attempt: this.#progress.attempts + 1,
+        idempotencyKey: `${sagaId}/${step.name}`,
         signal,
       }
       if (task.kind === 'run') {
@@ -148,7 +163,11 @@ export class Driver {
       const record = this.#progress.steps.find((each) => each.name === step.name)
       await step.compensate!({ ...context, output: record?.output }, tx)
       return undefined
-    })
+    }
+    const run = { ...about, saga, compensates: task.kind !== 'run' }
+    return within(Math.min(step.timeoutMs, left), what, this.#parts.cutOff, (signal) =>
+      this.#parts.around(run, () => work(signal)),
+    )
   }
 
   async #fail(task: Task, error: unknown): Promise<boolean> {

@@ -3,7 +3,7 @@ import type { Durable } from '../durable.ts'
 import { Loop } from '../loop.ts'
 import { isOutage } from '../outage.ts'
 import type { SagaDefinition } from './definition.ts'
-import { Driver } from './driver.ts'
+import { type AroundStep, Driver } from './driver.ts'
 import { Journal } from './journal.ts'
 import { type LeasedSaga, SagaStore } from './store.ts'
 import { Transactor } from './transactor.ts'
@@ -23,6 +23,8 @@ export interface SagaRunnerOptions {
   readonly pollMs?: number
   /** Sagas that ended longer ago, ms, are deleted; 7 days by default. Their keys are free then. */
   readonly keptMs?: number
+  /** Put around each attempt of a step, inside its transaction: for logs and traces. */
+  readonly around?: AroundStep
   /** Told of each attempt that failed. */
   readonly onProblem?: (error: Error) => void
 }
@@ -152,6 +154,7 @@ export class SagaRunner {
 
   #drive(saga: LeasedSaga): void {
     const driver = new Driver(saga, this.#definitions.get(saga.name)!, {
+      around: this.#options.around ?? ((_, run) => run()),
       journal: this.#journal,
       transactor: this.#transactor,
       cutOff: this.#cutOff.signal,

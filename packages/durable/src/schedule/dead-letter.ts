@@ -16,13 +16,14 @@ export async function redriveJob(
   await tx.query(
     `WITH dead AS (
        SELECT * FROM json_to_record($1)
-         AS dead (name text, key text, payload jsonb, occurrence timestamptz)
+         AS dead (name text, key text, payload jsonb, occurrence timestamptz,
+           headers jsonb)
      ), run AS (
        UPDATE ${prefix}schedule_run r SET state = 'waiting', ended_at = NULL
        FROM dead WHERE r.name = dead.name AND r.due_at = dead.occurrence
      ), again AS (
-       INSERT INTO ${prefix}job (name, key, payload, due_at, occurrence)
-       SELECT name, key, payload, now(), occurrence FROM dead
+       INSERT INTO ${prefix}job (name, key, payload, due_at, occurrence, headers)
+       SELECT name, key, payload, now(), occurrence, coalesce(headers, '{}') FROM dead
        ON CONFLICT (name, key) WHERE key IS NOT NULL DO UPDATE SET due_at = now()
      ) ${wakeSql(tables, 'schedule')}`,
     [JSON.stringify(letter.body)],

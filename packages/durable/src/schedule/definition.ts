@@ -16,6 +16,8 @@ export interface JobContext<Payload> extends RunContext {
   readonly payload: Payload
   /** When it was to run at the earliest. */
   readonly dueAt: Date
+  /** As given when it was asked for: correlation id, traceparent. */
+  readonly headers: Readonly<Record<string, string>>
 }
 
 export interface ScheduleContext extends RunContext {

@@ -13,6 +13,8 @@ export interface JobKey {
    * put off as long as it is asked for; `keep` leaves it as it is.
    */
   readonly existing?: 'replace' | 'keep'
+  /** Of the request that asks for it: correlation id, traceparent. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /** Asks for work at a later time, in the caller's transaction. */
@@ -24,10 +26,10 @@ export class Jobs {
     const job = `${tables.prefix}job`
     const insert = (onConflict: string) => `
       WITH written AS (
-        INSERT INTO ${job} (name, key, payload, due_at)
-        SELECT $1, key, payload, coalesce(at, now() + wait_ms * interval '1 ms')
-        FROM unnest($2::text[], $3::jsonb[], $4::timestamptz[], $5::float8[])
-          AS new (key, payload, at, wait_ms)
+        INSERT INTO ${job} (name, key, payload, due_at, headers)
+        SELECT $1, key, payload, coalesce(at, now() + wait_ms * interval '1 ms'), headers
+        FROM unnest($2::text[], $3::jsonb[], $4::timestamptz[], $5::float8[], $6::jsonb[])
+          AS new (key, payload, at, wait_ms, headers)
         ON CONFLICT (name, key) WHERE key IS NOT NULL ${onConflict}
         RETURNING due_at
       )
@@ -35,7 +37,7 @@ export class Jobs {
     this.#insert = {
       keep: insert('DO NOTHING'),
       replace: insert(
-        'DO UPDATE SET payload = excluded.payload, due_at = excluded.due_at, attempts = 0, error = NULL',
+        'DO UPDATE SET payload = excluded.payload, due_at = excluded.due_at, headers = excluded.headers, attempts = 0, error = NULL',
       ),
     }
     this.#delete = `DELETE FROM ${job} WHERE name = $1 AND key = $2`
@@ -76,10 +78,8 @@ export class Jobs {
   async addMany<Payload>(
     tx: Queryable,
     job: JobDefinition<Payload>,
-    wanted: readonly ({ readonly payload: Payload; readonly key?: string } & (
-      | { readonly when: Date }
-      | { readonly waitMs: number }
-    ))[],
+    wanted: readonly ({ readonly payload: Payload } & Omit<JobKey, 'existing'> &
+      ({ readonly when: Date } | { readonly waitMs: number }))[],
     existing: 'replace' | 'keep' = 'replace',
   ): Promise<void> {
     const rows = lastOfEachKey(wanted)
@@ -89,6 +89,7 @@ export class Jobs {
       rows.map(({ payload }) => payloadText(job, payload)),
       rows.map((row) => ('when' in row ? row.when.toISOString() : null)),
       rows.map((row) => ('waitMs' in row ? row.waitMs : null)),
+      rows.map(({ headers }) => JSON.stringify(headers ?? {})),
     ])
   }
 

@@ -25,9 +25,22 @@ export interface SchedulerOptions {
   readonly silenceMs?: number
   /** A schedule that no scheduler has named for longer, ms, is deleted; 10 minutes by default. */
   readonly forgetMs?: number
+  /** Put around each attempt, inside its transaction: for logs and traces. */
+  readonly around?: AroundJob
   /** Told of each attempt that failed. */
   readonly onProblem?: (error: Error) => void
 }
+
+/** An attempt at a job. */
+export interface JobRun {
+  readonly job: string
+  readonly id: string
+  /** 1 in the first attempt. */
+  readonly attempt: number
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export type AroundJob = (job: JobRun, run: () => Promise<void>) => Promise<void>
 
 export interface SchedulerStatus {
   readonly state: 'idle' | 'running' | 'stopping' | 'stopped'
@@ -202,16 +215,13 @@ export class Scheduler {
   async #run(job: TakenJob, tx: Queryable): Promise<void> {
     const { timeoutMs, run } = this.#runners.get(job.name)!
     const what = `Job "${job.name}"`
+    const { around = (_, work) => work() } = this.#options
+    const { id, payload, headers } = job
+    const attempt = job.attempts + 1
+    const dueAt = job.occurrence ?? job.dueAt
     await within(timeoutMs, what, this.#cutOff.signal, (signal) =>
-      run(
-        {
-          id: job.id,
-          payload: job.payload,
-          dueAt: job.occurrence ?? job.dueAt,
-          attempt: job.attempts + 1,
-          signal,
-        },
-        tx,
+      around({ job: job.name, id, attempt, headers }, () =>
+        run({ id, payload, headers, dueAt, attempt, signal }, tx),
       ),
     )
   }

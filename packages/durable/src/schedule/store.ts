@@ -10,6 +10,7 @@ export interface TakenJob {
   readonly dueAt: Date
   readonly occurrence: Date | null
   readonly attempts: number
+  readonly headers: Readonly<Record<string, string>>
 }
 
 /** A job whose attempt failed: what becomes of it. */
@@ -23,7 +24,7 @@ export interface FailedJob {
 /** Which jobs a group is made of. */
 export type Kind = 'fresh' | 'failed before'
 
-const COLUMNS = `j.id, j.name, j.key, j.payload, j.due_at AS "dueAt", j.occurrence, j.attempts`
+const COLUMNS = `j.id, j.name, j.key, j.payload, j.due_at AS "dueAt", j.occurrence, j.attempts, j.headers`
 
 /** The statements that run jobs. */
 export class JobStore {
@@ -80,7 +81,8 @@ export class JobStore {
       )
       INSERT INTO ${prefix}dead_letter (kind, source, subject, key, body, error, attempts)
       SELECT 'schedule', name, coalesce(occurrence::text, 'job'), coalesce(key, ''),
-        json_build_object('name', name, 'key', key, 'payload', payload, 'occurrence', occurrence),
+        json_build_object('name', name, 'key', key, 'payload', payload, 'occurrence', occurrence,
+          'headers', headers),
         last_error, attempts + 1
       FROM dead`
     this.#abandoned = `
