@@ -58,7 +58,7 @@ describe('a service that calls another', () => {
     const headers = { traceparent: `00-${traceId}-b7ad6b7169203331-01` }
     const offer = (id: string) =>
       ask(`${calling.url}/v1/offers/${id}`, { user: 'ada', headers: { ...headers } })
-    expect(await offer('brick')).toMatchObject({
+    expect(await offer('lamp')).toMatchObject({
       status: 200,
       body: { offered: true, askedFor: 'ada by shop' },
     })
@@ -93,7 +93,7 @@ describe('a service that calls another', () => {
     })
     await called.stop()
     await eventually('the circuit is open', async () => {
-      const { body } = await ask(`${calling.url}/v1/offers/brick`, { user: 'ada' })
+      const { body } = await ask(`${calling.url}/v1/offers/lamp`, { user: 'ada' })
       return (body as { code: string }).code === 'CIRCUIT_OPEN'
     })
     expect(await ready()).toMatchObject({
@@ -161,7 +161,7 @@ describe('two services with certificates', () => {
       },
     })
     onTestFinished(() => dispatcher.close())
-    const offer = await request(`${calling.url}/v1/offers/brick`, {
+    const offer = await request(`${calling.url}/v1/offers/lamp`, {
       dispatcher,
       headers: { [IDENTITY_HEADERS.signed]: identity() },
     })
@@ -169,7 +169,7 @@ describe('two services with certificates', () => {
     const ready = await request(`${calling.url}/health/ready`, { dispatcher })
     expect(await ready.body.json()).toMatchObject({ checks: [{ name: 'stock', ok: true }] })
 
-    const item = `${called.url}/v1/items/brick`
+    const item = `${called.url}/v1/items/lamp`
     const ca = own.TLS_CA_FILE
     const other = await install(folder, known, 'other')
     const asOther = { ca, cert: other.TLS_CERT_FILE, key: other.TLS_KEY_FILE }
@@ -184,7 +184,7 @@ describe('two services with certificates', () => {
     onTestFinished(() => dispatcher.close())
     const { statusCode } = await request(`${called.url}/health/ready`, { dispatcher })
     expect(statusCode).toBe(200)
-    expect(await askStock(`${called.url}/v1/items/brick`, { ca })).toBe(401)
+    expect(await askStock(`${called.url}/v1/items/lamp`, { ca })).toBe(401)
   })
 })
 

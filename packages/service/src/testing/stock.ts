@@ -16,7 +16,7 @@ export const stockApi = defineApi({
   },
 })
 
-const left = new Map([['brick', 3]])
+const left = new Map([['lamp', 3]])
 
 export const stock = defineService({
   name: 'stock',
