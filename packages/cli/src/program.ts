@@ -4,10 +4,12 @@ import { actionCommands } from './commands/actions.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { gatewayCommand } from './commands/gateway.ts'
 import { ledgerCommand } from './commands/ledger.ts'
+import { newCommand } from './commands/new-service.ts'
 import { planCommand } from './commands/plan.ts'
 import { serveCommand } from './commands/serve.ts'
 import { statusCommand } from './commands/status.ts'
 import { throttleCommand } from './commands/throttle.ts'
+import { tryCommand } from './commands/try.ts'
 import { whyCommand } from './commands/why.ts'
 import type { ExitCode } from './exit.ts'
 import { type GlobalOptions, Session } from './settings.ts'
@@ -71,8 +73,11 @@ export function buildProgram(terminal: Terminal, onExit: (code: ExitCode) => voi
     ledgerCommand(bind),
     serveCommand(bind),
     gatewayCommand(bind),
+    newCommand(bind),
+    tryCommand(bind),
   ]) {
-    program.addCommand(command.copyInheritedSettings(program))
+    for (const one of [command, ...command.commands]) one.copyInheritedSettings(program)
+    program.addCommand(command)
   }
   return program
 }

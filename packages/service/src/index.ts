@@ -1,3 +1,5 @@
+/** So that a service needs one package: what it says is defined with the same one as what it answers. */
+export { defineEvent } from '@banyan/bus'
 export type { WriteFailure } from './answer-error.ts'
 export {
   type AnswerOf,

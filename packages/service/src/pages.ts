@@ -22,7 +22,7 @@ const LONGEST_CURSOR = 1_000
 /** The query of a list that is read page by page: `?limit=20&cursor=…`. */
 export function pageQuery({ usual = 20, most = 100 }: PageLimits = {}) {
   return z.object({
-    limit: z.coerce.number().int().min(1).max(most).default(usual),
+    limit: z.coerce.number<number>().int().min(1).max(most).default(usual),
     cursor: z.string().max(LONGEST_CURSOR).optional(),
   })
 }

@@ -10,11 +10,13 @@ export class FakeTerminal {
   readonly #ending = new AbortController()
   readonly #answer: string | null
   readonly #tty: boolean
+  readonly #cwd: string
   #waiting: (() => void)[] = []
 
-  constructor(options: { answer?: string; tty?: boolean } = {}) {
+  constructor(options: { answer?: string; tty?: boolean; cwd?: string } = {}) {
     this.#answer = options.answer ?? null
     this.#tty = options.tty ?? false
+    this.#cwd = options.cwd ?? '/nowhere'
   }
 
   run(...args: string[]): Promise<number> {
@@ -34,7 +36,7 @@ export class FakeTerminal {
               this.questions.push(question)
               return answer
             },
-      cwd: '/nowhere',
+      cwd: this.#cwd,
       env: { BANYAN_CONTROL_TOKEN: TOKEN },
       columns: () => 100,
       ending: this.#ending.signal,

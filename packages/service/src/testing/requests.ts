@@ -1,4 +1,5 @@
 import { IDENTITY_HEADERS, signIdentity } from '@banyan/contracts'
+import type { CallOptions } from '../client/client.ts'
 
 export const IDENTITY_KEY = 'a key for these tests alone'
 
@@ -16,10 +17,19 @@ export interface Asking {
   readonly headers?: Record<string, string>
 }
 
+/** Calls for a user, as if they came through the gateway: `client.getNote({ … }, asUser('ada'))`. */
+export function asUser(userId: string): CallOptions {
+  return { context: { identity: signedFor(userId) } }
+}
+
+function signedFor(userId: string): string {
+  return signIdentity({ userId, email: null, roles: [] }, IDENTITY_KEY)
+}
+
 /** Asks as the gateway would: with the signed identity of the user, if there is one. */
 export async function ask(url: string, asking: Asking = {}): Promise<Answer> {
   const { method = asking.body === undefined ? 'GET' : 'POST', user, body, headers } = asking
-  const identity = user && signIdentity({ userId: user, email: null, roles: [] }, IDENTITY_KEY)
+  const identity = user && signedFor(user)
   const response = await fetch(url, {
     method,
     headers: {

@@ -1,0 +1,100 @@
+import { Bus, type EventDefinition, openPostgresTransport, type ReceivedEvent } from '@banyan/bus'
+import { openDurable } from '@banyan/durable'
+import { createPool, EmbeddedPostgres } from '@banyan/postgres'
+import type { Api, ApiRoutes } from '../client/api.ts'
+import { type Client, createClient } from '../client/client.ts'
+import type { Tables } from '../database.ts'
+import type { ServiceDefinition } from '../define.ts'
+import { type RunningService, startService } from '../run.ts'
+import { IDENTITY_KEY } from './requests.ts'
+
+/** A service that runs within a test's process, on a PostgreSQL server of its own. */
+export interface ServiceUnderTest<Config, T extends Tables> extends RunningService<Config, T> {
+  /** Its databases are `service` and `bus`. */
+  readonly server: EmbeddedPostgres
+  /** Another's client of the service; closed when the service is stopped. */
+  client<R extends ApiRoutes>(api: Api<R>): Client<R>
+  /**
+   * Hears, from now on, what the service says, as another service would: over the bus.
+   *
+   * @returns what was heard so far; it grows
+   */
+  hear<D extends EventDefinition>(definition: D): Promise<readonly ReceivedEvent<D>[]>
+}
+
+/**
+ * Starts a service for a test, with all that it needs; it logs nothing if not told to.
+ *
+ * @param env its own settings, and whatever is to be other than usual
+ */
+export async function startForTest<Config, T extends Tables>(
+  definition: ServiceDefinition<Config, T>,
+  env: Readonly<Record<string, string>> = {},
+): Promise<ServiceUnderTest<Config, T>> {
+  const server = await EmbeddedPostgres.start()
+  /** What is to be ended before the server, in the opposite order. */
+  const opened: (() => Promise<unknown>)[] = []
+  const stop = async () => {
+    for (let end = opened.pop(); end; end = opened.pop()) await end()
+    await server.stop()
+  }
+  try {
+    const busUrl = await server.createDatabase('bus')
+    const settings = {
+      PORT: '0',
+      LOG_LEVEL: 'silent',
+      DATABASE_URL: await server.createDatabase('service'),
+      BUS_URL: busUrl,
+      BANYAN_IDENTITY_KEY: IDENTITY_KEY,
+      ...env,
+    }
+    const service = await startService(definition, { env: settings })
+    opened.push(() => service.stop())
+    return {
+      ...service,
+      server,
+      client(api) {
+        const client = createClient(api, { baseUrl: service.url })
+        opened.push(() => client.close())
+        return client
+      },
+      async hear(event) {
+        const { heard, stopHearing } = await listenTo(event, server, busUrl)
+        opened.push(stopHearing)
+        return heard
+      },
+      stop,
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** A consumer with a database, and a name, of its own. */
+async function listenTo<D extends EventDefinition>(
+  event: D,
+  server: EmbeddedPostgres,
+  busUrl: string,
+) {
+  const heard: ReceivedEvent<D>[] = []
+  const name = `listener_${crypto.randomUUID()}`
+  const pool = createPool(await server.createDatabase(name), { name, max: 5 })
+  const durable = await openDurable(pool)
+  const transport = await openPostgresTransport({ url: busUrl })
+  const bus = new Bus({ source: name, durable, transport, publishes: [] })
+  bus.subscribe({
+    consumer: name,
+    events: [event],
+    handler: async (one) => {
+      heard.push(one)
+    },
+  })
+  await bus.start()
+  const stopHearing = async () => {
+    await bus.stop()
+    await durable.close()
+    await pool.end()
+  }
+  return { heard, stopHearing }
+}
