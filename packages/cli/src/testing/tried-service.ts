@@ -6,8 +6,8 @@ import { IDENTITY_HEADERS } from '@banyan/contracts'
 export interface Tried {
   /** As the user it names; POST when there is a body. */
   ask(path: string, body?: unknown): Promise<{ status: number; body: Record<string, object> }>
-  /** As Ctrl-C does. @returns the exit code */
-  end(): Promise<number | null>
+  /** As Ctrl-C does; resolves when all of its processes have ended. */
+  end(): Promise<void>
 }
 
 /** @throws Error with its stderr when it ends before it listens */
@@ -40,9 +40,9 @@ export async function tryService(
       })
       return { status: answer.status, body: (await answer.json()) as Record<string, object> }
     },
-    end() {
+    async end() {
       process.kill(-child.pid!, 'SIGINT')
-      return ended
+      await ended
     },
   }
 }
