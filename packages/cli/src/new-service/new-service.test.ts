@@ -12,6 +12,9 @@ const PACKAGE = fileURLToPath(new URL('../..', import.meta.url))
 /** As in a shell of somebody who types; what Vitest sets for this process is none of theirs. */
 const ENV = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', PORT: '0' }
 
+/** The repository's rules, for what is made alone. */
+const TSCONFIG = '{ "extends": "../../../tsconfig.json", "include": ["services"] }\n'
+
 interface Made {
   readonly folder: string
   readonly port: number
@@ -36,13 +39,16 @@ async function refusal(cwd: string, ...args: string[]) {
 describe('a new service', () => {
   /** A system of this repository, so that its packages and its rules are those of the services here. */
   let system: string
-  const typed = (command: string) => promisify(exec)(command, { cwd: system, env: ENV })
+  const typed = (command: string) =>
+    promisify(exec)(command, { cwd: system, env: ENV }).catch(({ message, stdout }) => {
+      throw new Error(`${message}\n${stdout}`)
+    })
   beforeAll(async () => {
     system = await mkdtemp(join(PACKAGE, 'made-'))
     await writeFile(join(system, 'banyan.config.ts'), 'export default {}\n')
     // npx runs what is typed in the nearest folder that has one.
     await writeFile(join(system, 'package.json'), '{ "private": true, "type": "module" }\n')
-    await writeFile(join(system, 'tsconfig.json'), '{ "extends": "../../../tsconfig.json" }\n')
+    await writeFile(join(system, 'tsconfig.json'), TSCONFIG)
   })
   afterAll(() => rm(system, { recursive: true, force: true }))
 
