@@ -3,7 +3,7 @@
  * to its outbox, its relay hands them to the transport, and another service's handler writes a row in
  * the transaction of its inbox. One server, default durability, one process.
  *
- *   node --import tsx bench/bus.ts [events]
+ *   npm run bench:bus -- [events] [live]
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { Bus, defineEvent, openPostgresTransport } from '@banyan/bus'

@@ -84,7 +84,10 @@ async function attempt<Item>(
   const client = await pool.connect()
   let culprit: Round<Item>['culprit']
   let mine = items
-  const passedOver = () => items.filter((item) => !mine.includes(item))
+  const passedOver = () => {
+    const ours = new Set(mine)
+    return items.filter((item) => !ours.has(item))
+  }
   try {
     await client.query(`BEGIN; SET LOCAL idle_in_transaction_session_timeout = ${work.idleMs}`)
     mine = await work.take(client, items)

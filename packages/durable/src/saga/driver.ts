@@ -1,5 +1,5 @@
 import type { Queryable } from '@banyan/postgres'
-import { within } from '../deadline.ts'
+import type { CutOff } from '../deadline.ts'
 import { errorText } from '../retry.ts'
 import { storable } from '../storable.ts'
 import type { Json, SagaDefinition } from './definition.ts'
@@ -35,8 +35,8 @@ export interface DriverParts {
   readonly around: AroundStep
   readonly journal: Journal
   readonly transactor: Transactor
-  /** Aborted when steps under way have no more time. */
-  readonly cutOff: AbortSignal
+  /** Ended when steps under way have no more time. */
+  readonly cutOff: CutOff
   /** Whether sagas are to be given back at their next step. */
   readonly stopping: () => boolean
   readonly onStep: () => void
@@ -147,13 +147,15 @@ export class Driver {
     const { id: sagaId, name: saga, headers } = this.#saga
     const attempt = this.#progress.attempts + 1
     const about = { sagaId, step: step.name, headers, attempt }
-    const work = async (signal: AbortSignal): Promise<Json | undefined> => {
+    const work = async (signal: () => AbortSignal): Promise<Json | undefined> => {
       const context = {
         ...about,
         input: this.#input,
         outputs: outputsOf(this.#progress),
         idempotencyKey: `${sagaId}/${step.name}`,
-        signal,
+        get signal() {
+          return signal()
+        },
       }
       if (task.kind === 'run') {
         const output = await step.run(context, tx)
@@ -165,7 +167,7 @@ export class Driver {
       return undefined
     }
     const run = { ...about, saga, compensates: task.kind !== 'run' }
-    return within(Math.min(step.timeoutMs, left), what, this.#parts.cutOff, (signal) =>
+    return this.#parts.cutOff.within(Math.min(step.timeoutMs, left), what, (signal) =>
       this.#parts.around(run, () => work(signal)),
     )
   }

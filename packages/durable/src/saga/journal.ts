@@ -14,6 +14,8 @@ interface Waiting {
 
 /** A statement with more rows gains little, and makes the first of them wait. */
 const MOST_ROWS = 500
+/** Statements on their way at once: while the server writes some sagas, steps of others run. */
+const AT_ONCE = 2
 const RETRY_MS = 200
 
 /**
@@ -24,7 +26,8 @@ export class Journal {
   readonly #tables: Tables
   readonly #store: SagaStore
   #waiting: Waiting[] = []
-  #busy = false
+  #writing = 0
+  #gathering = false
   #giveUp = false
 
   constructor(tables: Tables, store: SagaStore) {
@@ -36,7 +39,7 @@ export class Journal {
   write(write: SagaWrite): Promise<Written> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ write, resolve, reject })
-      if (!this.#busy) void this.#drain()
+      this.#gather()
     })
   }
 
@@ -45,15 +48,20 @@ export class Journal {
     this.#giveUp = true
   }
 
-  async #drain(): Promise<void> {
-    this.#busy = true
+  #gather(): void {
+    if (this.#gathering || this.#writing === AT_ONCE) return
+    this.#gathering = true
     // Whoever goes on in this turn of the loop belongs to the group.
-    await new Promise((resolve) => setImmediate(resolve))
-    while (this.#waiting.length > 0) {
-      const group = this.#waiting.splice(0, MOST_ROWS)
-      await this.#write(group)
-    }
-    this.#busy = false
+    setImmediate(() => {
+      this.#gathering = false
+      while (this.#waiting.length > 0 && this.#writing < AT_ONCE) {
+        this.#writing++
+        void this.#write(this.#waiting.splice(0, MOST_ROWS)).finally(() => {
+          this.#writing--
+          this.#gather()
+        })
+      }
+    })
   }
 
   async #write(group: readonly Waiting[]): Promise<void> {

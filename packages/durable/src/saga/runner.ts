@@ -1,4 +1,4 @@
-import { setMaxListeners } from 'node:events'
+import { CutOff } from '../deadline.ts'
 import type { Durable } from '../durable.ts'
 import { Loop } from '../loop.ts'
 import { isOutage } from '../outage.ts'
@@ -48,7 +48,7 @@ export class SagaRunner {
   readonly #journal: Journal
   readonly #transactor: Transactor
   readonly #loop: Loop
-  readonly #cutOff = new AbortController()
+  readonly #cutOff = new CutOff()
   readonly #active = new Map<string, { saga: LeasedSaga; driven: Promise<void> }>()
   readonly #leaseMs: number
   readonly #report: (error: Error) => void
@@ -67,8 +67,6 @@ export class SagaRunner {
     if (this.#definitions.size < sagas.length) {
       throw new Error(`Two sagas have one name: ${sagas.map((saga) => saga.name).join(', ')}.`)
     }
-    // Every step under way listens to it.
-    setMaxListeners(0, this.#cutOff.signal)
     const { durable } = options
     this.#leaseMs = options.leaseMs ?? 15_000
     this.#report = options.onProblem ?? (() => {})
@@ -104,7 +102,7 @@ export class SagaRunner {
     if (this.#state !== 'running') return
     this.#state = 'stopping'
     const timer = setTimeout(() => {
-      this.#cutOff.abort()
+      this.#cutOff.end()
       this.#journal.giveUp()
     }, graceMs)
     await this.#loop.stop()
@@ -120,7 +118,7 @@ export class SagaRunner {
 
   /** Takes sagas that are due as far as they go, once. @returns whether there were any. */
   async pass(): Promise<boolean> {
-    const some = await this.#pass(this.#cutOff.signal)
+    const some = await this.#pass(new AbortController().signal)
     await Promise.all([...this.#active.values()].map((each) => each.driven))
     return some
   }
@@ -144,12 +142,14 @@ export class SagaRunner {
   /** Until a fifth is free: claims of one or two sagas would cost as much as those of a hundred. */
   async #room(concurrency: number, signal: AbortSignal): Promise<void> {
     const wanted = Math.ceil(concurrency / 5)
+    const wake = () => this.#freed()
+    signal.addEventListener('abort', wake)
     while (concurrency - this.#active.size < wanted && !signal.aborted) {
       await new Promise<void>((resolve) => {
         this.#freed = resolve
-        signal.addEventListener('abort', () => resolve(), { once: true })
       })
     }
+    signal.removeEventListener('abort', wake)
   }
 
   #drive(saga: LeasedSaga): void {
@@ -157,7 +157,7 @@ export class SagaRunner {
       around: this.#options.around ?? ((_, run) => run()),
       journal: this.#journal,
       transactor: this.#transactor,
-      cutOff: this.#cutOff.signal,
+      cutOff: this.#cutOff,
       stopping: () => this.#state === 'stopping' || this.#state === 'stopped',
       onStep: () => {
         this.#stepsDone++

@@ -100,7 +100,18 @@ export function defineJob<Payload>(options: JobOptions<Payload>): JobDefinition<
         if (!read.success) {
           throw new Unprocessable(`The payload does not fit any more: ${read.error.message}`)
         }
-        await run({ ...job, payload: read.data }, tx)
+        const { id, dueAt, attempt, headers } = job
+        const context = {
+          id,
+          dueAt,
+          attempt,
+          headers,
+          payload: read.data,
+          get signal() {
+            return job.signal
+          },
+        }
+        await run(context, tx)
       },
     },
   })

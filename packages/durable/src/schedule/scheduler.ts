@@ -1,5 +1,5 @@
 import type { Queryable } from '@banyan/postgres'
-import { within } from '../deadline.ts'
+import { CutOff } from '../deadline.ts'
 import type { Durable } from '../durable.ts'
 import { Loop } from '../loop.ts'
 import { messageId } from '../messages.ts'
@@ -55,6 +55,9 @@ interface Held {
   job: TakenJob | null
 }
 
+/** Jobs that failed before come to their turn at least so often, however many others are due. */
+const TRY_AGAIN_EVERY_MS = 50
+
 /** Runs schedules and jobs. Several may run at once: each due time, each job is run by one of them. */
 export class Scheduler {
   readonly #options: SchedulerOptions
@@ -62,7 +65,7 @@ export class Scheduler {
   readonly #store: JobStore
   readonly #runners: ReadonlyMap<string, Runner>
   readonly #loops: readonly Loop[]
-  readonly #cutOff = new AbortController()
+  readonly #cutOff = new CutOff()
   readonly #report: (error: Error) => void
   readonly #silenceMs: number
   readonly #pollMs: number
@@ -74,6 +77,7 @@ export class Scheduler {
   #attemptsFailed = 0
   #plannedAt = Number.NEGATIVE_INFINITY
   #toldAt = Number.NEGATIVE_INFINITY
+  #triedAgainAt = Number.NEGATIVE_INFINITY
 
   /** @throws an Error when two definitions have one name. */
   constructor(options: SchedulerOptions) {
@@ -119,7 +123,7 @@ export class Scheduler {
     if (this.#state === 'idle') this.#state = 'stopped'
     if (this.#state !== 'running') return
     this.#state = 'stopping'
-    const timer = setTimeout(() => this.#cutOff.abort(), graceMs)
+    const timer = setTimeout(() => this.#cutOff.end(), graceMs)
     await Promise.all(this.#loops.map((loop) => loop.stop()))
     clearTimeout(timer)
     this.#state = 'stopped'
@@ -157,6 +161,9 @@ export class Scheduler {
 
   async #runDue(): Promise<boolean> {
     const fresh = await this.#runGroup('fresh', this.#options.groupSize ?? 500)
+    // While there is other work, now and then: looking costs as much as a whole group does.
+    if (fresh && performance.now() - this.#triedAgainAt < TRY_AGAIN_EVERY_MS) return true
+    this.#triedAgainAt = performance.now()
     // By itself, or it would drag others along, or down with it.
     const again = await this.#runGroup('failed before', 1)
     return fresh || again
@@ -219,9 +226,21 @@ export class Scheduler {
     const { id, payload, headers } = job
     const attempt = job.attempts + 1
     const dueAt = job.occurrence ?? job.dueAt
-    await within(timeoutMs, what, this.#cutOff.signal, (signal) =>
+    await this.#cutOff.within(timeoutMs, what, (signal) =>
       around({ job: job.name, id, attempt, headers }, () =>
-        run({ id, payload, headers, dueAt, attempt, signal }, tx),
+        run(
+          {
+            id,
+            payload,
+            headers,
+            dueAt,
+            attempt,
+            get signal() {
+              return signal()
+            },
+          },
+          tx,
+        ),
       ),
     )
   }
