@@ -1,4 +1,5 @@
 import { type App, defineErrors, type WriteFailure } from '@banyan/service'
+import { z } from 'zod'
 
 /** What the monolith says of the failures that every route may meet. */
 const MESSAGES: Readonly<Record<string, string>> = {
@@ -12,6 +13,16 @@ const MESSAGES: Readonly<Record<string, string>> = {
 
 const fail = defineErrors('lego', {
   BAD_JSON: { status: 400, title: 'No JSON', detail: 'The body is not valid JSON' },
+})
+
+/** What every route may answer besides what it is for. */
+export const FailureOfMonolith = z.object({
+  error: z.object({
+    code: z.string(),
+    message: z.string(),
+    /** What is wrong with each field, where the request is not valid. */
+    details: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  }),
 })
 
 /**

@@ -72,6 +72,8 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
     profile: await target.createDatabase('profile'),
     banyan: await target.createDatabase('banyan'),
   }
+  /** Not among what a run begins anew with: what was said stays said. */
+  const bus = await target.createDatabase('bus')
   const port = (usual: number) => (options.documentedPorts ? portNear(usual) : freePort())
   const ports = {
     gateways: [await port(9000)],
@@ -106,6 +108,7 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
   const service = (name: ExtractionName) =>
     start(name, `services/${name}/main.ts`, {
       DATABASE_URL: urls[name],
+      BUS_URL: bus,
       // A line for each of hundreds of requests a second would be most of what the machine does.
       LOG_LEVEL: 'warn',
       PORT: String(ports[name]),

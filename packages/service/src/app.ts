@@ -1,6 +1,4 @@
 import { CORRELATION_HEADER } from '@banyan/contracts'
-import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import fastify, {
   type FastifyBaseLogger,
   type FastifyError,
@@ -8,7 +6,6 @@ import fastify, {
   LogController,
 } from 'fastify'
 import {
-  jsonSchemaTransform,
   serializerCompiler,
   validatorCompiler,
   type ZodTypeProvider,
@@ -23,6 +20,7 @@ import { isPassing } from './failures.ts'
 import type { Health } from './health.ts'
 import { readIdentity, requireAccess } from './identity.ts'
 import { countRequests } from './metrics.ts'
+import { describe } from './openapi.ts'
 import { correlationIdOf, withScope } from './scope.ts'
 import { type Certified, openServer } from './server.ts'
 import { type Settings, SettingsError } from './settings.ts'
@@ -86,7 +84,7 @@ export async function createApp<Config, T extends Tables, D extends Dependencies
   const tokens = verifierOf(definition.name, context.config)
   guardCallers(app, { tokens, matchCertificate: tls !== null })
 
-  await describe(app, definition.title)
+  await describe(app, definition)
   for (const [prefix, given] of Object.entries(definition.routes)) {
     const version = typeof given === 'function' ? { routes: given } : given
     await app.register(
@@ -115,14 +113,6 @@ function logRequests(app: FastifyInstance): void {
     }
     withScope(request.scope, () => request.log.info({ ...line, ms }, 'answered'))
   })
-}
-
-async function describe(app: FastifyInstance, title: string): Promise<void> {
-  await app.register(swagger, {
-    openapi: { openapi: '3.1.0', info: { title, version: '1' } },
-    transform: jsonSchemaTransform,
-  })
-  await app.register(swaggerUi, { routePrefix: '/docs', logLevel: 'silent' })
 }
 
 /** What operators, probes and collectors ask; none of it is behind an identity. */

@@ -62,6 +62,8 @@ export interface ServiceDefinition<
   readonly jobs?: (context: ServiceContext<Config, T, D>) => readonly JobDefinition[]
   /** Writes failures in another shape than problem details, for clients of old. */
   readonly writeFailure?: WriteFailure
+  /** What `writeFailure` writes; in the OpenAPI document. */
+  readonly failureSchema?: z.ZodType
   readonly limits?: Partial<Limits>
   /** Runs when the service listens; what it answers is called, and awaited, when the service stops. */
   readonly start?: (context: ServiceContext<Config, T, D>) => (() => Promise<void>) | Promise<void>

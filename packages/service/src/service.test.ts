@@ -104,6 +104,16 @@ describe('a service with a database', () => {
       info: { title: 'Note Service' },
       paths: { '/v1/notes': { post: { requestBody: {} } }, '/v1/notes/{id}': { get: {} } },
     })
+    // What every route may answer besides: it need not say so itself.
+    const { paths } = body as { paths: Record<string, { get: { responses: object } }> }
+    expect(paths['/v1/notes/{id}']!.get.responses).toMatchObject({
+      200: {},
+      default: {
+        content: {
+          'application/problem+json': { schema: { required: expect.arrayContaining(['code']) } },
+        },
+      },
+    })
     const page = await ask(`${service.url}/docs`)
     expect(page.status).toBe(200)
     expect(page.text).not.toMatch(/(src|href)="(https?:)?\/\//)

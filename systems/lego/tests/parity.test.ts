@@ -92,6 +92,7 @@ beforeAll(async () => {
   system = await startSystem()
   service = await startProcess('services/wishlist/main.ts', {
     DATABASE_URL: await system.server.createDatabase('wishlist'),
+    BUS_URL: await system.server.createDatabase('bus'),
     BANYAN_IDENTITY_KEY: KEY,
   })
 })

@@ -37,6 +37,7 @@ beforeAll(async () => {
   system = await startSystem()
   service = await startProcess('services/profile/main.ts', {
     DATABASE_URL: await system.server.createDatabase('profile'),
+    BUS_URL: await system.server.createDatabase('bus'),
     BANYAN_IDENTITY_KEY: KEY,
   })
 })

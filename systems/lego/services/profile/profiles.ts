@@ -1,5 +1,6 @@
-import { type Database, noSuch } from '@banyan/service'
-import { eq, sql } from 'drizzle-orm'
+import { type Database, noSuch, type Transaction } from '@banyan/service'
+import { eq, getTableColumns, sql } from 'drizzle-orm'
+import { ProfileAvatarChanged, ProfileCreated, ProfileUpdated } from './events.ts'
 import type { ProfileBody } from './messages.ts'
 import type * as tables from './schema.ts'
 import { profiles } from './schema.ts'
@@ -13,12 +14,26 @@ export async function profileOf(db: Db, userId: string) {
   return row
 }
 
-/** Writes the whole profile, also the first time. */
-export async function putProfile(db: Db, userId: string, body: ProfileBody) {
+/** Writes the whole profile, also the first time, and says so. */
+export async function putProfile(
+  { db, publish }: Transaction<typeof tables>,
+  userId: string,
+  body: ProfileBody,
+) {
+  const mine = eq(profiles.userId, userId)
+  const [before] = await db.select().from(profiles).where(mine).for('update')
   const [row] = await db
     .insert(profiles)
     .values({ userId, ...body })
     .onConflictDoUpdate({ target: profiles.userId, set: { ...body, updatedAt: sql`now()` } })
-    .returning()
-  return row!
+    // A row that an upsert inserted has no xmax; `before` would miss one inserted at the same time.
+    .returning({ ...getTableColumns(profiles), created: sql<boolean>`xmax = 0` })
+  const { created, ...profile } = row!
+  const { displayName, bio, avatarUrl } = profile
+  const event = created ? ProfileCreated : ProfileUpdated
+  await publish(event.of({ userId, displayName, bio, avatarUrl }), { key: userId })
+  if (avatarUrl !== (before?.avatarUrl ?? null)) {
+    await publish(ProfileAvatarChanged.of({ userId, avatarUrl }), { key: userId })
+  }
+  return profile
 }

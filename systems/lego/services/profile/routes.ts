@@ -24,7 +24,7 @@ export function profileRoutes(app: App, context: ServiceContext<object, typeof t
         requireSelf(request.user.userId, (request.params as { id: string }).id)
       },
     },
-    (request) => context.transaction(({ db }) => putProfile(db, request.user.userId, request.body)),
+    (request) => context.transaction((tx) => putProfile(tx, request.user.userId, request.body)),
   )
   app.get('/:id/public', { schema: { params: Params } }, async (request) => {
     const { userId, displayName, bio, avatarUrl } = await profileOf(context.db, request.params.id)

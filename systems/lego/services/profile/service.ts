@@ -1,5 +1,6 @@
 import { defineService } from '@banyan/service'
-import { writeAsMonolith } from '../../monolith-shape.ts'
+import { FailureOfMonolith, writeAsMonolith } from '../../monolith-shape.ts'
+import { profileEvents } from './events.ts'
 import { profileRoutes } from './routes.ts'
 import * as tables from './schema.ts'
 
@@ -10,5 +11,7 @@ export default defineService({
   title: 'Profile Service',
   database: { tables, migrations: new URL('migrations', import.meta.url) },
   routes: { '/v1/users': profileRoutes },
+  events: profileEvents,
+  failureSchema: FailureOfMonolith,
   writeFailure: writeAsMonolith('profile'),
 })

@@ -94,15 +94,3 @@ export const ReorderStatus = z.object({
 export type ReorderStatus = z.infer<typeof ReorderStatus>
 
 export const ItemId = z.object({ id: z.uuid().toLowerCase() })
-
-const Failure = z.object({
-  error: z.object({
-    code: z.string(),
-    message: z.string(),
-    /** What is wrong with each field, where the request is not valid. */
-    details: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-  }),
-})
-
-/** What every route may answer besides what it is for. */
-export const failures = { '4xx': Failure, '5xx': Failure }

@@ -1,5 +1,6 @@
 import { NOT_OWNER_STATE, rootCause, type ServiceContext, sqlState } from '@banyan/service'
 import { eq, sql } from 'drizzle-orm'
+import { WishlistReordered } from './events.ts'
 import { applyStored } from './reorder.ts'
 import type * as tables from './schema.ts'
 import { pendingReorders } from './schema.ts'
@@ -71,7 +72,7 @@ export class ReorderWorker {
     const waits = owners.map((owner) => this.#waitOf(owner))
     let owner: string | undefined
     try {
-      await this.#context.transaction(async ({ db }) => {
+      await this.#context.transaction(async ({ db, publish }) => {
         const { rows } = await db.execute<{ owner_id: string; item_ids: string[] }>(sql`
           SELECT owner_id, item_ids FROM wishlist.pending_reorders AS pending
            WHERE due_at <= now() AND NOT EXISTS (
@@ -81,8 +82,9 @@ export class ReorderWorker {
            ORDER BY due_at LIMIT 1 FOR UPDATE OF pending SKIP LOCKED`)
         owner = rows[0]?.owner_id
         if (owner === undefined) return
-        await applyStored(db, owner, rows[0]!.item_ids)
+        const itemCount = await applyStored(db, owner, rows[0]!.item_ids)
         await db.delete(pendingReorders).where(eq(pendingReorders.ownerId, owner))
+        await publish(WishlistReordered.of({ ownerId: owner, itemCount }), { key: owner })
       })
       if (owner !== undefined) this.#refused.delete(owner)
     } catch (error) {

@@ -65,18 +65,21 @@ export async function reorderStatus(db: Db, owner: string): Promise<ReorderStatu
 /**
  * Applies a stored order. Items deleted since are passed over; items added since follow the named
  * ones in the order they had.
+ *
+ * @returns how many items there are
  */
 export async function applyStored(
   db: Db,
   owner: string,
   itemIds: readonly string[],
-): Promise<void> {
+): Promise<number> {
   await lockOrder(db, owner)
   const current = await currentOrder(db, owner)
   const existing = new Set(current)
   const named = new Set(itemIds)
   const kept = itemIds.filter((id) => existing.has(id))
   await writeOrder(db, owner, [...kept, ...current.filter((id) => !named.has(id))])
+  return current.length
 }
 
 async function currentOrder(db: Db, owner: string): Promise<string[]> {

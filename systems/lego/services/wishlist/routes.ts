@@ -2,7 +2,12 @@ import type { App, ServiceContext } from '@banyan/service'
 import { z } from 'zod'
 import { readBodiesAsMonolith } from '../../monolith-shape.ts'
 import {
-  failures,
+  WishlistItemCreated,
+  WishlistItemDeleted,
+  WishlistItemUpdated,
+  WishlistReordered,
+} from './events.ts'
+import {
   Item,
   ItemChange,
   ItemId,
@@ -23,26 +28,32 @@ export function wishlistRoutes(app: App, context: ServiceContext<object, typeof 
 
   app.get(
     '/',
-    { schema: { querystring: ListQuery, response: { 200: ItemPage, ...failures } } },
+    { schema: { querystring: ListQuery, response: { 200: ItemPage } } },
     ({ user, query }) => listItems(context.db, user.userId, query),
   )
-  app.post(
-    '/',
-    { schema: { body: NewItem, response: { 201: Item, ...failures } } },
-    async ({ user, body }, reply) => {
-      const item = await context.transaction(({ db }) => createItem(db, user.userId, body))
-      return reply.status(201).send(item)
-    },
+  app.post('/', { schema: { body: NewItem, response: { 201: Item } } }, (request, reply) =>
+    context.answerOnce(request, reply, 201, async ({ db, publish }) => {
+      const ownerId = request.user.userId
+      const item = await createItem(db, ownerId, request.body)
+      await publish(WishlistItemCreated.of({ ownerId, item }), { key: ownerId })
+      return item
+    }),
   )
 
   app.post(
     '/reorder',
-    { schema: { body: NewOrder, response: { 200: Reordered, ...failures } } },
-    ({ user, body }) => context.transaction(({ db }) => reorder(db, user.userId, body.itemIds)),
+    { schema: { body: NewOrder, response: { 200: Reordered } } },
+    ({ user: { userId: ownerId }, body }) =>
+      context.transaction(async ({ db, publish }) => {
+        const reordered = await reorder(db, ownerId, body.itemIds)
+        const itemCount = reordered.items.length
+        await publish(WishlistReordered.of({ ownerId, itemCount }), { key: ownerId })
+        return reordered
+      }),
   )
   app.post(
     '/reorder/debounced',
-    { schema: { body: NewOrder, response: { 202: ReorderStatus, ...failures } } },
+    { schema: { body: NewOrder, response: { 202: ReorderStatus } } },
     async ({ user, body }, reply) => {
       const status = await context.transaction(({ db }) =>
         reorderLater(db, user.userId, body.itemIds),
@@ -50,28 +61,31 @@ export function wishlistRoutes(app: App, context: ServiceContext<object, typeof 
       return reply.status(202).send(status)
     },
   )
-  app.get(
-    '/reorder/status',
-    { schema: { response: { 200: ReorderStatus, ...failures } } },
-    ({ user }) => reorderStatus(context.db, user.userId),
+  app.get('/reorder/status', { schema: { response: { 200: ReorderStatus } } }, ({ user }) =>
+    reorderStatus(context.db, user.userId),
   )
 
-  app.get(
-    '/:id',
-    { schema: { params: ItemId, response: { 200: Item, ...failures } } },
-    ({ user, params }) => getItem(context.db, user.userId, params.id),
+  app.get('/:id', { schema: { params: ItemId, response: { 200: Item } } }, ({ user, params }) =>
+    getItem(context.db, user.userId, params.id),
   )
   app.patch(
     '/:id',
-    { schema: { params: ItemId, body: ItemChange, response: { 200: Item, ...failures } } },
-    ({ user, params, body }) =>
-      context.transaction(({ db }) => changeItem(db, user.userId, params.id, body)),
+    { schema: { params: ItemId, body: ItemChange, response: { 200: Item } } },
+    ({ user: { userId: ownerId }, params, body }) =>
+      context.transaction(async ({ db, publish }) => {
+        const item = await changeItem(db, ownerId, params.id, body)
+        await publish(WishlistItemUpdated.of({ ownerId, item }), { key: ownerId })
+        return item
+      }),
   )
   app.delete(
     '/:id',
-    { schema: { params: ItemId, response: { 204: z.null(), ...failures } } },
-    async ({ user, params }, reply) => {
-      await context.transaction(({ db }) => deleteItem(db, user.userId, params.id))
+    { schema: { params: ItemId, response: { 204: z.null() } } },
+    async ({ user: { userId: ownerId }, params: { id: itemId } }, reply) => {
+      await context.transaction(async ({ db, publish }) => {
+        await deleteItem(db, ownerId, itemId)
+        await publish(WishlistItemDeleted.of({ ownerId, itemId }), { key: ownerId })
+      })
       return reply.status(204).send(null)
     },
   )

@@ -1,5 +1,6 @@
 import { defineService } from '@banyan/service'
-import { writeAsMonolith } from '../../monolith-shape.ts'
+import { FailureOfMonolith, writeAsMonolith } from '../../monolith-shape.ts'
+import { wishlistEvents } from './events.ts'
 import { ReorderWorker } from './reorder-worker.ts'
 import { wishlistRoutes } from './routes.ts'
 import * as tables from './schema.ts'
@@ -11,6 +12,8 @@ export default defineService({
   title: 'Wishlist Service',
   database: { tables, migrations: new URL('migrations', import.meta.url) },
   routes: { '/v1/wishlist': wishlistRoutes },
+  events: wishlistEvents,
+  failureSchema: FailureOfMonolith,
   writeFailure: writeAsMonolith('wishlist item'),
   start(context) {
     const worker = new ReorderWorker(context)

@@ -14,7 +14,11 @@ describe('the Wishlist Service', () => {
   let service: Running
   beforeAll(async () => {
     server = await EmbeddedPostgres.start()
-    env = { DATABASE_URL: await server.createDatabase('wishlist'), BANYAN_IDENTITY_KEY: KEY }
+    env = {
+      DATABASE_URL: await server.createDatabase('wishlist'),
+      BUS_URL: await server.createDatabase('bus'),
+      BANYAN_IDENTITY_KEY: KEY,
+    }
     service = await startProcess('services/wishlist/main.ts', env)
     db = new pg.Pool({ connectionString: env.DATABASE_URL, max: 2 })
     await db.query(`

@@ -1,0 +1,55 @@
+import { PROBLEM_TYPE } from '@banyan/contracts'
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance, FastifySchema } from 'fastify'
+import { jsonSchemaTransform } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import type { ServiceDefinition } from './define.ts'
+
+/** Problem details (RFC 9457), as `answerError` writes them. */
+const Problem = z.looseObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  code: z.string(),
+  errors: z
+    .array(z.object({ in: z.string(), path: z.string(), message: z.string() }))
+    .describe('Each field that breaks its rule')
+    .optional(),
+})
+
+type Described = Pick<
+  ServiceDefinition<never, never, never>,
+  'title' | 'writeFailure' | 'failureSchema'
+>
+
+/** Serves the service's description: OpenAPI 3.1 of its routes' schemas, and the page to browse it. */
+export async function describe(app: FastifyInstance, definition: Described): Promise<void> {
+  const failure = failureOf(definition)
+  await app.register(swagger, {
+    openapi: { openapi: '3.1.0', info: { title: definition.title, version: '1' } },
+    transform: (given) => {
+      const { schema, url } = jsonSchemaTransform(given)
+      const described = (schema as FastifySchema | undefined)?.response as object | undefined
+      if (given.schema?.hide || saysFailures(described)) return { schema, url }
+      const usual = described ?? { 200: { description: 'Success' } }
+      return { schema: { ...schema, response: { ...usual, default: failure } }, url }
+    },
+  })
+  await app.register(swaggerUi, { routePrefix: '/docs', logLevel: 'silent' })
+}
+
+/** What a route answers that says nothing of failures itself. */
+function failureOf({ writeFailure, failureSchema }: Described) {
+  const description = 'What went wrong'
+  const [type, schema] = writeFailure
+    ? ['application/json', failureSchema ?? z.unknown()]
+    : [PROBLEM_TYPE, Problem]
+  const { $schema: _, ...content } = z.toJSONSchema(schema)
+  return { description, content: { [type]: { schema: content } } }
+}
+
+function saysFailures(response: object | undefined): boolean {
+  return Object.keys(response ?? {}).some((status) => /^([45]|default)/.test(status))
+}
