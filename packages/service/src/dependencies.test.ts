@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { IDENTITY_HEADERS, SERVICE_TOKEN_HEADER, signIdentity } from '@banyan/contracts'
 import { Agent, request } from 'undici'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
@@ -9,6 +10,7 @@ import { type Authority, authority, install } from './testing/certificates.ts'
 import { startCollector } from './testing/collector.ts'
 import { ask, eventually, IDENTITY_KEY } from './testing/requests.ts'
 import { shop } from './testing/shop.ts'
+import { shopRelies, stockKeeps } from './testing/shop-contract.ts'
 import { stock, stockApi } from './testing/stock.ts'
 import { newServiceKey, type ServiceKeyPair, SigningKey } from './tokens/service-key.ts'
 import { ServiceTokens } from './tokens/service-tokens.ts'
@@ -45,6 +47,14 @@ async function startShop(env: Env) {
   onTestFinished(() => running.stop())
   return running
 }
+
+const identity = () => signIdentity({ userId: 'eve', email: null, roles: [] }, IDENTITY_KEY)
+const tokens = () =>
+  new ServiceTokens({
+    name: 'shop',
+    issuer: 'banyan',
+    key: new SigningKey(JSON.stringify(key.privateJwk)),
+  })
 
 const metricsOf = async (url: string) => (await ask(`${url}/metrics`)).text
 
@@ -124,15 +134,18 @@ describe('a service that calls another', () => {
   })
 })
 
-describe('two services with certificates', () => {
-  const identity = () => signIdentity({ userId: 'eve', email: null, roles: [] }, IDENTITY_KEY)
-  const tokens = () =>
-    new ServiceTokens({
-      name: 'shop',
-      issuer: 'banyan',
-      key: new SigningKey(JSON.stringify(key.privateJwk)),
-    })
+it('what one relies on is kept by the other', async () => {
+  const pacts = pathToFileURL(`${folder}/`)
+  await shopRelies(pacts)
+  const called = await startStock()
+  const token = await tokens().for('stock')
+  await stockKeeps(pacts, called.url, () => ({
+    [IDENTITY_HEADERS.signed]: identity(),
+    [SERVICE_TOKEN_HEADER]: token,
+  }))
+})
 
+describe('two services with certificates', () => {
   /** Asks for an item as the shop, whatever the certificate. */
   async function askStock(url: string, tls: object) {
     const dispatcher = new Agent({ connect: { servername: 'stock', ...tls } })

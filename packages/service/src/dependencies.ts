@@ -48,7 +48,7 @@ export function asksForToken(given: Api | Dependency): boolean {
   return internal || Object.values(routes).some(({ callers }) => callers !== undefined)
 }
 
-export interface OpenedDependency {
+interface OpenedDependency {
   readonly client: Client<ApiRoutes>
   readonly check: Check
   close(): Promise<void>
@@ -65,7 +65,7 @@ export interface DependencyParts {
 }
 
 /** Opens the client of a dependency: each call in a span of its own, counted, its circuit watched. */
-export function openDependency(
+function openDependency(
   name: string,
   baseUrl: string,
   given: Api | Dependency,

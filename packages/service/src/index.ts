@@ -33,6 +33,7 @@ export {
   type Routes,
   type ServiceDefinition,
 } from './define.ts'
+export type { ClientsOf, Dependencies, Dependency } from './dependencies.ts'
 export { defineErrors, type Failure, noSuch, ServiceError } from './errors.ts'
 export type { Hear, Reaction } from './events.ts'
 export { isPassing, NOT_OWNER_STATE, rootCause, sqlState } from './failures.ts'

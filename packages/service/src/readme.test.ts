@@ -15,3 +15,11 @@ it('starts with an example that works as it stands', async () => {
   greeter.signal('SIGTERM')
   expect(await greeter.ended).toBe(0)
 })
+
+it('shows calls by files that are tested', () => {
+  const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
+  const readme = read('../README.md')
+  for (const name of ['stock', 'shop', 'shop-contract']) {
+    expect(readme).toContain(`\`\`\`ts\n${read(`./testing/${name}.ts`)}\`\`\``)
+  }
+})
