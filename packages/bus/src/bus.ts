@@ -185,8 +185,9 @@ export class Bus {
     const { durable } = this.#options
     this.#worker = new InboxWorker({ durable, handlers, onProblem: this.#report })
     this.#worker.start()
-    this.#relay.start()
     await Promise.all([...this.#consumers.values()].map((one) => this.#subscribe(one)))
+    // Not before: what is sent while a group of ours is still to be made would not be for it.
+    if (!this.#end.signal.aborted) this.#relay.start()
   }
 
   async #subscribe(consumer: Consumer): Promise<void> {

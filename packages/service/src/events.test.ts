@@ -81,16 +81,21 @@ it('says nothing of what was rolled back, and hears once what a dead process lef
   await third.stop()
 })
 
-it('is ready, and answers, while the bus is away', async () => {
+it('starts, is ready, and answers, while the bus is away', async () => {
   const other = await EmbeddedPostgres.start()
+  await other.kill()
   const notes = await startNotes(server, { BUS_URL: other.url() })
+  expect(await busIsOk(notes)).toBe(false)
+  expect((await write(notes, 'eve')).status).toBe(201)
+  await other.start()
+  await eventually('the first was tallied', async () => (await tally(notes, 'eve')) === 1)
   await eventually('the bus is there', () => busIsOk(notes))
   await other.kill()
   await eventually('the bus is away', async () => !(await busIsOk(notes)))
   expect((await write(notes, 'eve')).status).toBe(201)
   expect(await ask(`${notes.url}/health/ready`)).toMatchObject({ status: 200 })
   await other.start()
-  await eventually('it was tallied', async () => (await tally(notes, 'eve')) === 1)
+  await eventually('it was tallied', async () => (await tally(notes, 'eve')) === 2)
   await notes.stop()
   await other.stop()
 })
