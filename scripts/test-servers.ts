@@ -1,6 +1,6 @@
 /**
  * Runs what needs real servers (`*.servers.test.ts`): installs and starts them, runs the tests, prints
- * how many passed for each adapter, and stops what it started. A server that cannot be had is a failure.
+ * how many passed for each transport and server, and stops what it started. A server that cannot be had is a failure.
  * `npm run test:servers -- [files…]`
  */
 import { spawnSync } from 'node:child_process'
@@ -14,7 +14,11 @@ interface Report {
   readonly testResults: readonly {
     readonly name: string
     readonly message: string
-    readonly assertionResults: readonly { readonly status: string }[]
+    readonly assertionResults: readonly {
+      readonly status: string
+      /** The descriptions it stands in, outermost first. */
+      readonly ancestorTitles: readonly string[]
+    }[]
   }[]
 }
 
@@ -63,20 +67,29 @@ async function runTests(): Promise<number> {
 
 function printTable(report: Report): Row {
   const total: Row = { passed: 0, failed: 0, skipped: 0 }
-  console.log(`\n${'adapter'.padEnd(24)} passed  failed  skipped`)
+  const rows = new Map<string, Row>()
+  const count = (of: string, kind: keyof Row) => {
+    const row = rows.get(of) ?? { passed: 0, failed: 0, skipped: 0 }
+    rows.set(of, row)
+    row[kind]++
+    total[kind]++
+  }
   for (const { name, message, assertionResults } of report.testResults) {
-    const row: Row = { passed: 0, failed: 0, skipped: 0 }
-    for (const { status } of assertionResults) {
-      row[status === 'passed' || status === 'failed' ? status : 'skipped']++
+    const file = basename(name).replace(/(\.servers)?\.test\.ts$/, '')
+    for (const { status, ancestorTitles } of assertionResults) {
+      const kind = status === 'passed' || status === 'failed' ? status : 'skipped'
+      count(ancestorTitles[0] || file, kind)
     }
     // A file that could not be loaded holds no test that could have failed.
-    if (assertionResults.length === 0 && message !== '') row.failed++
-    for (const kind of ['passed', 'failed', 'skipped'] as const) total[kind] += row[kind]
-    const figures = [row.passed, row.failed, row.skipped].map((n, i) =>
-      String(n).padStart([6, 8, 9][i]!),
-    )
-    console.log(`${basename(name, '.servers.test.ts').padEnd(24)} ${figures.join('')}`)
+    if (assertionResults.length === 0 && message !== '') count(file, 'failed')
   }
+  const width = Math.max(...[...rows.keys()].map(({ length }) => length))
+  console.log(`\n${''.padEnd(width)} passed  failed  skipped`)
+  for (const [of, { passed, failed, skipped }] of [...rows].sort()) {
+    const figures = [passed, failed, skipped].map((n, i) => String(n).padStart([7, 8, 9][i]!))
+    console.log(`${of.padEnd(width)}${figures.join('')}`)
+  }
+  console.log('Redis: started, pinged, killed and started again; no adapter uses it yet')
   return total
 }
 

@@ -86,8 +86,6 @@ const SETTINGS = {
   // A broker that was killed is let in again when its last session is over; the usual is 9 s.
   'broker.session.timeout.ms': '2000',
   'broker.heartbeat.interval.ms': '500',
-  // Tests wait for a dead member's partitions; the usual least is 6 s.
-  'group.min.session.timeout.ms': '1000',
 }
 
 const LOGGING_SETTINGS = {

@@ -13,8 +13,9 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs'
 import { afterEach, describe, expect, it } from 'vitest'
+import { busConformance } from '../conformance/bus.ts'
 import { Deliveries } from '../conformance/deliveries.ts'
-import { message, names } from '../conformance/harness.ts'
+import { message, names, type TransportHarness } from '../conformance/harness.ts'
 import { transportConformance } from '../conformance/index.ts'
 import { until } from '../conformance/until.ts'
 import { restartServer, serverUrl } from '../testing/servers.ts'
@@ -40,14 +41,18 @@ const settings = (sqsEndpoint: string): AwsSettings => ({
   groupsMaxAgeMs: 200,
 })
 
-transportConformance('AWS', async () => ({
+const harness = async (): Promise<TransportHarness> => ({
   module: new URL('../testing/open-aws.ts', import.meta.url).href,
   settings: JSON.stringify(settings(SQS)),
   largestBody: 200 * 1024,
-  forgetsWhenKilled: true,
+  disordersWhenRestarted: true,
+  share: 0.1,
   restartBroker: () => restartServer('elasticmq'),
   stop: async () => {},
-}))
+})
+
+transportConformance('AWS', harness)
+busConformance('AWS', harness)
 
 describe('what AWS has of its own', () => {
   const open: Transport[] = []

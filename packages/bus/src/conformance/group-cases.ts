@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { Deliveries, firsts } from './deliveries.ts'
 import { aGate, aMoment } from './delivery-cases.ts'
-import { message, messages, names } from './harness.ts'
+import { message, messages, names, shareOf } from './harness.ts'
 import type { Bench } from './index.ts'
 import { until } from './until.ts'
 
@@ -109,8 +109,9 @@ export function groupCases(bench: () => Bench): void {
       await transport.subscribe({ group, types: [type], concurrency: 4 }, got.with(aMoment))
       return transport
     }
-    const sent = messages(type, 1_200, 40)
-    const part = (n: number) => publisher.publish(sent.slice(n * 200, (n + 1) * 200))
+    const sent = messages(type, shareOf(bench().harness, 1_200, 240), 40)
+    const sixth = sent.length / 6
+    const part = (n: number) => publisher.publish(sent.slice(n * sixth, (n + 1) * sixth))
     const first = await join()
     await part(0)
     const [second] = await Promise.all([join(), part(1)])

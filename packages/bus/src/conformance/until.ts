@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 /** How long a case waits, ms, for what a broker that was killed or a member that died holds up. */
-const PATIENCE_MS = 45_000
+const PATIENCE_MS = 90_000
 
 /** Waits until `check` answers something true. @throws an Error that says what was waited for. */
 export async function until(

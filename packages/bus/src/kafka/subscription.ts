@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Consumer, type Kafka, type PartitionAssigner, PartitionAssigners } from 'kafkajs'
+import type { Consumer, Kafka, PartitionAssigner } from 'kafkajs'
 import {
   DEFAULT_CONCURRENCY,
   type Subscription,
@@ -7,6 +7,7 @@ import {
   type WireMessage,
 } from '../transport.ts'
 import type { KafkaAdmin } from './admin.ts'
+import { assignerOf } from './assigner.ts'
 import { KafkaAssignment } from './assignment.ts'
 import { positionsOf } from './positions.ts'
 import type { Settled } from './settings.ts'
@@ -117,7 +118,7 @@ export class KafkaSubscription implements Subscription {
    * assigner for what to join with, and asks again when that throws; so ours throws until all is done.
    */
   readonly #assignerThatWaits: PartitionAssigner = (config) => {
-    const assigner = PartitionAssigners.roundRobin(config)
+    const assigner = assignerOf(this.#options.request.types)(config)
     return {
       ...assigner,
       protocol: (subscription) => {

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, describe, expect, it } from 'vitest'
+import { busConformance } from '../conformance/bus.ts'
 import { Deliveries, firsts } from '../conformance/deliveries.ts'
-import { message, messages, names } from '../conformance/harness.ts'
+import { message, messages, names, type TransportHarness } from '../conformance/harness.ts'
 import { transportConformance } from '../conformance/index.ts'
 import { until } from '../conformance/until.ts'
 import { restartServer, serverUrl } from '../testing/servers.ts'
@@ -14,13 +15,16 @@ const SETTINGS: RabbitmqSettings = {
   rebalanceMs: 200,
 }
 
-transportConformance('RabbitMQ', async () => ({
+const harness = async (): Promise<TransportHarness> => ({
   module: new URL('../testing/open-rabbitmq.ts', import.meta.url).href,
   settings: JSON.stringify(SETTINGS),
   largestBody: 1024 * 1024,
   restartBroker: () => restartServer('rabbitmq'),
   stop: async () => {},
-}))
+})
+
+transportConformance('RabbitMQ', harness)
+busConformance('RabbitMQ', harness)
 
 describe('what RabbitMQ has of its own', () => {
   const open: Transport[] = []

@@ -13,6 +13,7 @@ export function serverUrl(variable: string, usual: string): string {
 /** Kills a server of `npm run servers` (SIGKILL) and starts it again on the data it had. */
 export async function restartServer(name: string): Promise<void> {
   for (const action of ['kill', 'start']) {
-    await run('npm', ['run', '--silent', 'servers', '--', action, name], { cwd: ROOT })
+    const args = ['--import', 'tsx', 'scripts/servers/main.ts', action, name]
+    await run(process.execPath, args, { cwd: ROOT })
   }
 }
