@@ -24,7 +24,8 @@ function some(cuts: number): number[] {
 }
 
 describe('kill -9 between any two statements', () => {
-  it.each(['relay', 'inbox', 'saga', 'scheduler'])(
+  // At once: most of the time each waits for the lease of one that died.
+  it.concurrent.each(['relay', 'inbox', 'saga', 'scheduler'])(
     'of the %s loses nothing, doubles no effect and keeps the order',
     async (name) => {
       const actor = new URL(`./testing/${name}-actor.ts`, import.meta.url)

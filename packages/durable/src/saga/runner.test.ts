@@ -114,7 +114,7 @@ it('lets the neighbours of a failing step in one transaction pass', async () => 
         },
       }),
   })
-  const inputs = Array.from({ length: 50 }, (_, n) => ({ input: { n } }))
+  const inputs = Array.from({ length: 21 }, (_, n) => ({ input: { n } }))
   await store.durable.sagas.startMany(store.pool, saga, inputs)
   run([saga])
   await until('all have ended', async () => {
