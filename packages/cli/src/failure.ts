@@ -35,7 +35,10 @@ function problemOf(error: unknown): Problem {
   if (error instanceof ControlError) return error.problem
   if (error instanceof BanyanError) return error.toProblem()
   if (error instanceof CommanderError) {
-    const reason = error.message.replace(/^error: /, '').replace(/\n/g, ' ')
+    const missing = error.code === 'commander.help'
+    const reason = missing
+      ? 'it has commands of its own, and none was given'
+      : error.message.replace(/^error: /, '').replace(/\n/g, ' ')
     return new BanyanError('BAD_COMMAND', { reason }).toProblem()
   }
   return new BanyanError('INTERNAL', {
@@ -70,10 +73,18 @@ function nextFor(problem: Problem): string {
     case 'BAD_PLAN':
       return 'Correct the plan at the place named; "banyan doctor" then checks it against both databases.'
     case 'BAD_REQUEST':
+    case 'VALIDATION':
     case 'BAD_COMMAND':
       return 'See "banyan help", or "banyan help COMMAND".'
+    case 'UNAVAILABLE':
     case 'CONTROL_FAILED':
       return 'Look at the log of "banyan serve"; mostly its database cannot be reached.'
+    case 'NO_SUCH_DEAD_LETTER':
+      return 'Those that are there: banyan dlq list.'
+    case 'NO_SUCH_SAGA':
+      return 'Those that are there: banyan sagas list.'
+    case 'WRONG_SAGA_STATE':
+      return `See where it stands with "banyan sagas show ${problem.id}".`
     case 'STALE_TOKEN':
       return 'Nothing: another engine has taken over. Ask again.'
     default:

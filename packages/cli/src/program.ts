@@ -1,11 +1,13 @@
 import { Command, Option } from 'commander'
 import { abandonCommand } from './commands/abandon.ts'
 import { actionCommands } from './commands/actions.ts'
+import { dlqCommand } from './commands/dlq.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { gatewayCommand } from './commands/gateway.ts'
 import { ledgerCommand } from './commands/ledger.ts'
 import { newCommand } from './commands/new-service.ts'
 import { planCommand } from './commands/plan.ts'
+import { sagasCommand } from './commands/sagas.ts'
 import { serveCommand } from './commands/serve.ts'
 import { statusCommand } from './commands/status.ts'
 import { throttleCommand } from './commands/throttle.ts'
@@ -75,9 +77,16 @@ export function buildProgram(terminal: Terminal, onExit: (code: ExitCode) => voi
     gatewayCommand(bind),
     newCommand(bind),
     tryCommand(bind),
+    dlqCommand(bind),
+    sagasCommand(bind),
   ]) {
-    for (const one of [command, ...command.commands]) one.copyInheritedSettings(program)
-    program.addCommand(command)
+    program.addCommand(inheriting(command, program))
   }
   return program
+}
+
+function inheriting(command: Command, parent: Command): Command {
+  command.copyInheritedSettings(parent)
+  for (const below of command.commands) inheriting(below, command)
+  return command
 }

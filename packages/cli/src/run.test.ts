@@ -354,7 +354,7 @@ describe('an error', () => {
 describe('help', () => {
   it('names every command and the exit codes', async () => {
     expect(await terminal.run('--help')).toBe(0)
-    for (const command of 'doctor plan status why start pause resume confirm promote rollback verify throttle abandon complete cancel ledger serve gateway'.split(
+    for (const command of 'doctor plan status why start pause resume confirm promote rollback verify throttle abandon complete cancel ledger serve gateway dlq sagas'.split(
       ' ',
     )) {
       expect(terminal.out).toMatch(new RegExp(`^  ${command} `, 'm'))

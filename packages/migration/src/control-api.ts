@@ -1,8 +1,22 @@
 import { timingSafeEqual } from 'node:crypto'
-import { BanyanError, PROBLEM_TYPE } from '@banyan/contracts'
-import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
+import { BanyanError } from '@banyan/contracts'
+import { type App, createHttpApp, type HttpAppParts, noSuch } from '@banyan/service/http'
 import { z } from 'zod'
+import { watchMigration } from './control-metrics.ts'
+import {
+  actionRequest,
+  controlStatus,
+  extractionStatus,
+  gatewayLease,
+  ledgerAnswer,
+  registration,
+  renewal,
+  repairAnswer,
+  repairRequest,
+  whyAnswer,
+} from './control-schemas.ts'
 import { checkRepair, decide } from './decisions.ts'
+import { EventFeed } from './event-feed.ts'
 import type { Gateways } from './gateways.ts'
 import type { Hub } from './hub.ts'
 import type { Ledger } from './ledger.ts'
@@ -11,7 +25,6 @@ import type { RepairDesk } from './repair-desk.ts'
 import { initialStatus } from './report.ts'
 import {
   ACTIONS,
-  type Action,
   type ControlStatus,
   type ExtractionStatus,
   type ThrottleStatus,
@@ -19,7 +32,8 @@ import {
 import type { ExtractionRow, Store } from './store.ts'
 import { explain } from './why.ts'
 
-export interface ControlApiOptions {
+export interface ControlApiOptions
+  extends Pick<HttpAppParts, 'log' | 'metrics' | 'health' | 'tracing'> {
   readonly token: string
   readonly store: Store
   readonly ledger: Ledger
@@ -31,136 +45,25 @@ export interface ControlApiOptions {
   engine(): Promise<ControlStatus['engine']>
 }
 
-const STATUS_INTERVAL_MS = 500
-/** A comment this often tells a reader of a quiet stream that it is still there. */
-const KEEP_ALIVE_MS = 15_000
+const BODY_BYTES = 64 * 1024
 
-const actionRequest = z.strictObject({
-  percent: z.number().optional(),
-  rowsPerSecond: z.number().nullable().optional(),
-  confirm: z.string().max(200).optional(),
-  by: z.string().max(200).optional(),
-  why: z.string().max(2000).optional(),
-})
+const named = z.object({ name: z.string() })
+const gatewayNamed = z.object({ id: z.string() })
 
-const repairRequest = z.strictObject({
-  table: z.string().min(1).max(200),
-  key: z.array(z.string().max(10_000)).min(1).max(32),
-  values: z.boolean().optional(),
-  by: z.string().max(200).optional(),
-  why: z.string().max(2000).optional(),
-})
-
-const registration = z.strictObject({
-  id: z.string().min(1).max(200),
-  adminUrl: z.url(),
-  publicUrl: z.url(),
-})
-
-const renewal = z.looseObject({ version: z.number().int().min(0) })
+const eventStream = {
+  summary: 'Server-sent events: `status` now and at each change, `ledger` for each entry',
+  response: {
+    200: {
+      description: 'Until the client leaves',
+      content: { 'text/event-stream': { schema: z.string() } },
+    },
+  },
+}
 
 /** The control API: what the CLI, the console and the gateways talk to. Any engine answers it, active or not. */
-export function createControlApi(options: ControlApiOptions): FastifyInstance {
-  const { store, ledger, gateways, hub, plans } = options
-  const app = Fastify({ logger: false, bodyLimit: 64 * 1024, forceCloseConnections: true })
-
-  app.setErrorHandler((error, _request, reply) => answerProblem(reply, error))
-  app.setNotFoundHandler((request, reply) =>
-    answerProblem(
-      reply,
-      new BanyanError('BAD_REQUEST', { reason: `there is no ${request.method} ${request.url}` }),
-    ),
-  )
-  app.addHook('onRequest', async (request) => {
-    if (request.url !== '/health' && !authorised(request.headers.authorization, options.token)) {
-      throw new BanyanError('UNAUTHORISED')
-    }
-  })
-
-  app.get('/health', async () => ({ status: 'ok' }))
-  app.get('/v1/status', () => status())
-  app.get<{ Params: { name: string } }>('/v1/extractions/:name', async (request) =>
-    statusOf(await store.read(request.params.name)),
-  )
-  app.get<{ Params: { name: string } }>('/v1/extractions/:name/why', async (request) => {
-    const own = statusOf(await store.read(request.params.name))
-    return explain(own, await status())
-  })
-  app.get<{ Params: { name: string }; Querystring: { after?: string } }>(
-    '/v1/extractions/:name/ledger',
-    async (request) => {
-      await store.read(request.params.name)
-      const after = parse(z.coerce.number().int().min(0).default(0), request.query.after)
-      const entries = await ledger.read(request.params.name, after)
-      const { verified } = await ledger.verify()
-      return { entries, verified }
-    },
-  )
-  app.post<{ Params: { name: string } }>('/v1/extractions/:name/repair', async (request) => {
-    checkRepair(await store.read(request.params.name))
-    return options.repairs.ask(request.params.name, parse(repairRequest, request.body ?? {}))
-  })
-  app.post<{ Params: { name: string; action: string } }>(
-    '/v1/extractions/:name/:action',
-    async (request, reply) => {
-      const { name } = request.params
-      const row = await store.read(name)
-      const action = parse(z.enum(ACTIONS), request.params.action) as Action
-      const plan = plans.find((one) => one.name === name)
-      if (!plan) {
-        throw new BanyanError('NO_SUCH_EXTRACTION', {
-          given: name,
-          known: plans.map((one) => one.name).join(', '),
-        })
-      }
-      await decide(store, plan, action, parse(actionRequest, request.body ?? {}))
-      reply.code(202)
-      return statusOf(await store.read(row.name))
-    },
-  )
-  app.post('/v1/gateways', async (request) => gateways.register(parse(registration, request.body)))
-  app.post<{ Params: { id: string } }>('/v1/gateways/:id/renew', async (request) => {
-    const lease = await gateways.renew(request.params.id, parse(renewal, request.body).version)
-    if (!lease) {
-      throw new BanyanError('NO_SUCH_GATEWAY', { given: request.params.id })
-    }
-    return lease
-  })
-  app.delete<{ Params: { id: string } }>('/v1/gateways/:id', async (request, reply) => {
-    await gateways.unregister(request.params.id)
-    return reply.code(204).send()
-  })
-  app.get('/v1/events', async (request, reply) => {
-    reply.hijack()
-    const { raw } = reply
-    raw.writeHead(200, {
-      'content-type': 'text/event-stream',
-      'cache-control': 'no-store',
-      connection: 'keep-alive',
-    })
-    const send = (event: string, data: unknown) =>
-      raw.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
-    const onEntry = (entry: unknown) => send('ledger', entry)
-    let last = ''
-    const sendStatus = async () => {
-      const now = await status().catch(() => null)
-      if (!now) return
-      const text = JSON.stringify(now.extractions)
-      if (text !== last) send('status', now)
-      last = text
-    }
-    hub.on('entry', onEntry)
-    const statusTimer = setInterval(sendStatus, STATUS_INTERVAL_MS)
-    const aliveTimer = setInterval(() => raw.write(':\n\n'), KEEP_ALIVE_MS)
-    await sendStatus()
-    request.raw.on('close', () => {
-      clearInterval(statusTimer)
-      clearInterval(aliveTimer)
-      hub.off('entry', onEntry)
-    })
-  })
-
-  async function status(): Promise<ControlStatus> {
+export async function createControlApi(options: ControlApiOptions): Promise<App> {
+  const { store, gateways, hub } = options
+  const status = async (): Promise<ControlStatus> => {
     const [engine, all, rows] = await Promise.all([
       options.engine(),
       gateways.status(),
@@ -168,8 +71,167 @@ export function createControlApi(options: ControlApiOptions): FastifyInstance {
     ])
     return { engine, gateways: all, extractions: rows.map(statusOf) }
   }
-
+  const { log, metrics, health, tracing } = options
+  watchMigration(metrics, status)
+  const feed = new EventFeed(hub, status)
+  const app = await createHttpApp({
+    ...{ log, metrics, health, tracing },
+    // Whoever serves it to another machine puts a proxy with a certificate before it.
+    tls: null,
+    title: 'Banyan control API',
+    limits: { bodyBytes: BODY_BYTES },
+  })
+  app.addHook('preClose', async () => feed.close())
+  await app.register(
+    async (api) => {
+      // What an engine of another version has written is told as it is, not refused by a schema of ours.
+      api.setSerializerCompiler(() => JSON.stringify)
+      requireToken(api, options.token)
+      answerStatus(api, options, status)
+      answerOperators(api, options)
+      answerGateways(api, gateways)
+      api.get('/events', { schema: eventStream }, async (_request, reply) => {
+        await feed.follow(reply)
+      })
+    },
+    { prefix: '/v1' },
+  )
   return app
+}
+
+/** Unknown routes below are no exception. */
+function requireToken(api: App, token: string): void {
+  api.addHook('onRequest', async (request) => {
+    if (!authorised(request.headers.authorization, token)) throw new BanyanError('UNAUTHORISED')
+  })
+  api.setNotFoundHandler(() => {
+    throw noSuch('route')
+  })
+}
+
+function answerStatus(
+  api: App,
+  { store, ledger }: ControlApiOptions,
+  status: () => Promise<ControlStatus>,
+): void {
+  api.get(
+    '/status',
+    { schema: { summary: 'Everything', response: { 200: controlStatus } } },
+    status,
+  )
+  api.get(
+    '/extractions/:name',
+    { schema: { params: named, response: { 200: extractionStatus } } },
+    async ({ params }) => statusOf(await store.read(params.name)),
+  )
+  api.get(
+    '/extractions/:name/why',
+    {
+      schema: {
+        summary: 'Why it stands where it stands',
+        params: named,
+        response: { 200: whyAnswer },
+      },
+    },
+    async ({ params }) => {
+      const own = statusOf(await store.read(params.name))
+      return explain(own, await status())
+    },
+  )
+  api.get(
+    '/extractions/:name/ledger',
+    {
+      schema: {
+        summary: 'Entries after a number, and whether the chain of all holds',
+        params: named,
+        querystring: z.object({ after: z.coerce.number().int().min(0).default(0) }),
+        response: { 200: ledgerAnswer },
+      },
+    },
+    async ({ params, query }) => {
+      await store.read(params.name)
+      const entries = await ledger.read(params.name, query.after)
+      const { verified } = await ledger.verify()
+      return { entries, verified }
+    },
+  )
+}
+
+function answerOperators(api: App, { store, plans, repairs }: ControlApiOptions): void {
+  api.post(
+    '/extractions/:name/repair',
+    {
+      schema: {
+        summary: 'Makes a row on the side that does not own it what it is on its owner’s',
+        params: named,
+        body: repairRequest,
+        response: { 200: repairAnswer },
+      },
+    },
+    async ({ params, body }) => {
+      checkRepair(await store.read(params.name))
+      return repairs.ask(params.name, body)
+    },
+  )
+  api.post(
+    '/extractions/:name/:action',
+    {
+      schema: {
+        summary: 'A decision, written down when this answers, and done by the engine that leads',
+        params: named.extend({ action: z.enum(ACTIONS) }),
+        body: actionRequest.nullish(),
+        response: { 202: extractionStatus },
+      },
+    },
+    async ({ params: { name, action }, body }, reply) => {
+      const row = await store.read(name)
+      const plan = plans.find((one) => one.name === name)
+      if (!plan) {
+        throw new BanyanError('NO_SUCH_EXTRACTION', {
+          given: name,
+          known: plans.map((one) => one.name).join(', '),
+        })
+      }
+      await decide(store, plan, action, body ?? {})
+      reply.code(202)
+      return statusOf(await store.read(row.name))
+    },
+  )
+}
+
+function answerGateways(api: App, gateways: Gateways): void {
+  api.post(
+    '/gateways',
+    {
+      schema: {
+        summary: 'A gateway begins, or begins again at the same admin address',
+        body: registration,
+        response: { 200: gatewayLease },
+      },
+      config: { quiet: true },
+    },
+    ({ body }) => gateways.register(body),
+  )
+  api.post(
+    '/gateways/:id/renew',
+    {
+      schema: { params: gatewayNamed, body: renewal, response: { 200: gatewayLease } },
+      config: { quiet: true },
+    },
+    async ({ params, body }) => {
+      const lease = await gateways.renew(params.id, body.version)
+      if (!lease) throw new BanyanError('NO_SUCH_GATEWAY', { given: params.id })
+      return lease
+    },
+  )
+  api.delete(
+    '/gateways/:id',
+    { schema: { params: gatewayNamed, response: { 204: z.null() } } },
+    async ({ params }, reply) => {
+      await gateways.unregister(params.id)
+      return reply.code(204).send(null)
+    },
+  )
 }
 
 /** The engine's newest figures, under the row's own phase: a decision shows at once. */
@@ -192,32 +254,8 @@ function statusOf(row: ExtractionRow): ExtractionStatus {
   }
 }
 
-function parse<T>(schema: z.ZodType<T>, given: unknown): T {
-  const parsed = schema.safeParse(given)
-  if (parsed.success) return parsed.data
-  const issue = parsed.error.issues[0]!
-  const where = issue.path.join('.')
-  throw new BanyanError('BAD_REQUEST', {
-    reason: where ? `${where}: ${issue.message}` : issue.message,
-  })
-}
-
 function authorised(header: string | undefined, token: string): boolean {
   const given = Buffer.from(header ?? '')
   const expected = Buffer.from(`Bearer ${token}`)
   return given.length === expected.length && timingSafeEqual(given, expected)
-}
-
-function answerProblem(reply: FastifyReply, error: unknown): FastifyReply {
-  const known =
-    error instanceof BanyanError
-      ? error
-      : new BanyanError(statusCodeOf(error) < 500 ? 'BAD_REQUEST' : 'CONTROL_FAILED', {
-          reason: (error as Error).message,
-        })
-  return reply.code(known.status).type(PROBLEM_TYPE).send(JSON.stringify(known.toProblem()))
-}
-
-function statusCodeOf(error: unknown): number {
-  return (error as { statusCode?: number }).statusCode ?? 500
 }

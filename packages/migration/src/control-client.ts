@@ -97,6 +97,8 @@ export class ControlClient {
           failures = 0
           yield event
         }
+        // An engine that stops ends its streams.
+        if (!signal.aborted) onLost(new Error('the control plane ended the stream'))
       } catch (error) {
         if (signal.aborted) return
         const passing = connected && (!(error instanceof ControlError) || isPassing(error))

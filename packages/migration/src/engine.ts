@@ -3,7 +3,6 @@ import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { migrate, type Pool } from '@banyan/postgres'
 import type { Logger } from 'pino'
-import { createControlApi } from './control-api.ts'
 import { Gateways } from './gateways.ts'
 import { Hub } from './hub.ts'
 import { controlPool, Lease, sleep } from './lease.ts'
@@ -21,6 +20,10 @@ export interface EngineOptions {
   readonly id?: string
   /** Over the plan's own port: several engines on one host. */
   readonly port?: number
+  /** Where traces go (OTLP over HTTP); nowhere when left out. */
+  readonly tracesUrl?: string | undefined
+  /** How long it goes on, not ready, when it is closed, ms: until a load balancer has noticed; 0 by default. */
+  readonly drainMs?: number
 }
 
 export interface RunningEngine {
@@ -49,13 +52,27 @@ export async function startEngine(plan: Plan, options: EngineOptions): Promise<R
   const { log } = options
   const id = options.id ?? `${hostname()}-${process.pid}-${randomUUID().slice(0, 4)}`
   const pool = controlPool(plan.control.databaseUrl, id)
+  // Loaded where it is served: other commands know the client only.
+  const [{ createControlApi }, { Metrics, Tracing, traceStatements, watchPool }, { watchHealth }] =
+    await Promise.all([
+      import('./control-api.ts'),
+      import('@banyan/service/http'),
+      import('./readiness.ts'),
+    ])
+  const tracing = await Tracing.open('engine', options.tracesUrl)
+  // Before the first connection, or its statements would be in no trace.
+  traceStatements(pool, tracing)
   const store = new Store(pool)
   await prepare(pool, store, plans, log)
   const ledger = new Ledger(pool)
   const repairs = new RepairDesk(pool)
   const gateways = new Gateways(pool, plan.control.token)
   const hub = new Hub(plan.control.databaseUrl, ledger)
-  const api = createControlApi({
+  const metrics = new Metrics('engine')
+  watchPool(metrics, pool)
+  const { health, close: closeHealth } = watchHealth(pool, plan)
+  const api = await createControlApi({
+    ...{ log, metrics, tracing, health },
     token: plan.control.token,
     store,
     ledger,
@@ -69,7 +86,7 @@ export async function startEngine(plan: Plan, options: EngineOptions): Promise<R
   try {
     await api.listen({ host, port: options.port ?? plan.control.port ?? DEFAULT_PORT })
   } catch (error) {
-    await pool.end()
+    await Promise.all([pool.end(), closeHealth(), tracing.close()])
     throw error
   }
   hub.start()
@@ -130,11 +147,14 @@ export async function startEngine(plan: Plan, options: EngineOptions): Promise<R
     url,
     port,
     close: async () => {
+      health.stop()
+      await sleep(options.drainMs ?? 0)
       abort.abort()
       await running
       await api.close()
       await hub.close()
-      await pool.end()
+      await Promise.all([pool.end(), closeHealth()])
+      await tracing.close()
     },
   }
 }

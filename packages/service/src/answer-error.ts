@@ -1,8 +1,9 @@
 import { BanyanError, CATALOGUE, NOT_OWNER_HEADER, PROBLEM_TYPE } from '@banyan/contracts'
+import { sqlState } from '@banyan/postgres'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { type Failure, type FieldFault, ServiceError } from './errors.ts'
-import { isPassing, NOT_OWNER_STATE, rootCause, sqlState } from './failures.ts'
+import { isPassing, NOT_OWNER_STATE, rootCause } from './failures.ts'
 
 /** How a failure is written: `null` for problem details, or the shape clients of old are used to. */
 export type WriteFailure = (failure: Failure) => { status: number; body: unknown } | null

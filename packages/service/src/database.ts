@@ -1,8 +1,14 @@
 import { fileURLToPath } from 'node:url'
-import { createPool, migrate, type Pool, type PoolClient, transaction } from '@banyan/postgres'
+import {
+  createPool,
+  migrate,
+  type Pool,
+  type PoolClient,
+  sqlState,
+  transaction,
+} from '@banyan/postgres'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { credentialsFrom } from './credentials/credentials-from.ts'
-import { sqlState } from './failures.ts'
 import { IdempotencyKeys } from './idempotency.ts'
 import type { Settings } from './settings.ts'
 

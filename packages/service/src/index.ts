@@ -36,13 +36,13 @@ export {
 export type { ClientsOf, Dependencies, Dependency } from './dependencies.ts'
 export { defineErrors, type Failure, noSuch, ServiceError } from './errors.ts'
 export type { Hear, Reaction } from './events.ts'
-export { isPassing, NOT_OWNER_STATE, rootCause, sqlState } from './failures.ts'
+export { isPassing, NOT_OWNER_STATE, rootCause } from './failures.ts'
 export type { Log } from './log.ts'
 export type { Metrics } from './metrics.ts'
 export { defineCursor, type Page, type PageLimits, pageOf, pageQuery } from './pages.ts'
+export { SettingsError } from './process-settings.ts'
 export { type RunningService, runService, type StartOptions, startService } from './run.ts'
 export { currentScope, type Scope } from './scope.ts'
-export { SettingsError } from './settings.ts'
 export {
   CertificateFiles,
   type CertificateFilesOptions,

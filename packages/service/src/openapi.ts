@@ -4,7 +4,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import { jsonSchemaTransform } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import type { ServiceDefinition } from './define.ts'
+import type { WriteFailure } from './answer-error.ts'
 
 /** Problem details (RFC 9457), as `answerError` writes them. */
 const Problem = z.looseObject({
@@ -19,10 +19,14 @@ const Problem = z.looseObject({
     .optional(),
 })
 
-type Described = Pick<
-  ServiceDefinition<never, never, never>,
-  'title' | 'writeFailure' | 'failureSchema'
->
+export interface Described {
+  /** Of the OpenAPI document. */
+  readonly title: string
+  /** Writes failures in another shape than problem details, for clients of old. */
+  readonly writeFailure?: WriteFailure | undefined
+  /** That shape. */
+  readonly failureSchema?: z.ZodType | undefined
+}
 
 /** Serves the service's description: OpenAPI 3.1 of its routes' schemas, and the page to browse it. */
 export async function describe(app: FastifyInstance, definition: Described): Promise<void> {

@@ -1,15 +1,15 @@
 import { z } from 'zod'
 import { LOG_LEVELS } from './log.ts'
-import { isSecretName } from './secrets.ts'
+import { ProcessSettings, readVariables } from './process-settings.ts'
 import { BUS_SCHEMES } from './transport.ts'
 
 /** The settings of every service. */
-const Common = z.object({
+const Common = ProcessSettings.extend({
+  LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   /** 0 takes a free one. */
   PORT: z.coerce.number().int().min(0).max(65535),
   /** The address it listens on. */
   HOST: z.string().default('127.0.0.1'),
-  LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   /** Shared with the gateway, which signs the caller's identity with it; while it changes two, with a comma. */
   BANYAN_IDENTITY_KEY: z
     .string()
@@ -24,10 +24,6 @@ const Common = z.object({
   BANYAN_SIGNING_KEY: z.string().optional(),
   /** Names the installation in service tokens: those of another are refused. */
   BANYAN_SERVICE_ISSUER: z.string().default('banyan'),
-  /** Stays reachable, but not ready, this long after SIGTERM, ms: until a load balancer has noticed. */
-  DRAIN_DELAY_MS: z.coerce.number().int().min(0).max(20_000).default(0),
-  /** Where traces go (OTLP over HTTP), e.g. `http://127.0.0.1:4318`; nowhere when it is not set. */
-  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
 })
 
 const Stored = z.object({
@@ -89,15 +85,6 @@ export type Settings = z.infer<typeof Common> &
     readonly BUS_URL?: string
   }
 
-/** The settings of a service are not as they should be; the message names each. */
-export class SettingsError extends Error {
-  constructor(service: string, faults: readonly string[]) {
-    const count = faults.length === 1 ? '1 setting is' : `${faults.length} settings are`
-    super(`${service}: ${count} not valid:\n${faults.map((fault) => `  ${fault}`).join('\n')}`)
-    this.name = 'SettingsError'
-  }
-}
-
 export interface SettingsRules<Extra> {
   readonly name: string
   readonly port: number
@@ -121,7 +108,6 @@ export function readSettings<Extra>(
   { name, port, stored, bused, extra, verifies, signs, upstreams }: SettingsRules<Extra>,
   env: NodeJS.ProcessEnv,
 ): Settings & Extra {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
   const rules = [
     Common,
     Secured,
@@ -132,22 +118,5 @@ export function readSettings<Extra>(
     ...(bused ? [Bused] : []),
     ...(extra ? [extra] : []),
   ]
-  const faults: string[] = []
-  let settings = {}
-  for (const rule of rules) {
-    const parsed = rule.safeParse({ PORT: String(port), ...given })
-    if (parsed.success) settings = { ...settings, ...(parsed.data as object) }
-    else faults.push(...parsed.error.issues.map((issue) => faultOf(issue, given)))
-  }
-  if (faults.length > 0) throw new SettingsError(name, [...new Set(faults)])
-  return settings as Settings & Extra
-}
-
-function faultOf(issue: z.core.$ZodIssue, given: NodeJS.ProcessEnv): string {
-  const variable = issue.path.join('.') || 'settings'
-  const value = given[variable]
-  if (value === undefined && issue.path.length > 0)
-    return `${variable} is not set: ${issue.message}`
-  if (value === undefined || isSecretName(variable)) return `${variable}: ${issue.message}`
-  return `${variable} is ${JSON.stringify(value.slice(0, 100))}: ${issue.message}`
+  return readVariables(name, rules, { ...env, PORT: env.PORT || String(port) }) as Settings & Extra
 }

@@ -1,5 +1,6 @@
-import type { Action, ControlClient, ExtractionStatus } from '@banyan/migration'
+import type { Action, ExtractionStatus } from '@banyan/migration'
 import { Command } from 'commander'
+import { confirm } from '../confirmation.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { badCommand } from '../failure.ts'
 import { namesAt } from '../names.ts'
@@ -106,7 +107,12 @@ async function act(
 ): Promise<ExitCode> {
   const control = await session.control()
   const extraction = await session.extraction(given, () => namesAt(control))
-  if (sure) await confirm(session, control, action, extraction, sure)
+  if (sure) {
+    await confirm(session, {
+      command: `${action} ${extraction}`,
+      sure: async () => sure(await control.extraction(extraction)),
+    })
+  }
   const { why } = session.options
   const status = await control.act(extraction, action, {
     ...request,
@@ -123,25 +129,4 @@ async function act(
     session.print(`Follow it with: banyan status ${extraction} --watch`)
   }
   return EXIT.ok
-}
-
-async function confirm(
-  session: Session,
-  control: ControlClient,
-  action: Action,
-  extraction: string,
-  sure: NonNullable<ActionHelp['sure']>,
-): Promise<void> {
-  if (session.options.yes) return
-  const { ask } = session.terminal
-  if (!ask || session.json) {
-    throw badCommand(
-      `${action} asks before it acts, and there is no terminal to ask on`,
-      `If you are sure: banyan ${action} ${extraction} --yes`,
-    )
-  }
-  const status = await control.extraction(extraction)
-  const answer = await ask(`${sure(status)}\n${action} ${extraction}? [y/N] `)
-  if (/^y(es)?$/i.test(answer.trim())) return
-  throw badCommand(`${action} was not confirmed; nothing was done`, 'Answer y, or give --yes.')
 }

@@ -1,11 +1,13 @@
 import { startEngine } from '@banyan/migration'
 import { Command } from 'commander'
-import { pino } from 'pino'
 import { EXIT, type ExitCode } from '../exit.ts'
-import { CommandError } from '../failure.ts'
-import { logLevelOption, portOf } from '../listening.ts'
+import { badCommand, CommandError } from '../failure.ts'
+import { type LogLevel, logLevelOption, portOf } from '../listening.ts'
 import type { Bind } from '../program.ts'
 import type { Session } from '../settings.ts'
+
+/** An engine that has not ended so long after it was asked to is ended, ms. */
+const SHUTDOWN_MS = 30_000
 
 export function serveCommand(bind: Bind): Command {
   return new Command('serve')
@@ -18,14 +20,19 @@ export function serveCommand(bind: Bind): Command {
 
 async function serve(
   session: Session,
-  options: { port?: string; id?: string; logLevel: string },
+  options: { port?: string; id?: string; logLevel: LogLevel },
 ): Promise<ExitCode> {
   const port = portOf('--port', options.port)
   const plan = await session.plan()
+  // The other commands do without what this loads.
+  const { createLog } = await import('@banyan/service/http')
+  const settings = await settingsOf(session)
   // Standard output carries the one line that says where it listens.
-  const log = pino({ name: 'engine', level: options.logLevel }, pino.destination(2))
+  const log = createLog('engine', options.logLevel)
   const engine = await startEngine(plan, {
     log,
+    tracesUrl: settings.OTEL_EXPORTER_OTLP_ENDPOINT,
+    drainMs: settings.DRAIN_DELAY_MS,
     ...(options.id === undefined ? {} : { id: options.id }),
     ...(port === undefined ? {} : { port }),
   }).catch((error: Error & { code?: string }) => {
@@ -33,8 +40,22 @@ async function serve(
   })
   session.printJson({ event: 'listening', port: engine.port, url: engine.url })
   await session.ended()
-  await engine.close()
-  return EXIT.ok
+  const late = new Promise<'late'>((resolve) => {
+    setTimeout(resolve, SHUTDOWN_MS + settings.DRAIN_DELAY_MS, 'late').unref()
+  })
+  if ((await Promise.race([engine.close(), late])) !== 'late') return EXIT.ok
+  log.fatal(`not stopped within ${SHUTDOWN_MS} ms`)
+  return EXIT.internal
+}
+
+async function settingsOf({ terminal }: Session) {
+  const { readProcessSettings, SettingsError } = await import('@banyan/service/http')
+  try {
+    return readProcessSettings('serve', terminal.env)
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error
+    throw badCommand(error.message, 'Set the variables named as the rule says, or not at all.')
+  }
 }
 
 function startError(error: Error & { code?: string; port?: number; syscall?: string }): Error {

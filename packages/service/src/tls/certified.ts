@@ -1,6 +1,7 @@
 import type { Log } from '../log.ts'
+import { SettingsError } from '../process-settings.ts'
 import type { Certified } from '../server.ts'
-import { type Settings, SettingsError } from '../settings.ts'
+import type { Settings } from '../settings.ts'
 import { CertificateFiles } from './certificate-files.ts'
 
 /**

@@ -1,4 +1,5 @@
-import { NOT_OWNER_STATE, rootCause, type ServiceContext, sqlState } from '@banyan/service'
+import { sqlState } from '@banyan/postgres'
+import { NOT_OWNER_STATE, rootCause, type ServiceContext } from '@banyan/service'
 import { eq, sql } from 'drizzle-orm'
 import { WishlistReordered } from './events.ts'
 import { applyStored } from './reorder.ts'

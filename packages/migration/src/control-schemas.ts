@@ -1,0 +1,264 @@
+/**
+ * The shapes of the control API, for its OpenAPI document. The compiler holds them against the types of
+ * status.ts both ways: here (`satisfies`), and where a route answers with one.
+ */
+import type { GatewayLease } from '@banyan/contracts'
+import { z } from 'zod'
+import {
+  type ControlStatus,
+  type DivergentRow,
+  type ExtractionStatus,
+  type LedgerEntry,
+  PHASES,
+  type RepairAnswer,
+  type Why,
+} from './status.ts'
+
+const list = <T extends z.ZodType>(item: T) => z.array(item).readonly()
+const side = z.enum(['source', 'target'])
+const count = z.number()
+
+export const actionRequest = z.strictObject({
+  percent: z.number().optional(),
+  rowsPerSecond: z.number().nullable().optional(),
+  confirm: z.string().max(200).optional(),
+  by: z.string().max(200).optional(),
+  why: z.string().max(2000).optional(),
+})
+
+export const repairRequest = z.strictObject({
+  table: z.string().min(1).max(200),
+  key: z.array(z.string().max(10_000)).min(1).max(32),
+  values: z.boolean().optional(),
+  by: z.string().max(200).optional(),
+  why: z.string().max(2000).optional(),
+})
+
+export const registration = z.strictObject({
+  id: z.string().min(1).max(200),
+  adminUrl: z.url(),
+  publicUrl: z.url(),
+})
+
+export const renewal = z.looseObject({ version: z.number().int().min(0) })
+
+const gate = z.object({
+  gate: z.string(),
+  measured: z.string(),
+  required: z.string(),
+  state: z.enum(['holds', 'waits', 'fails']),
+})
+
+const throttle = z.object({
+  rowsPerSecond: z.number().nullable(),
+  by: z.enum(['hand', 'plan', 'lag', 'source load', 'target load']).nullable(),
+  why: z.string().nullable(),
+})
+
+const handover = z.object({
+  from: side,
+  to: side,
+  buckets: count,
+  holdMs: z.number(),
+  attempt: count,
+  outcome: z.enum(['done', 'aborted']),
+  why: z.string().nullable(),
+  at: z.string(),
+})
+
+const trouble = z.object({ why: z.string(), since: z.string(), failures: count })
+
+const divergentRow = z.object({
+  table: z.string(),
+  key: list(z.string()),
+  kind: z.enum(['missing', 'extra', 'changed', 'swapped']),
+  columns: list(z.string()),
+}) satisfies z.ZodType<DivergentRow>
+
+const stream = z.object({
+  state: z.string(),
+  lagMs: z.number().nullable(),
+  lagBytes: z.number(),
+  transactions: count,
+  rows: count,
+  refusedRows: count,
+  keptBytes: z.number(),
+  keptFor: z.string().nullable(),
+  position: z.string().nullable(),
+})
+
+const quantiles = z.object({ p50: z.number(), p99: z.number() })
+
+const traffic = z.object({
+  requests: count,
+  errors: count,
+  p50Ms: z.number().nullable(),
+  p95Ms: z.number().nullable(),
+})
+
+export const extractionStatus = z.object({
+  extraction: z.string(),
+  at: z.string().nullable(),
+  phase: z.enum(PHASES),
+  phaseSince: z.string(),
+  paused: z.boolean(),
+  pausedWhy: z.string().nullable(),
+  percent: z.number(),
+  goal: z.number(),
+  waitsFor: list(z.string()),
+  gates: list(gate),
+  trouble: trouble.nullable(),
+  copy: z.object({
+    rows: count,
+    total: count,
+    rowsPerSecond: z.number(),
+    etaSeconds: z.number().nullable(),
+    done: z.boolean(),
+    throttle,
+  }),
+  streams: z.object({ forward: stream, reverse: stream }),
+  lagMs: quantiles,
+  verify: z.object({
+    runs: count,
+    rows: count,
+    divergent: count,
+    at: z.string().nullable(),
+    examples: list(z.string()),
+    rowsPerSecond: z.number(),
+    rowsInRun: count.nullable(),
+    divergentRows: list(divergentRow),
+  }),
+  shadow: z.object({
+    compared: count,
+    differing: count,
+    dropped: count,
+    differences: list(
+      z.object({
+        path: z.string(),
+        count,
+        example: z.object({ request: z.string(), owner: z.string(), other: z.string() }),
+      }),
+    ),
+  }),
+  traffic: z.object({ source: traffic, target: traffic }),
+  handovers: list(handover),
+  holdMs: quantiles,
+  losesOnRollback: list(z.string()).exactOptional(),
+  refusals: z.object({ source: count, target: count }),
+}) satisfies z.ZodType<ExtractionStatus>
+
+export const controlStatus = z.object({
+  engine: z.object({
+    active: z.string().nullable(),
+    url: z.string().nullable(),
+    token: count,
+    self: z.string(),
+    role: z.enum(['leading', 'standing by']),
+  }),
+  gateways: list(
+    z.object({
+      id: z.string(),
+      publicUrl: z.string(),
+      version: count,
+      leaseMs: z.number(),
+      problem: z.string().nullable(),
+    }),
+  ),
+  extractions: list(extractionStatus),
+}) satisfies z.ZodType<ControlStatus>
+
+export const whyAnswer = extractionStatus
+  .pick({
+    extraction: true,
+    phase: true,
+    paused: true,
+    pausedWhy: true,
+    waitsFor: true,
+    trouble: true,
+    gates: true,
+  })
+  .extend({
+    since: z.string(),
+    throttle: throttle.nullable(),
+    lastAborted: handover.nullable(),
+    gateways: list(z.object({ id: z.string(), problem: z.string() })),
+    keptFor: list(
+      z.object({
+        stream: z.enum(['forward', 'reverse']),
+        bytes: z.number(),
+        transaction: z.string(),
+      }),
+    ),
+    next: list(z.string()),
+  }) satisfies z.ZodType<Why>
+
+const ledgerEntry = z.object({
+  seq: count,
+  at: z.string(),
+  extraction: z.string(),
+  kind: z.enum(['intent', 'fact', 'decision']),
+  what: z.string(),
+  detail: z.record(z.string(), z.unknown()).readonly(),
+  previous: z.string(),
+  hash: z.string(),
+}) satisfies z.ZodType<LedgerEntry>
+
+export const ledgerAnswer = z.object({ entries: list(ledgerEntry), verified: z.boolean() })
+
+export const repairAnswer = z.object({
+  row: z.string(),
+  kind: divergentRow.shape.kind,
+  columns: list(z.string()),
+  owner: side,
+  written: side,
+  outcome: z.enum(['written', 'deleted']),
+  values: list(
+    z.object({
+      column: z.string(),
+      owner: z.string().nullable(),
+      other: z.string().nullable(),
+    }),
+  ).exactOptional(),
+}) satisfies z.ZodType<RepairAnswer>
+
+const ownerSource = z.discriminatedUnion('from', [
+  z.object({ from: z.literal(['subject', 'whole']) }),
+  z.object({ from: z.literal(['header', 'path', 'query']), name: z.string() }),
+  z.object({ from: z.literal('body'), field: z.string() }),
+])
+
+const routeTable = z.object({
+  token: count,
+  version: count,
+  monolith: z.string(),
+  extractions: list(
+    z.object({
+      extraction: z.string(),
+      target: z.string(),
+      routes: list(
+        z.object({
+          methods: list(z.string()),
+          path: z.string(),
+          access: z.enum(['read', 'write']).exactOptional(),
+          rewrite: z.object({ from: z.string(), to: z.string() }).exactOptional(),
+          owner: ownerSource.exactOptional(),
+        }),
+      ),
+      targetBuckets: z.string(),
+      hold: z
+        .object({
+          buckets: z.string(),
+          reads: z.boolean(),
+          budgetMs: z.number(),
+          attempt: z.string(),
+        })
+        .nullable(),
+      shadow: z.object({ percent: z.number(), ignore: list(z.string()) }).nullable(),
+    }),
+  ),
+})
+
+export const gatewayLease = z.object({
+  leaseMs: z.number(),
+  table: routeTable.nullable(),
+}) satisfies z.ZodType<GatewayLease>
