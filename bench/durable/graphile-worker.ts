@@ -16,7 +16,7 @@ export interface GraphileSettings {
   readonly localQueue: number
 }
 
-/** The fastest of `SWEEP`, by decision 033. */
+/** What its documentation recommends for throughput; `--sweep` shows the others. */
 export const GRAPHILE_SETTINGS: Readonly<Record<Race, GraphileSettings>> = {
   relay: { concurrentJobs: 24, localQueue: 500 },
   saga: { concurrentJobs: 100, localQueue: 500 },

@@ -15,7 +15,7 @@ export interface BossSettings {
   readonly batchSize: number
 }
 
-/** The fastest of `SWEEP`, by decision 033. */
+/** What its documentation recommends for throughput; `--sweep` shows the others. */
 export const BOSS_SETTINGS: Readonly<Record<Race, BossSettings>> = {
   relay: { workers: 2, batchSize: 2_000 },
   saga: { workers: 2, batchSize: 500 },
