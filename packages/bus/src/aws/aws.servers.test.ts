@@ -7,6 +7,7 @@ import {
 } from '@aws-sdk/client-eventbridge'
 import {
   CreateQueueCommand,
+  DeleteQueueCommand,
   GetQueueAttributesCommand,
   ReceiveMessageCommand,
   SendMessageCommand,
@@ -200,6 +201,27 @@ describe('what AWS has of its own', () => {
     await today.publish(sent)
     await until('all are delivered', () => now.distinct === sent.length)
     expect(old.begun).toEqual([])
+  })
+
+  it('does not say that it published to a group whose queue is away', async () => {
+    const { group, type } = names()
+    const given = settings(SQS)
+    const one = await transport(given)
+    const member = await one.subscribe({ group, types: [type] }, async () => {})
+    await member.close()
+    await one.publish([message(type, 'a', '1')])
+    const client = new SQSClient({ region: REGION, endpoint: SQS })
+    const QueueUrl = `${SQS}/000000000000/${given.queuePrefix}${group}.fifo`
+    await client.send(new DeleteQueueCommand({ QueueUrl }))
+    client.destroy()
+    await until('the list was read again', async () => {
+      return one.publish([message(type, 'a', '2')]).then(
+        () => false,
+        () => true,
+      )
+    })
+    await new Promise((resolve) => setTimeout(resolve, 2 * given.groupsMaxAgeMs!))
+    await expect(one.publish([message(type, 'a', '3')])).rejects.toThrow()
   })
 
   it('makes no queue when it may not', async () => {

@@ -17,6 +17,13 @@ const MAX_TAG = 256
 /** SQS keeps a message for 14 days at most; a group may be away for as long. */
 const RETENTION_S = 14 * 24 * 3_600
 
+/**
+ * A group whose queue is not on the list is still sent to for so long, ms, after it last was: lists may
+ * lack a queue for a moment, and an event that was sent to nobody meanwhile would be lost. When the queue
+ * was deleted, publishing fails until then.
+ */
+const KEEP_MS = 60_000
+
 /** Questions for tags that are asked at once. */
 const PARALLEL = 10
 
@@ -24,6 +31,7 @@ const PARALLEL = 10
 export class AwsGroups {
   readonly #sqs: SQSClient
   readonly #settings: Settled
+  readonly #seen = new Map<string, { readonly at: number; readonly wanted: Set<string> }>()
   #read: {
     readonly at: number
     readonly queues: Promise<ReadonlyMap<string, Set<string>>>
@@ -128,18 +136,25 @@ export class AwsGroups {
       const some = urls.slice(i, i + PARALLEL)
       const tags = await Promise.all(some.map((url) => this.#tagsIfThere(url)))
       some.forEach((url, n) => {
-        queues.set(url, tags[n]!)
+        const wanted = tags[n]
+        if (!wanted) return
+        queues.set(url, wanted)
+        this.#seen.set(url, { at: performance.now(), wanted })
       })
+    }
+    for (const [url, { at, wanted }] of this.#seen) {
+      if (performance.now() - at > KEEP_MS) this.#seen.delete(url)
+      else if (!queues.has(url)) queues.set(url, wanted)
     }
     return queues
   }
 
   /** A queue that was deleted stays on the list for a minute. */
-  async #tagsIfThere(url: string): Promise<Set<string>> {
+  async #tagsIfThere(url: string): Promise<Set<string> | null> {
     try {
       return await this.#tagsOf(url)
     } catch (error) {
-      if (error instanceof QueueDoesNotExist) return new Set()
+      if (error instanceof QueueDoesNotExist) return null
       throw error
     }
   }
