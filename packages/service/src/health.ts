@@ -44,6 +44,10 @@ export class Health {
     this.#stopping = true
   }
 
+  get stopping(): boolean {
+    return this.#stopping
+  }
+
   /** Asks all at once; who asks meanwhile gets the same answer, so that probes load nothing. */
   async readiness(): Promise<Readiness> {
     if (this.#stopping) return { status: 'stopping', checks: [] }

@@ -78,9 +78,25 @@ export async function createHttpApp(parts: HttpAppParts): Promise<App> {
   openScopes(app, tracing)
   countRequests(app, metrics)
   logRequests(app)
+  letGoWhenStopping(app, parts.health)
   await describe(app, parts)
   answerOperators(app, parts)
   return app
+}
+
+/**
+ * Connections end with their answer while the process stops: one that a client keeps for its next request
+ * would hold the process up until the deadline.
+ */
+function letGoWhenStopping(app: FastifyInstance, health: Health): void {
+  app.addHook('onSend', async (_request, reply, body) => {
+    if (health.stopping) reply.header('connection', 'close')
+    return body
+  })
+  // Of an answer that had begun before, the connection is idle only after its last byte.
+  app.addHook('onResponse', async () => {
+    if (health.stopping) setImmediate(() => app.server.closeIdleConnections())
+  })
 }
 
 function logRequests(app: FastifyInstance): void {

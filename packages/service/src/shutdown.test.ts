@@ -33,7 +33,10 @@ it('answers what it has begun, takes nothing new, and ends with 0 on SIGTERM', a
   })
   await eventually('it takes no new connection', () => refused(service.url))
   await blocker.query('COMMIT')
-  expect(await waiting).toMatchObject({ status: 201, body: { body: 'last words' } })
+  const answer = await waiting
+  expect(answer).toMatchObject({ status: 201, body: { body: 'last words' } })
+  // Kept by its client, the connection would hold the process up until the deadline.
+  expect(answer.headers.get('connection')).toBe('close')
   expect(await service.ended).toBe(0)
   const { rows } = await blocker.query('SELECT body FROM notes.notes')
   expect(rows).toEqual([{ body: 'last words' }])
