@@ -8,7 +8,7 @@ import { putElements, writeOut } from './fold-out.ts'
 import { formatLsn, parseLsn } from './lsn.ts'
 import { mergeChunk } from './merge.ts'
 import { type NetRow, NetTable } from './net.ts'
-import { writePart } from './part-writer.ts'
+import { clearParts, fillParts, writePart } from './part-writer.ts'
 import type { PendingChunk } from './pending-chunk.ts'
 import type { Change } from './pgoutput.ts'
 import { readRows } from './read-row.ts'
@@ -268,9 +268,15 @@ export class Applier {
     for (const way of ways) {
       try {
         for (const net of nets.values()) {
+          if (net.flow.part?.kind !== 'in') continue
+          await this.#account(net.flow, await clearParts(this.#run, net, open), open)
+        }
+        for (const net of nets.values()) {
           // Parts and elements are written in ways of their own, whatever is tried with the others.
           const { part, fold } = net.flow
-          const written = part || fold ? this.#writeSome(net, open, anew) : way(net)
+          let written: Promise<Written>
+          if (part?.kind === 'in') written = fillParts(this.#run, net, open)
+          else written = part || fold ? this.#writeSome(net, open, anew) : way(net)
           await this.#account(net.flow, await written, open)
         }
         return

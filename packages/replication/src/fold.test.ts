@@ -131,6 +131,26 @@ async function expectVerified(
 }
 
 describe('a table that is folded into its parents', () => {
+  it('leaves an element behind that went before its parent got another key', async () => {
+    const pair = await createPair(server, { source: SOURCE, target: TARGET, tables: TABLES })
+    await pair.source.query(
+      `INSERT INTO public.post SELECT n, 'u', 'title' FROM generate_series(1, 3) n;
+       INSERT INTO public.post_tags SELECT n, tag, ascii(tag) FROM generate_series(1, 3) n, unnest('{a,b}'::text[]) tag`,
+    )
+    const link = pair.link('forward')
+    await link.prepare()
+    link.start()
+    await link.copy()
+    await pair.source.query(`BEGIN;
+      DELETE FROM public.post_tags WHERE post_id = 1; UPDATE public.post SET id = 11 WHERE id = 1;
+      UPDATE public.post_tags SET post_id = 11, tag = 'c', place = 9 WHERE post_id = 2 AND tag = 'b';
+      COMMIT`)
+    await link.probe(PATIENCE_MS)
+    await expectAlike(pair)
+    expect(pair.problems).toEqual([])
+    await pair.close()
+  })
+
   it('is copied and followed both ways, through a break of either stream, and verifies', async () => {
     const random = randomFrom(seed('fold'))
     const pair = await createPair(server, { source: SOURCE, target: TARGET, tables: TABLES })

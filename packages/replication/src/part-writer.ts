@@ -17,9 +17,31 @@ import {
  * a large value may have to go where no row of the part stood before.
  */
 export async function writePart(run: Run, net: NetTable, open: OpenBuckets): Promise<Written> {
+  const written = nothing()
+  await takeAway(run, net.flow, goneKeys(net), open, written)
+  return fillParts(run, net, open, written)
+}
+
+/**
+ * Takes parts out of the rows they stood in before the batch. To be done before the main table is written: its
+ * rows move with all their columns, and a part that went before would go along.
+ */
+export async function clearParts(run: Run, net: NetTable, open: OpenBuckets): Promise<Written> {
+  const written = nothing()
+  const keys = [...net.gone.values()]
+  for (const { baseKey } of net.rows.values()) if (baseKey) keys.push(baseKey)
+  await takeAway(run, net.flow, keys, open, written)
+  return written
+}
+
+/** Puts parts into the rows they stand in after the batch, which are made or moved by now. */
+export async function fillParts(
+  run: Run,
+  net: NetTable,
+  open: OpenBuckets,
+  written = nothing(),
+): Promise<Written> {
   const { flow } = net
-  const written: Written = { rows: 0, refused: 0, missing: [] }
-  await takeAway(run, flow, goneKeys(net), open, written)
   const rows = [...net.rows.values()].filter((row) => {
     const refused = open.holds(flow, row.values)
     if (refused) written.refused++
@@ -39,6 +61,10 @@ export async function writePart(run: Run, net: NetTable, open: OpenBuckets): Pro
     else written.missing.push(...group)
   }
   return written
+}
+
+function nothing(): Written {
+  return { rows: 0, refused: 0, missing: [] }
 }
 
 /** Keys under which the part stands no longer. */

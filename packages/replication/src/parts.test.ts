@@ -248,6 +248,34 @@ describe('a large value that a change left alone', () => {
     expect(pair.problems).toEqual([])
     await pair.close()
   })
+
+  it('does not move along with its row when it went before', async () => {
+    const pair = await createPair(server, { source: DIVIDED, target: WHOLE, tables: MERGE })
+    await pair.source.query(
+      `INSERT INTO public.account SELECT n, 'u', 'number ' || n FROM generate_series(1, 4) n;
+       INSERT INTO public.profile SELECT n, 'u', 'of ' || n FROM generate_series(1, 3) n`,
+    )
+    const link = pair.link('forward')
+    await link.prepare()
+    link.start()
+    await link.copy()
+    // Taken away; given to another; and taken away where another then comes to stand.
+    await pair.source.query(`BEGIN;
+      DELETE FROM public.profile WHERE id = 1; UPDATE public.account SET id = 11 WHERE id = 1;
+      UPDATE public.profile SET id = 4 WHERE id = 2; UPDATE public.account SET id = 12 WHERE id = 2;
+      UPDATE public.account SET id = 1 WHERE id = 3;
+      COMMIT`)
+    await link.probe(PATIENCE_MS)
+    const whole = 'SELECT id, name, bio FROM public.person ORDER BY 1'
+    expect(await rows(pair.target, whole)).toEqual([
+      { id: 1, name: 'number 3', bio: 'of 3' },
+      { id: 4, name: 'number 4', bio: 'of 2' },
+      { id: 11, name: 'number 1', bio: null },
+      { id: 12, name: 'number 2', bio: null },
+    ])
+    expect(pair.problems).toEqual([])
+    await pair.close()
+  })
 })
 
 it('a part that its condition would not see is found before the start', async () => {
