@@ -1,4 +1,4 @@
-import { type App, defineErrors, type WriteFailure } from '@banyan/service'
+import { type App, defineErrors, noSuch, type WriteFailure } from '@banyan/service'
 import { z } from 'zod'
 
 /** What the monolith says of the failures that every route may meet. */
@@ -44,6 +44,23 @@ export function writeAsMonolith(thing: string): WriteFailure {
     const error = { code, message: MESSAGES[code] ?? detail, ...(details ? { details } : {}) }
     return { status, body: { error } }
   }
+}
+
+/** An id in a path, `z.string()` in its schema. */
+export const PathId = z.object({ id: z.string() })
+
+const Uuid = z.uuid().toLowerCase()
+
+/**
+ * An id in a path, looked at after the body: as the monolith does on most routes.
+ *
+ * @param what it names, e.g. `image`
+ * @throws BanyanError NOT_FOUND when it is no uuid, and so names nothing
+ */
+export function idOf(given: string, what: string): string {
+  const parsed = Uuid.safeParse(given)
+  if (!parsed.success) throw noSuch(what)
+  return parsed.data
 }
 
 /** Reads bodies as strictly, and as leniently, as clients of the monolith are used to. */

@@ -2,8 +2,10 @@ import { fileURLToPath } from 'node:url'
 import { checkRecorded, EventRegistry } from '@banyan/bus'
 import { signIdentity } from '@banyan/contracts'
 import { EmbeddedPostgres } from '@banyan/postgres'
-import { defineService, startService } from '@banyan/service'
+import { defineService, newServiceKey, startService } from '@banyan/service'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { galleryEvents } from '../services/gallery/events.ts'
+import gallery from '../services/gallery/service.ts'
 import { profileEvents } from '../services/profile/events.ts'
 import profile from '../services/profile/service.ts'
 import { wishlistEvents } from '../services/wishlist/events.ts'
@@ -24,7 +26,7 @@ const listener = defineService({
   reactions: (hear) =>
     hear({
       name: 'all',
-      events: [...wishlistEvents, ...profileEvents],
+      events: [...wishlistEvents, ...profileEvents, ...galleryEvents],
       async handler({ type, payload }) {
         heard.push({ type, payload })
       },
@@ -46,6 +48,9 @@ beforeAll(async () => {
   running.push(await startService(listener, { env: await env('listener') }))
   running.push(await startService(wishlist, { env: await env('wishlist') }))
   running.push(await startService(profile, { env: await env('profile') }))
+  const { publicJwk } = await newServiceKey('moc')
+  const keys = { BANYAN_SERVICE_KEYS: JSON.stringify({ keys: [publicJwk] }) }
+  running.push(await startService(gallery, { env: { ...(await env('gallery')), ...keys } }))
   // What is said before it listens is not for it.
   await eventually('somebody listens', async () => {
     const { body } = await send(`${running[0]!.url}/health/ready`, 'GET', {})
@@ -58,7 +63,7 @@ afterAll(async () => {
 })
 
 const as = (at: number, method: string, path: string, body?: unknown, headers = {}) => {
-  const identity = signIdentity({ userId: 'ada', email: null, roles: [] }, KEY)
+  const identity = signIdentity({ userId: 'ada', email: null, roles: ['moderator'] }, KEY)
   const signed = { 'x-banyan-identity': identity, ...headers }
   return send(`${running[at]!.url}/v1${path}`, method, signed, body)
 }
@@ -108,11 +113,37 @@ it('the Profile Service says what everybody may see of a profile', async () => {
   expect(JSON.stringify(events)).not.toContain('Billund')
 })
 
+it('the Gallery Service says what happens to images and albums, to the covers of others’ changes too', async () => {
+  const imageUrl = 'https://img.example.org/a.png'
+  const album = (await as(3, 'POST', '/albums', { title: 'Best' })).body
+  const image = (await as(3, 'POST', '/images', { title: 'A', imageUrl, albumId: album.id })).body
+  await as(3, 'PATCH', `/albums/${album.id}`, { coverImageId: image.id })
+  const flag = (await as(3, 'POST', `/images/${image.id}/flags`, { reason: 'no brick' })).body
+  await as(3, 'PATCH', `/flags/${flag.id}`, { status: 'upheld' })
+  await as(3, 'PATCH', `/flags/${flag.id}`, { status: 'dismissed' })
+  expect((await as(3, 'PATCH', `/images/${image.id}`, {})).status).toBe(400)
+  await as(3, 'DELETE', `/images/${image.id}`)
+  await as(3, 'DELETE', `/albums/${album.id}`)
+  const [ownerId, imageId, albumId] = ['ada', image.id, album.id]
+  expect(await said(8)).toMatchObject([
+    { type: 'album.created', payload: { ownerId, albumId, album } },
+    { type: 'image.uploaded', payload: { ownerId, imageId, image } },
+    { type: 'album.updated', payload: { albumId, album: { coverImageId: imageId } } },
+    { type: 'image.flagged', payload: { ownerId, imageId, reason: 'no brick' } },
+    // Upheld it was hidden already; dismissed it is seen again.
+    { type: 'image.updated', payload: { imageId, image: { flagged: false } } },
+    { type: 'album.updated', payload: { albumId, album: { coverImageId: null } } },
+    { type: 'image.deleted', payload: { ownerId, imageId } },
+    { type: 'album.deleted', payload: { ownerId, albumId } },
+  ])
+})
+
 it('what they say is as it was recorded, or compatible', () => {
   const folder = (name: string) =>
     fileURLToPath(new URL(`../services/${name}/events`, import.meta.url))
   expect(checkRecorded(new EventRegistry(wishlistEvents), folder('wishlist'))).toEqual([])
   expect(checkRecorded(new EventRegistry(profileEvents), folder('profile'))).toEqual([])
+  expect(checkRecorded(new EventRegistry(galleryEvents), folder('gallery'))).toEqual([])
 })
 
 it('both describe failures as their clients know them', async () => {

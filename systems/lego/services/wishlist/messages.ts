@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { PageQuery, Pagination } from '../../monolith-pages.ts'
 import { THEME_NAMES } from './themes.ts'
 
 const Title = z.string().trim().min(1).max(200)
@@ -54,22 +55,10 @@ export const Item = z.object({
 })
 export type Item = z.infer<typeof Item>
 
-export const ListQuery = z.object({
-  page: z.coerce.number().int().min(1).max(100_000).default(1),
-  limit: z.coerce.number().int().min(1).max(100).default(20),
-  category: Category.optional(),
-})
+export const ListQuery = PageQuery.extend({ category: Category.optional() })
 export type ListQuery = z.infer<typeof ListQuery>
 
-export const ItemPage = z.object({
-  items: z.array(Item),
-  pagination: z.object({
-    page: z.int(),
-    limit: z.int(),
-    total: z.int(),
-    totalPages: z.int(),
-  }),
-})
+export const ItemPage = z.object({ items: z.array(Item), pagination: Pagination })
 export type ItemPage = z.infer<typeof ItemPage>
 
 export const NewOrder = z.strictObject({

@@ -1,5 +1,6 @@
 import { type Database, noSuch } from '@banyan/service'
 import { and, asc, count, eq, sql } from 'drizzle-orm'
+import { offsetOf, paginationOf } from '../../monolith-pages.ts'
 import type { Item, ItemChange, ItemPage, ListQuery, NewItem } from './messages.ts'
 import type * as tables from './schema.ts'
 import { items } from './schema.ts'
@@ -16,11 +17,8 @@ export async function lockOrder(db: Db, owner: string): Promise<void> {
   await db.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended('wishlist ' || ${owner}, 0))`)
 }
 
-export async function listItems(
-  db: Db,
-  owner: string,
-  { page, limit, category }: ListQuery,
-): Promise<ItemPage> {
+export async function listItems(db: Db, owner: string, query: ListQuery): Promise<ItemPage> {
+  const { category, limit } = query
   const where = and(
     eq(items.ownerId, owner),
     category === undefined ? undefined : eq(items.theme, themeCode(category)),
@@ -32,14 +30,10 @@ export async function listItems(
       .where(where)
       .orderBy(asc(items.position))
       .limit(limit)
-      .offset((page - 1) * limit),
+      .offset(offsetOf(query)),
     db.select({ total: count() }).from(items).where(where),
   ])
-  const total = counted?.total ?? 0
-  return {
-    items: rows.map(view),
-    pagination: { page, limit, total, totalPages: Math.ceil(total / limit) },
-  }
+  return { items: rows.map(view), pagination: paginationOf(query, counted?.total ?? 0) }
 }
 
 /** @throws BanyanError NOT_FOUND when the owner has no such item */

@@ -1,0 +1,144 @@
+import { createClient, newServiceKey, ServiceTokens, SigningKey } from '@banyan/service'
+import { ask, type ServiceUnderTest, startForTest } from '@banyan/service/testing'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { galleryApi } from './client.ts'
+import type { Album, Image } from './messages.ts'
+import type * as tables from './schema.ts'
+import definition from './service.ts'
+
+const NOBODYS = '3f2b8c1e-7d52-4f0a-9c64-1a2b3c4d5e6f'
+const URL = 'https://img.example.org/a.png'
+
+let service: ServiceUnderTest<object, typeof tables>
+const clients: Record<string, ReturnType<typeof clientOf>> = {}
+
+function clientOf(name: string, privateJwk: object) {
+  const key = new SigningKey(JSON.stringify(privateJwk))
+  const tokens = new ServiceTokens({ name, issuer: 'banyan', key })
+  return createClient(galleryApi, { baseUrl: service.url, tokens })
+}
+
+beforeAll(async () => {
+  const keys = { moc: await newServiceKey('moc'), search: await newServiceKey('search') }
+  const publicKeys = Object.values(keys).map((one) => one.publicJwk)
+  service = await startForTest(definition, {
+    BANYAN_SERVICE_KEYS: JSON.stringify({ keys: publicKeys }),
+  })
+  for (const [name, { privateJwk }] of Object.entries(keys)) {
+    clients[name] = clientOf(name, privateJwk)
+  }
+})
+afterAll(async () => {
+  await Promise.all(Object.values(clients).map((client) => client.close()))
+  await service?.stop()
+})
+
+const as = (user: string, method: string, path: string, body?: unknown) =>
+  ask(`${service.url}/v1${path}`, { method, user, ...(body === undefined ? {} : { body }) })
+const addImage = async (user: string, albumId: string | null = null) =>
+  (await as(user, 'POST', '/images', { title: 'A', imageUrl: URL, albumId })).body as Image
+const addAlbum = async (user: string) =>
+  (await as(user, 'POST', '/albums', { title: 'A' })).body as Album
+
+describe('the Gallery Service', () => {
+  it('tells services which images and albums there are, hidden ones too, without a user', async () => {
+    const [image, album] = [await addImage('ada'), await addAlbum('ada')]
+    await as('eve', 'POST', `/images/${image.id}/flags`, { reason: 'no brick' })
+    const { imageExists, existingImages, albumExists, existingAlbums } = clients.moc!
+    expect([
+      await imageExists({ params: { id: image.id } }),
+      await imageExists({ params: { id: NOBODYS } }),
+      await albumExists({ params: { id: album.id } }),
+      await albumExists({ params: { id: image.id } }),
+    ]).toEqual([{ exists: true }, { exists: false }, { exists: true }, { exists: false }])
+    const ids = [NOBODYS, image.id, album.id]
+    expect(await existingImages({ body: { ids } })).toEqual({ existing: [image.id] })
+    expect(await existingAlbums({ body: { ids } })).toEqual({ existing: [album.id] })
+    expect(await existingAlbums({ body: { ids: [] } })).toEqual({ existing: [] })
+  })
+
+  it('tells nobody else: no user, and no service that is not among its callers', async () => {
+    const { status, body } = await as('ada', 'GET', `/images/${NOBODYS}/exists`)
+    expect({ status, body }).toMatchObject({
+      status: 401,
+      body: { error: { code: 'BAD_SERVICE_TOKEN' } },
+    })
+    await expect(clients.search!.imageExists({ params: { id: NOBODYS } })).rejects.toMatchObject({
+      answer: { status: 403 },
+    })
+  })
+
+  it('answers the same under the names of its own paths', async () => {
+    const { id } = await addImage('own')
+    const album = await addAlbum('own')
+    for (const path of [`/images/${id}`, '/images?mine=true', `/albums/${album.id}`, '/albums']) {
+      const known = path.replace('/images', '')
+      const [own, former] = [
+        await as('own', 'GET', path),
+        await as('own', 'GET', `/gallery${known}`),
+      ]
+      expect([own.status, own.text]).toEqual([200, former.text])
+    }
+  })
+
+  it('stores a repeated POST once', async () => {
+    const asking = {
+      user: 'twice',
+      body: { title: 'A', imageUrl: URL },
+      headers: { 'idempotency-key': 'k-1' },
+    }
+    const [first, again] = [
+      await ask(`${service.url}/v1/gallery`, asking),
+      await ask(`${service.url}/v1/gallery`, asking),
+    ]
+    expect([first.status, again.status, again.text]).toEqual([201, 201, first.text])
+    const { body } = await as('twice', 'GET', '/images?mine=true')
+    expect(body).toMatchObject({ pagination: { total: 1 } })
+  })
+
+  it('keeps covers within their albums, however changes meet', async () => {
+    const [here, there] = [await addAlbum('race'), await addAlbum('race')]
+    const images = await Promise.all([1, 2, 3, 4].map(() => addImage('race', here.id)))
+    const answers = await Promise.all(
+      Array.from({ length: 24 }, (_, i) => {
+        const { id } = images[i % 4]!
+        const album = i % 5 < 2 ? here.id : there.id
+        return i % 2 === 0
+          ? as('race', 'PATCH', `/images/${id}`, { albumId: album })
+          : as('race', 'PATCH', `/albums/${album}`, { coverImageId: id })
+      }),
+    )
+    expect(
+      answers.map((one) => one.status).filter((status) => ![200, 409].includes(status)),
+    ).toEqual([])
+    const { rows } = await service.context.pool.query(
+      `SELECT FROM gallery.albums a JOIN gallery.images i ON i.id = a.cover_image_id
+        WHERE i.album_id IS DISTINCT FROM a.id`,
+    )
+    expect(rows).toEqual([])
+  })
+
+  it('has a database that refuses a cover from elsewhere, whoever writes it', async () => {
+    const [image, album] = [await addImage('rule'), await addAlbum('rule')]
+    const write = service.context.pool.query(
+      'UPDATE gallery.albums SET cover_image_id = $1 WHERE id = $2',
+      [image.id, album.id],
+    )
+    await expect(write).rejects.toMatchObject({ constraint: 'albums_cover_is_inside' })
+  })
+
+  it('lets an image be deleted while others flag it', async () => {
+    const { id } = await addImage('gone')
+    const flags = ['a', 'b', 'c', 'd'].map((who) =>
+      as(who, 'POST', `/images/${id}/flags`, { reason: 'x' }),
+    )
+    const answers = await Promise.all([as('gone', 'DELETE', `/images/${id}`), ...flags])
+    expect(answers[0]!.status).toBe(204)
+    expect(answers.slice(1).every(({ status }) => status === 201 || status === 404)).toBe(true)
+    const { rows } = await service.context.pool.query(
+      'SELECT FROM gallery.flags WHERE image_id = $1',
+      [id],
+    )
+    expect(rows).toEqual([])
+  })
+})
