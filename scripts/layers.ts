@@ -12,7 +12,7 @@ const ROOT = resolve(import.meta.dirname, '..')
 const FLOORS = [
   ['contracts'],
   ['postgres'],
-  ['durable', 'replication', 'gateway'],
+  ['durable', 'replication', 'gateway', 'objects'],
   ['bus'],
   ['service'],
   ['migration'],

@@ -292,6 +292,41 @@ export const CATALOGUE = {
     title: 'The schedule cannot be kept',
     detail: 'Schedule "{schedule}": {reason}',
   },
+  BAD_OBJECT_KEY: {
+    status: 400,
+    title: 'The key is not one an object may have',
+    detail: 'Given "{given}": {reason}.',
+  },
+  BAD_OBJECT: {
+    status: 422,
+    title: 'The object store is asked for what it does not do',
+    detail: '{what} is {given}; allowed is {allowed}.',
+  },
+  BAD_RANGE: {
+    status: 416,
+    title: 'The range lies outside of the object',
+    detail: 'Given bytes {given}; the object has {size}.',
+  },
+  BAD_SIGNED_URL: {
+    status: 403,
+    title: 'The signed URL is not valid',
+    detail: '{reason}. Ask for a new one.',
+  },
+  OBJECT_UNREADABLE: {
+    status: 500,
+    title: 'A stored object cannot be read',
+    detail: 'Object "{key}": {reason}.',
+  },
+  OBJECT_STORE_FAILED: {
+    status: 503,
+    title: 'The object store failed',
+    detail: '{store}: {reason}',
+  },
+  BAD_OBJECT_STORE: {
+    status: 422,
+    title: 'A setting of the object store is not valid',
+    detail: '{reason}.',
+  },
 } as const satisfies Record<string, { status: number; title: string; detail: string }>
 
 export type ErrorCode = keyof typeof CATALOGUE
