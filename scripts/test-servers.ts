@@ -89,7 +89,6 @@ function printTable(report: Report): Row {
     const figures = [passed, failed, skipped].map((n, i) => String(n).padStart([7, 8, 9][i]!))
     console.log(`${of.padEnd(width)}${figures.join('')}`)
   }
-  console.log('Redis: started, pinged, killed and started again; no adapter uses it yet')
   return total
 }
 

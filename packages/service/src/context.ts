@@ -2,6 +2,7 @@ import type { NewEvent, PublishOptions } from '@banyan/bus'
 import { CORRELATION_HEADER } from '@banyan/contracts'
 import type { Durable, JobDefinition, JobKey, SagaDefinition, Started } from '@banyan/durable'
 import type { Pool, PoolClient } from '@banyan/postgres'
+import type { Caches } from './cache/caches.ts'
 import type { Database, DatabaseHandle, Tables } from './database.ts'
 import type { ClientsOf, Dependencies, NoDependencies } from './dependencies.ts'
 import type { ServiceEvents } from './events.ts'
@@ -54,6 +55,8 @@ export interface ServiceContext<
   readonly metrics: Metrics
   /** Of the services it calls: `clients.orders.getOrder({ params: { id } })`. */
   readonly clients: ClientsOf<D>
+  /** Opens its caches: `cache.open({ name, schema, ttlMs })`. @throws Error when it did not ask for one */
+  readonly cache: Pick<Caches, 'open'>
   /** @throws Error when the service has no database; as do the next two */
   readonly db: Database<T>
   readonly pool: Pool
@@ -79,6 +82,7 @@ export interface ServiceContext<
 /** What a service has beside its process; null is what its definition does not ask for. */
 export interface Resources<T extends Tables> {
   readonly database: DatabaseHandle<T> | null
+  readonly caches: Caches | null
   readonly durable: Durable | null
   readonly events: ServiceEvents<T> | null
 }
@@ -93,6 +97,9 @@ export function createContext<Config, T extends Tables, D extends Dependencies>(
     own().transaction((_db, client) => work(over(client)))
   return {
     ...parts,
+    get cache() {
+      return having(resources.caches, parts.name, 'cache')
+    },
     get db() {
       return own().db
     },
@@ -116,7 +123,7 @@ export function createContext<Config, T extends Tables, D extends Dependencies>(
 /** The kit's view of a transaction that somebody began on a connection. */
 export function transactionsOf<T extends Tables>(
   service: string,
-  { database, durable, events }: Resources<T>,
+  { database, durable, events }: Omit<Resources<T>, 'caches'>,
 ): (client: PoolClient) => Transaction<T> {
   return (client) => ({
     db: having(database, service, 'database').over(client),

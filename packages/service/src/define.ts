@@ -41,6 +41,8 @@ export interface ServiceDefinition<
   /** Settings beside the common ones: a Zod object over environment variables. */
   readonly config?: z.ZodType<Config>
   readonly database?: DatabaseDefinition<T>
+  /** It keeps what is dear to get in a cache (`context.cache`), in its process or where CACHE_URL says. */
+  readonly cache?: true
   /**
    * The services it calls, by the name they have in `context.clients`: what they offer (`defineApi`, of
    * their `client.ts`). Where `orders` answers is the setting ORDERS_URL.
@@ -117,7 +119,7 @@ export function defineService<
 }
 
 /** Settings that stand for something else already. */
-const TAKEN = ['DATABASE_URL', 'BUS_URL']
+const TAKEN = ['DATABASE_URL', 'BUS_URL', 'CACHE_URL']
 
 type Durably = Pick<
   ServiceDefinition<never, never, never>,

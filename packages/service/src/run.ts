@@ -4,6 +4,7 @@ import { type Durable, openDurable } from '@banyan/durable'
 import type { PoolClient } from '@banyan/postgres'
 import { createApp } from './app.ts'
 import { Background, type BackgroundWork } from './background.ts'
+import { openCaches } from './cache/caches.ts'
 import { createContext, type ServiceContext, transactionsOf } from './context.ts'
 import { DatabaseHandle, type Tables } from './database.ts'
 import { type App, type ServiceDefinition, usesBus, usesDurable } from './define.ts'
@@ -90,6 +91,14 @@ export async function startService<Config, T extends Tables, D extends Dependenc
       }, wait)
     }
     if (durable) opened.push(durable.close)
+    const caches = definition.cache
+      ? await openCaches(config.CACHE_URL!, { service: name, log, metrics })
+      : null
+    if (caches) {
+      opened.push(() => caches.close())
+      // Not required: requests are answered without it.
+      checks.push({ name: 'cache', required: false, check: () => caches.check() })
+    }
     const calls = openDependencies(dependencies, config, {
       tokens: await ownTokens(name, config),
       certificates: tls?.files ?? null,
@@ -112,7 +121,7 @@ export async function startService<Config, T extends Tables, D extends Dependenc
     }
     const context = createContext<Config, T, D>(
       { name, config, log, metrics, clients: calls.clients },
-      { database, durable, events },
+      { database, caches, durable, events },
     )
     if (events) {
       const own = events
@@ -171,6 +180,7 @@ function settingsOf<Config, T extends Tables, D extends Dependencies>(
     port,
     stored: database !== undefined,
     bused: usesBus(definition),
+    cached: definition.cache === true,
     extra,
     verifies: Object.keys(routes).some((prefix) => prefix.startsWith(`${INTERNAL_PREFIX}/`)),
     signs: Object.values(dependencies).some(asksForToken),

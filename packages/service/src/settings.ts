@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { CacheUrl } from './cache/caches.ts'
 import { LOG_LEVELS } from './log.ts'
 import { ProcessSettings, readVariables } from './process-settings.ts'
 import { BUS_SCHEMES } from './transport.ts'
@@ -77,12 +78,18 @@ const Bused = z.object({
   }),
 })
 
+const Cached = z.object({
+  /** Where its caches are kept: `memory`, each process its own, or `redis://…`, one for all. */
+  CACHE_URL: CacheUrl,
+})
+
 export type Settings = z.infer<typeof Common> &
   z.infer<typeof Secured> & {
     readonly DATABASE_URL?: string
     readonly DATABASE_CREDENTIALS?: string
     readonly START_WAIT_MS?: number
     readonly BUS_URL?: string
+    readonly CACHE_URL?: string
   }
 
 export interface SettingsRules<Extra> {
@@ -91,6 +98,8 @@ export interface SettingsRules<Extra> {
   /** Whether it has a database, and whether it says or hears events. */
   readonly stored: boolean
   readonly bused: boolean
+  /** Whether it has a cache. */
+  readonly cached: boolean
   readonly extra: z.ZodType<Extra> | undefined
   /** Whether it has routes below /internal, and whether it calls such, or such that name their callers. */
   readonly verifies: boolean
@@ -105,7 +114,7 @@ export interface SettingsRules<Extra> {
  * @throws SettingsError that names the service, and each variable with the rule it breaks
  */
 export function readSettings<Extra>(
-  { name, port, stored, bused, extra, verifies, signs, upstreams }: SettingsRules<Extra>,
+  { name, port, stored, bused, cached, extra, verifies, signs, upstreams }: SettingsRules<Extra>,
   env: NodeJS.ProcessEnv,
 ): Settings & Extra {
   const rules = [
@@ -116,6 +125,7 @@ export function readSettings<Extra>(
     z.object(Object.fromEntries(upstreams.map((upstream) => [upstream, Origin]))),
     ...(stored ? [Stored] : []),
     ...(bused ? [Bused] : []),
+    ...(cached ? [Cached] : []),
     ...(extra ? [extra] : []),
   ]
   return readVariables(name, rules, { ...env, PORT: env.PORT || String(port) }) as Settings & Extra
