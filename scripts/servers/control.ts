@@ -1,14 +1,18 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { makeFolder, ServerProcess } from './process.ts'
-import type { Server } from './server.ts'
+import { HOST, type Server } from './server.ts'
 
 /** How long a server may take until it answers, ms: the slowest takes 6 s on two idle cores. */
 const READY_MS = 120_000
 
 /**
  * Our ports lie where Linux takes local ports for connections from, so one may be held by a passing
- * connection when the server wants it: a server that ends at once is started again.
+ * connection when the server wants it. That is waited out, ms; a server that met one after all, and ended
+ * at once, is started again.
  */
+const PORTS_FREE_MS = 90_000
 const STARTS = 3
 
 /** Starts the server unless it runs, and waits until it answers. @throws with the end of its log. */
@@ -23,6 +27,7 @@ export async function start(server: Server): Promise<'started' | 'ran already'> 
   await refuseStranger(server)
   const commands = await server.prepare()
   for (let attempt = 1; ; attempt++) {
+    await untilFree(server, processes)
     for (const [i, one] of processes.entries()) {
       if ((await one.pid()) === null) await one.start(commands[i]!)
     }
@@ -55,6 +60,44 @@ export async function status(server: Server): Promise<string> {
 
 function processesOf(server: Server): ServerProcess[] {
   return server.roles.map((role) => new ServerProcess(server.name, role))
+}
+
+/** Waits until every port can be listened on that is not a running helper's. @throws an Error that names it. */
+async function untilFree(server: Server, processes: readonly ServerProcess[]): Promise<void> {
+  const helpers = await Promise.all(processes.slice(0, -1).map((one) => one.pid()))
+  const names = Object.keys(server.ports).filter((name) => {
+    const role = server.roles.indexOf(name)
+    return role === -1 || helpers[role] === null || helpers[role] === undefined
+  })
+  const deadline = Date.now() + PORTS_FREE_MS
+  for (const name of names) {
+    const port = server.ports[name]!
+    for (let problem = await listening(port); problem; problem = await listening(port)) {
+      if (Date.now() > deadline) {
+        throw new Error(
+          `${server.name} cannot listen on ${HOST}:${port} (${name}): ${problem}; a program or a connection that lasts holds it: end it, or set BANYAN_SERVERS_OFFSET (30000 when left out)`,
+        )
+      }
+      await delay(250)
+    }
+  }
+}
+
+/** What is in the way of listening there; null when nothing is. */
+async function listening(port: number): Promise<string | null> {
+  const probe = createServer()
+  try {
+    probe.listen(port, HOST)
+    await once(probe, 'listening')
+    return null
+  } catch (error) {
+    return (error as Error).message
+  } finally {
+    if (probe.listening) {
+      probe.close()
+      await once(probe, 'close')
+    }
+  }
 }
 
 async function untilReady(server: Server, main: ServerProcess): Promise<void> {

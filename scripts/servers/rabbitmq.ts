@@ -9,6 +9,8 @@ const EPMD_PORT = port(4369)
 const DISTRIBUTION_PORT = port(25_672)
 const DATA = folderOf('rabbitmq', 'data')
 const CONFIG = folderOf('rabbitmq', 'rabbitmq.conf')
+/** Sourced by its start script. */
+const ENVIRONMENT = folderOf('rabbitmq', 'environment.sh')
 
 /** Debian's program in the PATH changes to a user of its own; behind it is the one that does not. */
 const PLACES = ['/usr/lib/rabbitmq/bin/rabbitmq-server']
@@ -40,6 +42,8 @@ export const rabbitmq: Server = {
         '',
       ].join('\n'),
     )
+    // Each quorum queue holds about three files open: a test run's 300 queues come near the usual 1,024.
+    await writeFile(ENVIRONMENT, 'ulimit -n "$(ulimit -Hn)"\n')
     return [
       {
         file: (await findProgram('epmd'))!,
@@ -59,7 +63,7 @@ export const rabbitmq: Server = {
           // Its shell script becomes the server, instead of waiting beside it with a pid of its own.
           RUNNING_UNDER_SYSTEMD: 'true',
           RABBITMQ_CONFIG_FILE: CONFIG,
-          RABBITMQ_CONF_ENV_FILE: folderOf('rabbitmq', 'none'),
+          RABBITMQ_CONF_ENV_FILE: ENVIRONMENT,
           RABBITMQ_ENABLED_PLUGINS_FILE: folderOf('rabbitmq', 'plugins'),
           RABBITMQ_MNESIA_BASE: DATA,
           RABBITMQ_MNESIA_DIR: `${DATA}/node`,

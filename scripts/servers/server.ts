@@ -5,7 +5,7 @@ export interface Server {
   readonly name: string
   /** Version that is fetched, and the tag in deploy/compose.servers.yaml; of a Debian package: Debian 12's. */
   readonly version: string
-  /** Every port it listens on, by what it is for; the first is the one that clients use. */
+  /** Every port it listens on, by what it is for; the first is the one that clients use, a helper's has its role's name. */
   readonly ports: Readonly<Record<string, number>>
   /** Environment variable that tells tests where it is, and what it holds. */
   readonly variable: string

@@ -1,6 +1,7 @@
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
 import { QueueDoesNotExist, SQSClient } from '@aws-sdk/client-sqs'
 import { checkSubscription } from '../check-subscription.ts'
+import { OpenSubscriptions } from '../open-subscriptions.ts'
 import type { Subscription, SubscriptionRequest, Transport, WireMessage } from '../transport.ts'
 import { EventBus } from './event-bus.ts'
 import { AwsGroups } from './groups.ts'
@@ -36,7 +37,7 @@ class AwsTransport implements Transport {
   readonly #groups: AwsGroups
   readonly #bus: EventBus | null
   readonly #publisher: AwsPublisher
-  readonly #subscriptions = new Set<AwsSubscription>()
+  readonly #subscriptions = new OpenSubscriptions<AwsSubscription>()
 
   constructor(given: AwsSettings, settings: Settled) {
     this.#settings = settings
@@ -79,13 +80,7 @@ class AwsTransport implements Transport {
     const url = await this.#groups.join(request.group, request.types)
     const queue = new AwsQueue(this.#sqs, url)
     const subscription = new AwsSubscription({ queue, settings: this.#settings, request, deliver })
-    this.#subscriptions.add(subscription)
-    return {
-      close: async () => {
-        await subscription.close()
-        this.#subscriptions.delete(subscription)
-      },
-    }
+    return this.#subscriptions.add(subscription)
   }
 
   /** As SQS counts, which is approximate. */
@@ -104,7 +99,7 @@ class AwsTransport implements Transport {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()))
+    await this.#subscriptions.close()
     await this.#publisher.close()
     this.#sqs.destroy()
     this.#eventBridge?.destroy()

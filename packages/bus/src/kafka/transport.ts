@@ -1,5 +1,6 @@
 import { Kafka, logLevel } from 'kafkajs'
 import { checkSubscription } from '../check-subscription.ts'
+import { OpenSubscriptions } from '../open-subscriptions.ts'
 import type { Subscription, SubscriptionRequest, Transport, WireMessage } from '../transport.ts'
 import { KafkaAdmin } from './admin.ts'
 import { endsOf, positionsOf } from './positions.ts'
@@ -36,7 +37,7 @@ class KafkaTransport implements Transport {
   readonly #settings: Settled
   readonly #admin: KafkaAdmin
   readonly #publisher: KafkaPublisher
-  readonly #subscriptions = new Set<KafkaSubscription>()
+  readonly #subscriptions = new OpenSubscriptions<KafkaSubscription>()
 
   constructor(kafka: Kafka, admin: KafkaAdmin, settings: Settled) {
     this.#kafka = kafka
@@ -61,13 +62,7 @@ class KafkaTransport implements Transport {
       request,
       deliver,
     })
-    this.#subscriptions.add(subscription)
-    return {
-      close: async () => {
-        await subscription.close()
-        this.#subscriptions.delete(subscription)
-      },
-    }
+    return this.#subscriptions.add(subscription)
   }
 
   /**
@@ -101,7 +96,7 @@ class KafkaTransport implements Transport {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()))
+    await this.#subscriptions.close()
     await this.#publisher.close()
     await this.#admin.close()
   }

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { BanyanError } from '@banyan/contracts'
 import { createPool, migrate, type Pool } from '@banyan/postgres'
 import { checkSubscription } from '../check-subscription.ts'
+import { OpenSubscriptions } from '../open-subscriptions.ts'
 import type { Subscription, SubscriptionRequest, Transport, WireMessage } from '../transport.ts'
 import { Listener } from './listener.ts'
 import { type Statements, statements } from './statements.ts'
@@ -56,7 +57,7 @@ class PostgresTransport implements Transport {
   readonly #channel: string
   readonly #leaseMs: number
   readonly #listener: Listener
-  readonly #subscriptions = new Set<PostgresSubscription>()
+  readonly #subscriptions = new OpenSubscriptions<PostgresSubscription>()
   readonly #publishing = new Set<Promise<unknown>>()
   #closing: Promise<void> | null = null
 
@@ -107,13 +108,7 @@ class PostgresTransport implements Transport {
       request,
       deliver,
     })
-    this.#subscriptions.add(subscription)
-    return {
-      close: async () => {
-        await subscription.close()
-        this.#subscriptions.delete(subscription)
-      },
-    }
+    return this.#subscriptions.add(subscription)
   }
 
   async backlog(group: string): Promise<number> {
@@ -131,7 +126,7 @@ class PostgresTransport implements Transport {
   }
 
   async #close(): Promise<void> {
-    await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()))
+    await this.#subscriptions.close()
     await Promise.allSettled(this.#publishing)
     await this.#listener.close()
     await this.#pool.end()

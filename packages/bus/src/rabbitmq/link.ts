@@ -1,4 +1,5 @@
 import { type ChannelModel, connect } from 'amqplib'
+import { closed } from './closed.ts'
 import type { Settled } from './settings.ts'
 
 /** How long the broker may take to accept a connection, ms. */
@@ -30,8 +31,7 @@ export class Link {
   async close(): Promise<void> {
     const model = await this.#model?.catch(() => null)
     this.#model = null
-    // A connection that broke meanwhile is as closed as can be.
-    await model?.close().catch(() => {})
+    if (model) await closed(model)
   }
 
   async #connect(): Promise<ChannelModel> {

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Channel, ConsumeMessage } from 'amqplib'
 import type { WireMessage } from '../transport.ts'
+import { closed } from './closed.ts'
 import type { Link } from './link.ts'
 import { openChannel } from './topology.ts'
 import { fromDelivery } from './wire.ts'
@@ -69,7 +70,7 @@ export class Partition {
 
   /** Closes the channel: what is not acknowledged goes back in order, and the next consumer is active. */
   async release(turn: Turn): Promise<void> {
-    await turn.channel.close().catch(() => {})
+    await closed(turn.channel)
   }
 
   /** Closes the channel for good. */
@@ -98,13 +99,13 @@ export class Partition {
     const { link, queue, prefetch, types, taken, ended } = this.#options
     const channel = await openChannel(await link.model())
     const turn = new Turn(channel)
-    const closed = new Promise<void>((resolve) => channel.once('close', resolve))
+    const ending = new Promise<void>((resolve) => channel.once('close', resolve))
     this.turn = turn
     try {
       await channel.prefetch(prefetch)
       await channel.consume(queue, (tag) => {
         // The broker takes the consumer away when the queue is deleted.
-        if (tag === null) return void channel.close().catch(() => {})
+        if (tag === null) return void closed(channel)
         if (turn.over) return
         turn.active = true
         turn.pending++
@@ -115,7 +116,7 @@ export class Partition {
       })
       begun()
       if (this.#stop.signal.aborted) await this.release(turn)
-      await closed
+      await ending
     } finally {
       turn.lost = true
       turn.over = true

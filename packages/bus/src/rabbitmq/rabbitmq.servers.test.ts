@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { busConformance } from '../conformance/bus.ts'
 import { Deliveries, firsts } from '../conformance/deliveries.ts'
@@ -95,6 +97,35 @@ describe('what RabbitMQ has of its own', () => {
     await until('all are done', () => got.distinct === sent.length)
     expect(firsts(got.begun)).toEqual(firsts(sent))
     expect(got.done).toEqual(sent)
+  })
+
+  it('closes when the connection breaks before the broker has confirmed it', async () => {
+    const { group, type } = names()
+    const broker = new URL(SETTINGS.url)
+    let leaving = false
+    const between = createServer((client) => {
+      const server = connect(Number(broker.port), broker.hostname)
+      server.pipe(client)
+      client.on('data', (bytes) => {
+        // What the client says now is that it closes: it gets no answer.
+        if (leaving) client.destroy()
+        else server.write(bytes)
+      })
+      for (const one of [client, server]) one.on('error', () => {})
+      client.once('close', () => server.destroy())
+      server.once('close', () => client.destroy())
+    }).listen(0, '127.0.0.1')
+    await once(between, 'listening')
+    try {
+      const url = new URL(broker)
+      url.port = String((between.address() as AddressInfo).port)
+      const one = await transport({ url: url.href })
+      await one.subscribe({ group, types: [type] }, new Deliveries().with())
+      leaving = true
+      await one.close()
+    } finally {
+      between.close()
+    }
   })
 
   it('drops what no group asked for, and goes on', async () => {

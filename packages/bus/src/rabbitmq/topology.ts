@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib'
 import { BanyanError } from '@banyan/contracts'
 import type { Channel, ChannelModel } from 'amqplib'
 import type { SubscriptionRequest } from '../transport.ts'
+import { closed } from './closed.ts'
 import type { Settled } from './settings.ts'
 
 /** From this major on a message that came back 20 times is dropped, unless the queue says never. */
@@ -72,7 +73,7 @@ export async function declareGroup(
     await Promise.all(queues)
     await channel.assertQueue(rollOf(settings, group), { durable: true })
   } finally {
-    await channel.close().catch(() => {})
+    await closed(channel)
   }
 }
 

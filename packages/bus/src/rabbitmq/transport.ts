@@ -1,5 +1,7 @@
 import { checkSubscription } from '../check-subscription.ts'
+import { OpenSubscriptions } from '../open-subscriptions.ts'
 import type { Subscription, SubscriptionRequest, Transport, WireMessage } from '../transport.ts'
+import { closed } from './closed.ts'
 import { Link } from './link.ts'
 import { RabbitmqPublisher } from './publisher.ts'
 import { type RabbitmqSettings, type Settled, settle } from './settings.ts'
@@ -27,7 +29,7 @@ class RabbitmqTransport implements Transport {
   readonly #settings: Settled
   readonly #publisher: RabbitmqPublisher
   readonly #link: Link
-  readonly #subscriptions = new Set<RabbitmqSubscription>()
+  readonly #subscriptions = new OpenSubscriptions<RabbitmqSubscription>()
   #closing: Promise<void> | null = null
 
   constructor(settings: Settled) {
@@ -52,13 +54,7 @@ class RabbitmqTransport implements Transport {
       request,
       deliver,
     })
-    this.#subscriptions.add(subscription)
-    return {
-      close: async () => {
-        await subscription.close()
-        this.#subscriptions.delete(subscription)
-      },
-    }
+    return this.#subscriptions.add(subscription)
   }
 
   /** What waits in the queues and what this transport has in hand; not what other processes have. */
@@ -73,7 +69,7 @@ class RabbitmqTransport implements Transport {
       for (const one of this.#subscriptions) if (one.group === group) backlog += one.pending
       return backlog
     } finally {
-      await channel.close().catch(() => {})
+      await closed(channel)
     }
   }
 
@@ -87,7 +83,7 @@ class RabbitmqTransport implements Transport {
   }
 
   async #close(): Promise<void> {
-    await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()))
+    await this.#subscriptions.close()
     await this.#publisher.close()
     await this.#link.close()
   }
