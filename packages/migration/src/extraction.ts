@@ -49,7 +49,8 @@ export class Extraction {
 
   constructor(dependencies: ExtractionDependencies) {
     this.#d = dependencies
-    this.#measurements = new Measurements(dependencies.gateways, dependencies.plan.name)
+    const { gateways, plan } = dependencies
+    this.#measurements = new Measurements(gateways, plan.name, plan.gates.lagMs)
     this.#verification = new Verification(dependencies)
     this.#repairs = new RowRepairs(dependencies)
     this.#to = new Transitions(dependencies)
@@ -99,7 +100,7 @@ export class Extraction {
     if (row.wanted.includes('cancel')) return this.#to.begin(row, 'cancel')
     if (!this.#live && !(await this.#open(row, signal))) return
     if (ending) return this.#end(row, ending)
-    this.#measurements.poll()
+    this.#measurements.poll(this.#live!.lags())
     if (this.#problem) await this.#stopFor(row, this.#problem)
     else await this.#advance(row)
   }

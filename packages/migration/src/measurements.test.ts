@@ -14,6 +14,8 @@ afterEach(() => {
 class Counting {
   readonly #latency = LATENCY_BOUNDS_MS.map(() => 0)
   requests = 0
+  compared = 0
+  differing = 0
 
   answer(requests: number, ms: number): void {
     this.requests += requests
@@ -22,13 +24,24 @@ class Counting {
     })
   }
 
+  /** The shadow has compared so many answers, of which some differ. */
+  compare(compared: number, differing: number): void {
+    this.compared += compared
+    this.differing += differing
+  }
+
   async stats() {
     const none = { requests: 0, errors: 0, latency: LATENCY_BOUNDS_MS.map(() => 0) }
     const extraction: ExtractionStats = {
       extraction: 'things',
       source: none,
       target: { requests: this.requests, errors: 0, latency: [...this.#latency] },
-      shadow: { compared: 0, differing: 0, dropped: 0, differences: [] },
+      shadow: {
+        compared: this.compared,
+        differing: this.differing,
+        dropped: 0,
+        differences: [],
+      },
       holds: { held: 0, released: 0, refused: 0, recentMs: [] },
       replayed: 0,
     }
@@ -36,23 +49,72 @@ class Counting {
   }
 }
 
-it('counts the burst after a handover as requests, and does not time it', async () => {
+/** Bound of the lag up to which the shadow counts, ms. */
+const LAG_MS = 1_000
+
+function measuring() {
   const gateway = new Counting()
-  const measurements = new Measurements(gateway as unknown as Gateways, 'things')
-  const look = async () => {
-    await vi.advanceTimersByTimeAsync(600)
-    measurements.poll()
-    await vi.advanceTimersByTimeAsync(0)
-    const { target } = measurements.measures([0], 0)
-    return { requests: target.requests, timed: target.latency.at(-1) }
+  const measurements = new Measurements(gateway as unknown as Gateways, 'things', LAG_MS)
+  /** What is measured after `ms` more, asked of the gateway every 600 ms while the streams lag so much. */
+  const look = async (lag: number | null = 0, ms = 600) => {
+    for (let passed = 0; passed < ms; passed += 600) {
+      await vi.advanceTimersByTimeAsync(600)
+      measurements.poll([0, lag])
+      await vi.advanceTimersByTimeAsync(0)
+    }
+    const { target, shadow } = measurements.measures([0, lag], 0)
+    const { compared, differing } = shadow
+    return { requests: target.requests, timed: target.latency.at(-1), compared, differing }
   }
+  return { gateway, measurements, look }
+}
+
+it('counts the burst after a handover as requests, and does not time it', async () => {
+  const { gateway, measurements, look } = measuring()
   gateway.answer(100, 5)
   await look()
   measurements.rebase()
   gateway.answer(40, 300)
-  expect(await look()).toEqual({ requests: 40, timed: 0 })
+  expect(await look()).toMatchObject({ requests: 40, timed: 0 })
   await look()
-  expect(await look()).toEqual({ requests: 40, timed: 0 })
+  expect(await look()).toMatchObject({ requests: 40, timed: 0 })
   gateway.answer(10, 5)
-  expect(await look()).toEqual({ requests: 50, timed: 10 })
+  expect(await look()).toMatchObject({ requests: 50, timed: 10 })
+})
+
+it('does not judge what was counted before its engine came', async () => {
+  const { gateway, measurements, look } = measuring()
+  gateway.answer(100, 5)
+  gateway.compare(100, 50)
+  measurements.rebase()
+  expect(await look()).toMatchObject({ requests: 0, compared: 0, differing: 0 })
+  gateway.answer(10, 5)
+  expect(await look()).toMatchObject({ requests: 10 })
+})
+
+it('counts what the shadow compares from when no stream lags, and the answers asked again are in', async () => {
+  const { gateway, look } = measuring()
+  await look(null)
+  gateway.compare(20, 20)
+  await look(LAG_MS + 1, 3_000)
+  gateway.compare(20, 20)
+  // Asked first while a stream lagged, and counted after.
+  await look(0, 1_800)
+  gateway.compare(20, 20)
+  expect(await look(0, 1_200)).toMatchObject({ compared: 0, differing: 0 })
+  gateway.compare(20, 1)
+  expect(await look()).toMatchObject({ compared: 20, differing: 1 })
+})
+
+it('begins to count anew when a stream has lagged in between', async () => {
+  const { gateway, look } = measuring()
+  await look(0, 3_600)
+  gateway.compare(20, 1)
+  expect(await look()).toMatchObject({ compared: 20, differing: 1 })
+  await look(LAG_MS + 1)
+  gateway.compare(20, 20)
+  expect(await look(LAG_MS + 1)).toMatchObject({ compared: 0, differing: 0 })
+  await look(0, 3_600)
+  gateway.compare(10, 2)
+  expect(await look()).toMatchObject({ compared: 10, differing: 2 })
 })

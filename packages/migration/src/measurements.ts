@@ -8,32 +8,55 @@ const POLL_MS = 500
  * says nothing of it. Latencies count from this long after a step's begin, ms; errors from the begin.
  */
 const BURST_MS = 1_500
+/**
+ * A gateway asks again for up to 2 s whether answers still differ, and counts then: what it counts within
+ * this time after a stream has caught up may tell of the lag, ms.
+ */
+const SHADOW_SETTLES_MS = 2_500
 
 /** What the gateways count for one extraction, and since when a step is judged. */
 export class Measurements {
   readonly #gateways: Gateways
   readonly #name: string
+  readonly #lagMs: number
   #total: ExtractionStats | null = null
   #base: ExtractionStats | null = null
   /** From where latencies count; null while the burst passes. */
   #timedBase: ExtractionStats | null = null
+  /** From where the shadow's comparisons count. */
+  #shadowBase: ExtractionStats | null = null
+  /** Since when no stream lags beyond what is allowed; null while one does, as after a time without an engine. */
+  #caughtUpAt: number | null = null
   #burstUntil = 0
   #polling = false
   #polledAt = 0
 
-  constructor(gateways: Gateways, name: string) {
+  /** @param lagMs the lag up to which the shadow's comparisons tell of the answers, not of the lag, ms. */
+  constructor(gateways: Gateways, name: string, lagMs: number) {
     this.#gateways = gateways
     this.#name = name
+    this.#lagMs = lagMs
   }
 
-  /** Asks the gateways anew when it is time, without waiting for them. */
-  poll(): void {
+  /**
+   * Asks the gateways anew when it is time, without waiting for them.
+   *
+   * @param lags of the streams now, ms; null where unknown.
+   */
+  poll(lags: readonly (number | null)[]): void {
+    const behind = lags.some((lag) => lag === null || lag > this.#lagMs)
+    this.#caughtUpAt = behind ? null : (this.#caughtUpAt ?? Date.now())
     if (this.#polling || Date.now() - this.#polledAt < POLL_MS) return
     this.#polling = true
     this.#gateways
       .stats()
       .then((stats) => {
-        this.#total = sumStats(stats, this.#name) ?? this.#total
+        const total = sumStats(stats, this.#name)
+        if (!total) return
+        // What was counted before this engine came was another's to judge.
+        if (!this.#total) this.#base = total
+        this.#total = total
+        if (!this.#shadowCounts) this.#shadowBase = total
       })
       .catch(() => {
         // The control database is away: the lease tells the engine; figures stay as they are.
@@ -44,10 +67,15 @@ export class Measurements {
       })
   }
 
+  get #shadowCounts(): boolean {
+    return this.#caughtUpAt !== null && Date.now() >= this.#caughtUpAt + SHADOW_SETTLES_MS
+  }
+
   /** A step begins: what came before does not count for its gates. */
   rebase(): void {
     this.#base = this.#total
     this.#timedBase = null
+    this.#shadowBase = this.#total
     this.#burstUntil = Date.now() + BURST_MS
   }
 
@@ -56,7 +84,8 @@ export class Measurements {
   }
 
   measures(lags: readonly (number | null)[], divergent: number | null): Measures {
-    const { source, target, shadow } = since(this.total(), this.#base)
+    const { source, target } = since(this.total(), this.#base)
+    const { shadow } = since(this.total(), this.#shadowBase)
     if (this.#polledAt > this.#burstUntil) this.#timedBase ??= this.#total
     const timed = this.#timedBase ? since(this.total(), this.#timedBase) : nothing(this.#name)
     const known = lags.filter((lag) => lag !== null)

@@ -14,10 +14,7 @@ let trace: Trace
 
 /** Moves the forum there, lets its engine be replaced in the middle, and moves it back. */
 beforeAll(async () => {
-  // While no engine runs nothing is applied, and the shadow asks again for 2 s only: what it then finds
-  // is judged elsewhere, here it must not end the history that is recorded.
-  const gates = { minimumRequests: 10, latencyRatio: 1000, shadowDifference: 0.2 }
-  forum = await ForumSystem.start({ gates })
+  forum = await ForumSystem.start()
   const engine = await forum.startEngine()
   const gateway = await forum.startGateway('one', [engine.url])
   const load = startForumLoad(`http://127.0.0.1:${gateway.publicPort}`, forum.users)
