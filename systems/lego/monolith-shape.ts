@@ -20,8 +20,15 @@ export const FailureOfMonolith = z.object({
   error: z.object({
     code: z.string(),
     message: z.string(),
-    /** What is wrong with each field, where the request is not valid. */
-    details: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    /** What is wrong with each field, where the request is not valid; with each line, where a file is not. */
+    details: z
+      .array(
+        z.union([
+          z.object({ path: z.string(), message: z.string() }),
+          z.object({ at: z.int(), reason: z.string() }),
+        ]),
+      )
+      .optional(),
   }),
 })
 
@@ -40,7 +47,7 @@ export function writeAsMonolith(thing: string): WriteFailure {
       return { status: 404, body: { error: known(thing) } }
     }
     if (code === 'NOT_FOUND') return { status, body: { error: known(values.what) } }
-    const details = errors?.map(({ path, message }) => ({ path, message }))
+    const details = errors?.map(({ path, message }) => ({ path, message })) ?? values.details
     const error = { code, message: MESSAGES[code] ?? detail, ...(details ? { details } : {}) }
     return { status, body: { error } }
   }

@@ -6,6 +6,7 @@ import { defineService, newServiceKey, startService } from '@banyan/service'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { galleryEvents } from '../services/gallery/events.ts'
 import gallery from '../services/gallery/service.ts'
+import { mocEvents } from '../services/moc/events.ts'
 import { profileEvents } from '../services/profile/events.ts'
 import profile from '../services/profile/service.ts'
 import { wishlistEvents } from '../services/wishlist/events.ts'
@@ -144,6 +145,7 @@ it('what they say is as it was recorded, or compatible', () => {
   expect(checkRecorded(new EventRegistry(wishlistEvents), folder('wishlist'))).toEqual([])
   expect(checkRecorded(new EventRegistry(profileEvents), folder('profile'))).toEqual([])
   expect(checkRecorded(new EventRegistry(galleryEvents), folder('gallery'))).toEqual([])
+  expect(checkRecorded(new EventRegistry(mocEvents), folder('moc'))).toEqual([])
 })
 
 it('both describe failures as their clients know them', async () => {

@@ -2,10 +2,12 @@ import { signIdentity } from '@banyan/contracts'
 import { newServiceKey, startService } from '@banyan/service'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import gallery from '../services/gallery/service.ts'
+import moc from '../services/moc/service.ts'
 import { type Answer, type System, send, startSystem } from '../testing/monolith.ts'
 import { eventually, type Running, startProcess } from '../testing/processes.ts'
 import { gallerySteps } from './parity-steps/gallery.ts'
-import type { Step } from './parity-steps/step.ts'
+import { mocSteps } from './parity-steps/mocs.ts'
+import { NOBODYS, type Step } from './parity-steps/step.ts'
 import { wishlistSteps } from './parity-steps/wishlist.ts'
 
 const KEY = 'a key for these tests alone'
@@ -28,22 +30,37 @@ beforeAll(async () => {
   })
   wishlist = await startProcess('services/wishlist/main.ts', await env('wishlist'))
   services.wishlist = asGateway(`${wishlist.url}/v1/wishlist`)
-  const { publicJwk } = await newServiceKey('moc')
-  const settings = {
-    PORT: '0',
-    LOG_LEVEL: 'silent',
-    BANYAN_SERVICE_KEYS: JSON.stringify({ keys: [publicJwk] }),
-    ...(await env('gallery')),
+  const { publicJwk, privateJwk } = await newServiceKey('moc')
+  const start = async (name: string, run: typeof startGallery, extra: Record<string, string>) => {
+    const running = await run({ PORT: '0', LOG_LEVEL: 'silent', ...(await env(name)), ...extra })
+    inProcess.push(running)
+    return running.url
   }
-  const running = await startService(gallery, { env: settings })
-  inProcess.push(running)
-  services.gallery = asGateway(`${running.url}/v1/gallery`)
+  const galleryUrl = await start('gallery', startGallery, {
+    BANYAN_SERVICE_KEYS: JSON.stringify({ keys: [publicJwk] }),
+  })
+  services.gallery = asGateway(`${galleryUrl}/v1/gallery`)
+  const mocUrl = await start('moc', startMoc, {
+    BANYAN_SIGNING_KEY: JSON.stringify(privateJwk),
+    GALLERY_URL: galleryUrl,
+  })
+  services.mocs = asGateway(`${mocUrl}/v1/mocs`)
 })
 afterAll(async () => {
   await Promise.all(inProcess.map((one) => one.stop()))
   await wishlist?.end()
   await system?.stop()
 })
+
+function startGallery(
+  env: Record<string, string>,
+): Promise<{ url: string; stop(): Promise<void> }> {
+  return startService(gallery, { env })
+}
+
+function startMoc(env: Record<string, string>): Promise<{ url: string; stop(): Promise<void> }> {
+  return startService(moc, { env })
+}
 
 const rolesOf = (user: string) => (user === 'moderator' ? ['user', 'moderator'] : ['user'])
 
@@ -69,21 +86,28 @@ function askMonolith(capability: string): Ask {
 const CASES: readonly [capability: string, steps: readonly Step[]][] = [
   ['wishlist', wishlistSteps],
   ['gallery', gallerySteps],
+  ['mocs', mocSteps],
 ]
 
 it.each(CASES)(
   'the service of %s answers every request as the monolith does',
   async (capability, steps) => {
-    const asks = [askMonolith(capability), services[capability]!]
-    const sides = asks.map((ask) => ({ ask, ids: [] as string[] }))
-    for (const [method, path, body, user = 'ada'] of steps) {
+    const sides = [askMonolith, (name: string) => services[name]!].map((asking) => ({
+      asking,
+      ids: [] as string[],
+    }))
+    for (const [method, given, body, user = 'ada'] of steps) {
+      const [, of = capability, path] = /^(?:~([a-z]+))?(.*)$/.exec(given)!
       const seen: string[] = []
-      for (const { ask, ids } of sides) {
-        const answer = await ask(user, method, named(path, ids), renamed(body, ids))
+      for (const { asking, ids } of sides) {
+        const ask = asking(of)
+        const answer = await ask(user, method, named(path!, ids), renamed(body, ids))
         if (answer.status === 201) ids.push(answer.body.id)
         seen.push(normalised(answer, ids))
       }
-      expect(seen[1], `${method} ${path} ${JSON.stringify(body)?.slice(0, 200)}`).toBe(seen[0])
+      expect
+        .soft(seen[1], `${method} ${given} ${JSON.stringify(body)?.slice(0, 200)}`)
+        .toBe(seen[0])
     }
   },
 )
@@ -132,14 +156,18 @@ function named(text: string, ids: readonly string[]): string {
 }
 
 function renamed(body: unknown, ids: readonly string[]): unknown {
-  if (body === undefined || typeof body === 'string') return body
+  if (body === undefined || typeof body === 'string' || body instanceof FormData) return body
   return JSON.parse(named(JSON.stringify(body), ids))
 }
 
-/** Status, type and body to the byte, but for ids (by order of creation) and moments. */
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
+
+/** Status, type, file name and body to the byte, but for ids (those known by order of creation) and moments. */
 function normalised({ status, text, headers }: Answer, ids: readonly string[]): string {
   const body = ids
     .reduce((known, id, i) => known.replaceAll(id, `$${i + 1}`), text)
+    .replace(UUID, (id) => (id === NOBODYS ? id : 'ID'))
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, 'MOMENT')
-  return `${status} ${headers.get('content-type')} ${body}`
+  const kept = ['content-type', 'content-disposition'].map((name) => headers.get(name))
+  return `${status} ${kept.join(' ')} ${body}`
 }

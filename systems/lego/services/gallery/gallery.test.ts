@@ -1,4 +1,12 @@
-import { createClient, newServiceKey, ServiceTokens, SigningKey } from '@banyan/service'
+import { SERVICE_TOKEN_HEADER } from '@banyan/contracts'
+import {
+  type Client,
+  createClient,
+  newServiceKey,
+  ServiceTokens,
+  SigningKey,
+} from '@banyan/service'
+import { verifyContracts } from '@banyan/service/contract-testing'
 import { ask, type ServiceUnderTest, startForTest } from '@banyan/service/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { galleryApi } from './client.ts'
@@ -7,16 +15,11 @@ import type * as tables from './schema.ts'
 import definition from './service.ts'
 
 const NOBODYS = '3f2b8c1e-7d52-4f0a-9c64-1a2b3c4d5e6f'
-const URL = 'https://img.example.org/a.png'
+const URL_OF_IMAGE = 'https://img.example.org/a.png'
 
 let service: ServiceUnderTest<object, typeof tables>
-const clients: Record<string, ReturnType<typeof clientOf>> = {}
-
-function clientOf(name: string, privateJwk: object) {
-  const key = new SigningKey(JSON.stringify(privateJwk))
-  const tokens = new ServiceTokens({ name, issuer: 'banyan', key })
-  return createClient(galleryApi, { baseUrl: service.url, tokens })
-}
+const clients: Record<string, Client<typeof galleryApi.routes>> = {}
+const tokens: Record<string, ServiceTokens> = {}
 
 beforeAll(async () => {
   const keys = { moc: await newServiceKey('moc'), search: await newServiceKey('search') }
@@ -25,7 +28,9 @@ beforeAll(async () => {
     BANYAN_SERVICE_KEYS: JSON.stringify({ keys: publicKeys }),
   })
   for (const [name, { privateJwk }] of Object.entries(keys)) {
-    clients[name] = clientOf(name, privateJwk)
+    const key = new SigningKey(JSON.stringify(privateJwk))
+    tokens[name] = new ServiceTokens({ name, issuer: 'banyan', key })
+    clients[name] = createClient(galleryApi, { baseUrl: service.url, tokens: tokens[name] })
   }
 })
 afterAll(async () => {
@@ -36,7 +41,7 @@ afterAll(async () => {
 const as = (user: string, method: string, path: string, body?: unknown) =>
   ask(`${service.url}/v1${path}`, { method, user, ...(body === undefined ? {} : { body }) })
 const addImage = async (user: string, albumId: string | null = null) =>
-  (await as(user, 'POST', '/images', { title: 'A', imageUrl: URL, albumId })).body as Image
+  (await as(user, 'POST', '/images', { title: 'A', imageUrl: URL_OF_IMAGE, albumId })).body as Image
 const addAlbum = async (user: string) =>
   (await as(user, 'POST', '/albums', { title: 'A' })).body as Album
 
@@ -68,6 +73,28 @@ describe('the Gallery Service', () => {
     })
   })
 
+  it('keeps the contracts of its callers', async () => {
+    const id = '0b9f0c52-4a6e-4c62-9d53-2f6f1f1f5a01'
+    const { pool } = service.context
+    await verifyContracts({
+      provider: 'gallery',
+      baseUrl: service.url,
+      pacts: [new URL('../moc/pacts/moc-gallery.json', import.meta.url)],
+      states: {
+        [`there is an image ${id}`]: () =>
+          pool.query(
+            `INSERT INTO gallery.images (id, owner_id, title, image_url) VALUES ($1, 'ada', 'A', $2)`,
+            [id, URL_OF_IMAGE],
+          ),
+        [`there is an album ${id}`]: () =>
+          pool.query(`INSERT INTO gallery.albums (id, owner_id, title) VALUES ($1, 'ada', 'A')`, [
+            id,
+          ]),
+      },
+      headers: async () => ({ [SERVICE_TOKEN_HEADER]: await tokens.moc!.for('gallery') }),
+    })
+  })
+
   it('answers the same under the names of its own paths', async () => {
     const { id } = await addImage('own')
     const album = await addAlbum('own')
@@ -84,7 +111,7 @@ describe('the Gallery Service', () => {
   it('stores a repeated POST once', async () => {
     const asking = {
       user: 'twice',
-      body: { title: 'A', imageUrl: URL },
+      body: { title: 'A', imageUrl: URL_OF_IMAGE },
       headers: { 'idempotency-key': 'k-1' },
     }
     const [first, again] = [

@@ -1,0 +1,121 @@
+import { CallError, type Log } from '@banyan/service'
+import { and, eq, inArray, sql } from 'drizzle-orm'
+import type { Context } from './context.ts'
+import { type Db, fail } from './fail.ts'
+import { goneFromGallery, type Link, pendingLinks } from './schema.ts'
+
+export type Kind = 'image' | 'album'
+
+/** What Gallery says of the ids that a MOC is to link; undefined: the MOC's links of that kind stay. */
+export type Verdicts = Readonly<Record<Kind, Verdict | undefined>>
+
+export interface Verdict {
+  readonly ids: readonly string[]
+  /** Those that are not there. */
+  readonly missing: readonly string[]
+  /** Whether Gallery could not be asked: nothing is known of any. */
+  readonly pending: boolean
+}
+
+type Gallery = Context['clients']['gallery']
+
+/** Which of them there are. @throws CallError when Gallery does not answer */
+export async function askGallery(
+  gallery: Gallery,
+  kind: Kind,
+  ids: readonly string[],
+): Promise<readonly string[]> {
+  const call = kind === 'image' ? gallery.existingImages : gallery.existingAlbums
+  return (await call({ body: { ids: [...ids] } })).existing
+}
+
+/** Asks Gallery, before a transaction is open; where it does not answer, the links are pending. */
+export async function checkLinks(
+  { clients, log }: Pick<Context, 'clients'> & { readonly log: Pick<Log, 'warn'> },
+  wanted: {
+    readonly galleryImageIds?: readonly string[] | undefined
+    readonly galleryAlbumIds?: readonly string[] | undefined
+  },
+): Promise<Verdicts> {
+  const judge = async (kind: Kind, ids?: readonly string[]): Promise<Verdict | undefined> => {
+    if (ids === undefined || ids.length === 0) return ids && { ids, missing: [], pending: false }
+    try {
+      const existing = new Set(await askGallery(clients.gallery, kind, ids))
+      return { ids, missing: ids.filter((id) => !existing.has(id)), pending: false }
+    } catch (error) {
+      if (!(error instanceof CallError)) throw error
+      log.warn({ kind, code: error.code }, 'Gallery does not answer: links are stored as pending')
+      return { ids, missing: [], pending: true }
+    }
+  }
+  const [image, album] = await Promise.all([
+    judge('image', wanted.galleryImageIds),
+    judge('album', wanted.galleryAlbumIds),
+  ])
+  return { image, album }
+}
+
+const LINKS = sql`hashtextextended('moc links', 0)`
+
+/**
+ * Whoever writes links shares this until it commits; whoever hears that something was deleted has it alone. So
+ * a deletion either finds the link, or is found by who writes it. Both take it before they lock a MOC's row.
+ */
+export async function shareLinks(db: Db, verdicts: Verdicts): Promise<void> {
+  if (!verdicts.image && !verdicts.album) return
+  await db.execute(sql`SELECT pg_advisory_xact_lock_shared(${LINKS})`)
+}
+
+/** As `shareLinks` says: alone. */
+export async function claimLinks(db: Db): Promise<void> {
+  await db.execute(sql`SELECT pg_advisory_xact_lock(${LINKS})`)
+}
+
+/**
+ * Refuses links to what is not there, or was deleted since Gallery was asked.
+ *
+ * @throws ServiceError UNKNOWN_REFERENCE
+ */
+export async function requireThere(db: Db, verdicts: Verdicts): Promise<void> {
+  const all = [verdicts.image, verdicts.album].flatMap((verdict) => verdict?.ids ?? [])
+  if (all.length === 0) return
+  const rows = await db
+    .select({ id: goneFromGallery.id })
+    .from(goneFromGallery)
+    .where(inArray(goneFromGallery.id, all))
+  const gone = new Set(rows.map((row) => row.id))
+  for (const kind of ['image', 'album'] as const) {
+    const { ids = [], missing = [] } = verdicts[kind] ?? {}
+    const unknown = ids.filter((id) => missing.includes(id) || gone.has(id))
+    if (unknown.length > 0) throw fail('UNKNOWN_REFERENCE', { kind, ids: unknown.join(', ') })
+  }
+}
+
+/** Remembers which of the MOC's links are to be settled, in place of what was remembered before. */
+export async function keepPending(db: Db, mocId: string, verdicts: Verdicts): Promise<void> {
+  for (const kind of ['image', 'album'] as const) {
+    const verdict = verdicts[kind]
+    if (!verdict) continue
+    await db
+      .delete(pendingLinks)
+      .where(and(eq(pendingLinks.mocId, mocId), eq(pendingLinks.kind, kind)))
+    if (!verdict.pending) continue
+    await db
+      .insert(pendingLinks)
+      .values(verdict.ids.map((galleryId) => ({ mocId, kind, galleryId })))
+  }
+}
+
+/** The MOC's links that Gallery has not confirmed yet. */
+export async function pendingOf(db: Db, mocId: string): Promise<string[]> {
+  const rows = await db
+    .select({ id: pendingLinks.galleryId })
+    .from(pendingLinks)
+    .where(eq(pendingLinks.mocId, mocId))
+    .orderBy(pendingLinks.galleryId)
+  return rows.map((row) => row.id)
+}
+
+export function asLinks(ids: readonly string[]): Link[] {
+  return ids.map((id) => ({ id }))
+}

@@ -1,0 +1,179 @@
+import { isDeepStrictEqual } from 'node:util'
+import { BanyanError } from '@banyan/contracts'
+import { noSuch } from '@banyan/service'
+import { and, count, desc, eq, getTableColumns, sql } from 'drizzle-orm'
+import { offsetOf, paginationOf } from '../../monolith-pages.ts'
+import { MocCreated, MocDeleted, MocGalleryImagesLinked, MocUpdated } from './events.ts'
+import { type Db, fail, type Tx } from './fail.ts'
+import {
+  asLinks,
+  keepPending,
+  pendingOf,
+  requireThere,
+  shareLinks,
+  type Verdicts,
+} from './links.ts'
+import type { Moc, MocChange, MocPage, MocQuery, MocSummary, NewMoc } from './messages.ts'
+import { files, mocs } from './schema.ts'
+
+export type MocRow = typeof mocs.$inferSelect
+
+const { galleryImageIds: _images, galleryAlbumIds: _albums, ...summary } = getTableColumns(mocs)
+
+export async function listMocs(db: Db, viewer: string, query: MocQuery): Promise<MocPage> {
+  const { limit, theme, mine } = query
+  const where = and(
+    theme ? eq(mocs.theme, theme) : undefined,
+    mine === 'true' ? eq(mocs.ownerId, viewer) : undefined,
+  )
+  const [rows, [counted]] = await Promise.all([
+    db
+      .select(summary)
+      .from(mocs)
+      .where(where)
+      .orderBy(desc(mocs.createdAt), mocs.id)
+      .limit(limit)
+      .offset(offsetOf(query)),
+    db.select({ total: count() }).from(mocs).where(where),
+  ])
+  return { mocs: rows.map(summaryView), pagination: paginationOf(query, counted?.total ?? 0) }
+}
+
+/** @throws BanyanError NOT_FOUND */
+export async function getMoc(db: Db, id: string): Promise<Moc> {
+  const [row] = await db.select().from(mocs).where(eq(mocs.id, id))
+  if (!row) throw noSuch('MOC')
+  return mocView(row)
+}
+
+/** @throws ServiceError UNKNOWN_REFERENCE */
+export async function createMoc(
+  tx: Tx,
+  ownerId: string,
+  body: NewMoc,
+  verdicts: Verdicts,
+): Promise<Moc> {
+  const { galleryImageIds, galleryAlbumIds, ...fields } = body
+  await shareLinks(tx.db, verdicts)
+  await requireThere(tx.db, verdicts)
+  const [row] = await tx.db
+    .insert(mocs)
+    .values({
+      ...fields,
+      ownerId,
+      galleryImageIds: asLinks(galleryImageIds),
+      galleryAlbumIds: asLinks(galleryAlbumIds),
+    })
+    .returning()
+  await keepPending(tx.db, row!.id, verdicts)
+  const moc = mocView(row!)
+  await tx.publish(MocCreated.of({ ownerId, mocId: moc.id, moc }), { key: ownerId })
+  if (galleryImageIds.length + galleryAlbumIds.length > 0) await sayLinked(tx, row!)
+  return moc
+}
+
+/**
+ * Changes what is named.
+ *
+ * @throws BanyanError NOT_FOUND, FORBIDDEN for another's, ServiceError NO_INSTRUCTIONS for one that is to be
+ *   complete without any, UNKNOWN_REFERENCE
+ */
+export async function changeMoc(
+  tx: Tx,
+  ownerId: string,
+  id: string,
+  change: MocChange,
+  verdicts: Verdicts,
+): Promise<Moc> {
+  const { db } = tx
+  await shareLinks(db, verdicts)
+  const before = await lockOwnMoc(db, ownerId, id)
+  const { galleryImageIds, galleryAlbumIds, ...fields } = change
+  if (fields.status === 'complete') await requireInstructions(db, id)
+  await requireThere(db, verdicts)
+  const [row] = await db
+    .update(mocs)
+    .set({
+      ...definedOf(fields),
+      ...(galleryImageIds ? { galleryImageIds: asLinks(galleryImageIds) } : {}),
+      ...(galleryAlbumIds ? { galleryAlbumIds: asLinks(galleryAlbumIds) } : {}),
+      updatedAt: sql`now()`,
+    })
+    .where(eq(mocs.id, id))
+    .returning()
+  await keepPending(db, id, verdicts)
+  return sayChanged(tx, before, row!)
+}
+
+/** With its files and parts lists. @throws BanyanError NOT_FOUND, FORBIDDEN for another's */
+export async function deleteMoc({ db, publish }: Tx, ownerId: string, id: string): Promise<void> {
+  await lockOwnMoc(db, ownerId, id)
+  await db.delete(mocs).where(eq(mocs.id, id))
+  await publish(MocDeleted.of({ ownerId, mocId: id }), { key: ownerId })
+}
+
+/** The MOC, locked so that its parts lists and files change one at a time; only its owner may. */
+export async function lockOwnMoc(db: Db, ownerId: string, id: string): Promise<MocRow> {
+  const [row] = await db.select().from(mocs).where(eq(mocs.id, id)).for('update')
+  if (!row) throw noSuch('MOC')
+  if (row.ownerId === ownerId) return row
+  throw new BanyanError('FORBIDDEN', { reason: 'Only its user may change a MOC' })
+}
+
+/** @throws ServiceError NO_INSTRUCTIONS */
+export async function requireInstructions(db: Db, mocId: string): Promise<void> {
+  const [file] = await db
+    .select({ id: files.id })
+    .from(files)
+    .where(and(eq(files.mocId, mocId), eq(files.kind, 'instruction')))
+    .limit(1)
+  if (!file) throw fail('NO_INSTRUCTIONS')
+}
+
+/** Says what has changed of a MOC, and of its links. */
+export async function sayChanged(tx: Tx, before: MocRow, after: MocRow): Promise<Moc> {
+  const { ownerId, id: mocId } = after
+  const [former, moc] = [mocView(before), mocView(after)]
+  const changed = (Object.keys(moc) as (keyof Moc)[]).filter(
+    (name) => name !== 'updatedAt' && !isDeepStrictEqual(moc[name], former[name]),
+  )
+  await tx.publish(MocUpdated.of({ ownerId, mocId, moc, changed }), { key: ownerId })
+  if (changed.includes('galleryImageIds') || changed.includes('galleryAlbumIds')) {
+    await sayLinked(tx, after)
+  }
+  return moc
+}
+
+/** Says what a MOC links now. */
+export async function sayLinked({ db, publish }: Tx, row: MocRow): Promise<void> {
+  const { id: mocId, ownerId } = row
+  const { galleryImageIds, galleryAlbumIds } = mocView(row)
+  const pending = await pendingOf(db, mocId)
+  const linked = { ownerId, mocId, galleryImageIds, galleryAlbumIds, pending }
+  await publish(MocGalleryImagesLinked.of(linked), { key: ownerId })
+}
+
+function mocView(row: MocRow): Moc {
+  const { galleryImageIds, galleryAlbumIds } = row
+  return {
+    ...summaryView(row),
+    galleryImageIds: galleryImageIds.map((link) => link.id),
+    galleryAlbumIds: galleryAlbumIds.map((link) => link.id),
+  }
+}
+
+type SummaryRow = Omit<MocRow, 'galleryImageIds' | 'galleryAlbumIds'>
+
+function summaryView({ ownerId: userId, createdAt, updatedAt, ...rest }: SummaryRow): MocSummary {
+  return {
+    ...rest,
+    userId,
+    createdAt: createdAt.toISOString(),
+    updatedAt: updatedAt.toISOString(),
+  }
+}
+
+function definedOf<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  const defined = Object.entries(value).filter(([, member]) => member !== undefined)
+  return Object.fromEntries(defined) as { [K in keyof T]: Exclude<T[K], undefined> }
+}

@@ -1,0 +1,175 @@
+import { type App, bytes } from '@banyan/service'
+import { create as contentDisposition } from 'content-disposition'
+import { z } from 'zod'
+import { idOf, PathId, readBodiesAsMonolith } from '../../monolith-shape.ts'
+import type { Context } from './context.ts'
+import * as files from './files.ts'
+import { checkLinks } from './links.ts'
+import {
+  AddedPartsList,
+  FileForm,
+  Moc,
+  MocChange,
+  MocFile,
+  MocFiles,
+  MocPage,
+  MocQuery,
+  NewMoc,
+  PartsList,
+  PartsListChange,
+  PartsListForm,
+  PartsListSummary,
+  PartsLists,
+} from './messages.ts'
+import * as mocs from './mocs.ts'
+import * as partsLists from './parts-lists.ts'
+import { takeUploads, uploadOf } from './upload.ts'
+
+const ListPath = PathId.extend({ listId: z.string() })
+const FilePath = PathId.extend({ fileId: z.string() })
+const Gone = z.null()
+
+/** Everything under /v1/mocs. Everybody sees a MOC; its owner changes it. */
+export async function mocRoutes(app: App, context: Context): Promise<void> {
+  readBodiesAsMonolith(app)
+  wholeRoutes(app, context)
+  partsListRoutes(app, context)
+  fileRoutes(app, context)
+  await app.register(async (uploads: App) => {
+    takeUploads(uploads)
+    uploadRoutes(uploads, context)
+  })
+}
+
+function wholeRoutes(app: App, context: Context): void {
+  app.get(
+    '/',
+    { schema: { querystring: MocQuery, response: { 200: MocPage } } },
+    ({ user, query }) => mocs.listMocs(context.db, user.userId, query),
+  )
+  app.post('/', { schema: { body: NewMoc, response: { 201: Moc } } }, async (request, reply) => {
+    const { user, body } = request
+    const verdicts = await checkLinks(context, body)
+    return context.answerOnce(request, reply, 201, (tx) =>
+      mocs.createMoc(tx, user.userId, body, verdicts),
+    )
+  })
+  app.get('/:id', { schema: { params: PathId, response: { 200: Moc } } }, ({ params }) =>
+    mocs.getMoc(context.db, idOf(params.id, 'MOC')),
+  )
+  app.patch(
+    '/:id',
+    {
+      schema: { params: PathId, body: MocChange, response: { 200: Moc } },
+      // Here the id comes before the body: as the clients know it.
+      preValidation: async ({ params }) => void idOf((params as { id: string }).id, 'MOC'),
+    },
+    async ({ user, params, body }) => {
+      const id = idOf(params.id, 'MOC')
+      const verdicts = await checkLinks(context, body)
+      return context.transaction((tx) => mocs.changeMoc(tx, user.userId, id, body, verdicts))
+    },
+  )
+  app.delete(
+    '/:id',
+    { schema: { params: PathId, response: { 204: Gone } } },
+    async ({ user, params }, reply) => {
+      const id = idOf(params.id, 'MOC')
+      await context.transaction((tx) => mocs.deleteMoc(tx, user.userId, id))
+      return reply.status(204).send(null)
+    },
+  )
+}
+
+function partsListRoutes(app: App, context: Context): void {
+  app.get(
+    '/:id/parts-lists',
+    { schema: { params: PathId, response: { 200: PartsLists } } },
+    async ({ params }) => {
+      const { id } = await mocs.getMoc(context.db, idOf(params.id, 'MOC'))
+      return partsLists.listPartsLists(context.db, id)
+    },
+  )
+  app.get(
+    '/:id/parts-lists/:listId',
+    { schema: { params: ListPath, response: { 200: PartsList } } },
+    ({ params: { id, listId } }) =>
+      partsLists.getPartsList(context.db, idOf(id, 'MOC'), idOf(listId, 'parts list')),
+  )
+  app.patch(
+    '/:id/parts-lists/:listId',
+    { schema: { params: ListPath, body: PartsListChange, response: { 200: PartsListSummary } } },
+    ({ user, params, body }) => {
+      const [id, listId] = [idOf(params.id, 'MOC'), idOf(params.listId, 'parts list')]
+      return context.transaction((tx) =>
+        partsLists.changePartsList(tx, user.userId, id, listId, body),
+      )
+    },
+  )
+  app.delete(
+    '/:id/parts-lists/:listId',
+    { schema: { params: ListPath, response: { 204: Gone } } },
+    async ({ user, params }, reply) => {
+      const [id, listId] = [idOf(params.id, 'MOC'), idOf(params.listId, 'parts list')]
+      await context.transaction((tx) => partsLists.deletePartsList(tx, user.userId, id, listId))
+      return reply.status(204).send(null)
+    },
+  )
+}
+
+function fileRoutes(app: App, context: Context): void {
+  app.get(
+    '/:id/files',
+    { schema: { params: PathId, response: { 200: MocFiles } } },
+    async ({ params }) => {
+      const { id } = await mocs.getMoc(context.db, idOf(params.id, 'MOC'))
+      return files.listFiles(context.db, id)
+    },
+  )
+  app.get(
+    '/:id/files/:fileId',
+    { schema: { params: FilePath, response: { 200: bytes } } },
+    async ({ params }, reply) => {
+      const [id, fileId] = [idOf(params.id, 'MOC'), idOf(params.fileId, 'file')]
+      const { content, fileName } = await files.readFile(context.db, id, fileId)
+      // Never shown as what the uploader says it is: a script must not run on our origin.
+      return reply
+        .header('content-disposition', contentDisposition(fileName))
+        .type('application/octet-stream')
+        .send(content)
+    },
+  )
+  app.delete(
+    '/:id/files/:fileId',
+    { schema: { params: FilePath, response: { 204: Gone } } },
+    async ({ user, params }, reply) => {
+      const [id, fileId] = [idOf(params.id, 'MOC'), idOf(params.fileId, 'file')]
+      await context.transaction((tx) => files.deleteFile(tx, user.userId, id, fileId))
+      return reply.status(204).send(null)
+    },
+  )
+}
+
+/** What comes as a form with a file. */
+function uploadRoutes(app: App, context: Context): void {
+  app.post(
+    '/:id/parts-lists',
+    { schema: { params: PathId, body: PartsListForm, response: { 201: AddedPartsList } } },
+    (request, reply) => {
+      const id = idOf(request.params.id, 'MOC')
+      const add = partsLists.readPartsList(uploadOf(request), request.body)
+      return context.answerOnce(request, reply, 201, (tx) => add(tx, request.user.userId, id))
+    },
+  )
+  app.post(
+    '/:id/files',
+    { schema: { params: PathId, body: FileForm, response: { 201: MocFile } } },
+    (request, reply) => {
+      const id = idOf(request.params.id, 'MOC')
+      const upload = uploadOf(request)
+      return context.answerOnce(request, reply, 201, (tx) =>
+        files.addFile(tx, request.user.userId, id, upload, request.body),
+      )
+    },
+  )
+}

@@ -1,0 +1,86 @@
+import { sql } from 'drizzle-orm'
+import {
+  customType,
+  integer,
+  jsonb,
+  pgSchema,
+  primaryKey,
+  text,
+  timestamp,
+  uuid,
+} from 'drizzle-orm/pg-core'
+import { FILE_KINDS } from './messages.ts'
+import { FORMATS, type Part } from './parts/parts.ts'
+
+const moc = pgSchema('moc')
+
+const bytea = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => 'bytea' })
+const id = () => uuid('id').primaryKey().defaultRandom()
+const moment = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' })
+const createdAt = () => moment('created_at').notNull().defaultNow()
+const updatedAt = () => moment('updated_at').notNull().defaultNow()
+const links = (name: string) => jsonb(name).$type<readonly Link[]>().notNull().default([])
+
+/** An element of a MOC's links: an object, since that is what rows are folded into. */
+export interface Link {
+  readonly id: string
+}
+
+export const mocs = moc.table('mocs', {
+  id: id(),
+  ownerId: text('owner_id').notNull(),
+  title: text('title').notNull(),
+  description: text('description'),
+  author: text('author'),
+  theme: text('theme'),
+  tags: text('tags').array().notNull().default(sql`'{}'`),
+  thumbnailUrl: text('thumbnail_url'),
+  status: text('status', { enum: ['draft', 'complete'] })
+    .notNull()
+    .default('draft'),
+  totalPieceCount: integer('total_piece_count').notNull().default(0),
+  galleryImageIds: links('gallery_image_ids'),
+  galleryAlbumIds: links('gallery_album_ids'),
+  createdAt: createdAt(),
+  updatedAt: updatedAt(),
+})
+
+export const files = moc.table('files', {
+  id: id(),
+  mocId: uuid('moc_id').notNull(),
+  kind: text('kind', { enum: FILE_KINDS }).notNull(),
+  fileName: text('file_name').notNull(),
+  mimeType: text('mime_type').notNull(),
+  sizeBytes: integer('size_bytes').notNull(),
+  content: bytea('content').notNull(),
+  createdAt: createdAt(),
+})
+
+export const partsLists = moc.table('parts_lists', {
+  id: id(),
+  mocId: uuid('moc_id').notNull(),
+  title: text('title').notNull(),
+  format: text('format', { enum: FORMATS }).notNull(),
+  parts: jsonb('parts').$type<Part[]>().notNull(),
+  lotCount: integer('lot_count').notNull(),
+  pieceCount: integer('piece_count').notNull(),
+  acquiredCount: integer('acquired_count').notNull().default(0),
+  createdAt: createdAt(),
+  updatedAt: updatedAt(),
+})
+
+export const pendingLinks = moc.table(
+  'pending_links',
+  {
+    mocId: uuid('moc_id').notNull(),
+    kind: text('kind', { enum: ['image', 'album'] }).notNull(),
+    galleryId: uuid('gallery_id').notNull(),
+    since: moment('since').notNull().defaultNow(),
+  },
+  (table) => [primaryKey({ columns: [table.mocId, table.kind, table.galleryId] })],
+)
+
+export const goneFromGallery = moc.table('gone_from_gallery', {
+  id: uuid('id').primaryKey(),
+  heardAt: moment('heard_at').notNull().defaultNow(),
+})

@@ -1,0 +1,55 @@
+import type { IncomingMessage } from 'node:http'
+import { type App, ServiceError } from '@banyan/service'
+import multer from 'multer'
+import { fail } from './fail.ts'
+
+/** One uploaded file, held in memory: at most `LARGEST_BYTES`. */
+export interface Upload {
+  readonly name: string
+  readonly mimeType: string
+  readonly content: Buffer
+}
+
+const LARGEST_BYTES = 10 * 1024 * 1024
+const LONGEST_NAME = 200
+
+const receive = multer({
+  storage: multer.memoryStorage(),
+  limits: { fileSize: LARGEST_BYTES, files: 1, fields: 10 },
+}).single('file')
+
+const uploads = new WeakMap<IncomingMessage, Upload>()
+
+/** Has the routes of `app` take a form with one file, called `file`; the other fields are the body. */
+export function takeUploads(app: App): void {
+  app.addContentTypeParser(/^multipart\//, ({ raw }, _payload, done) => {
+    // It asks no more of its request and its reply than Node's have.
+    receive(raw as never, undefined as never, (error: unknown) => {
+      if (error !== undefined) return done(refusal(error as Error))
+      const { file, body } = raw as { file?: Express.Multer.File; body?: object }
+      if (file) {
+        const { originalname, mimetype: mimeType, buffer: content } = file
+        uploads.set(raw, { name: originalname.slice(0, LONGEST_NAME), mimeType, content })
+      }
+      done(null, { ...body })
+    })
+  })
+}
+
+/** The file that came with the request. @throws ServiceError NO_FILE */
+export function uploadOf({ raw }: { readonly raw: IncomingMessage }): Upload {
+  const upload = uploads.get(raw)
+  if (!upload) throw fail('NO_FILE')
+  return upload
+}
+
+/** A form that cannot be read is the client's fault, whatever the reader throws for it. */
+function refusal(error: Error): ServiceError {
+  const code = error instanceof multer.MulterError ? error.code : 'BAD_FORM'
+  const status = code === 'LIMIT_FILE_SIZE' ? 413 : 400
+  const title = 'The upload is refused'
+  return new ServiceError(
+    { status, code, title, detail: error.message, domain: 'moc', values: {} },
+    { cause: error },
+  )
+}

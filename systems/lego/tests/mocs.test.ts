@@ -1,0 +1,282 @@
+import { signIdentity } from '@banyan/contracts'
+import { EmbeddedPostgres } from '@banyan/postgres'
+import { defineService, newServiceKey, startService } from '@banyan/service'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { galleryEvents, ImageUploaded } from '../services/gallery/events.ts'
+import type { Image } from '../services/gallery/messages.ts'
+import gallery from '../services/gallery/service.ts'
+import { mocEvents } from '../services/moc/events.ts'
+import type { Moc } from '../services/moc/messages.ts'
+import moc from '../services/moc/service.ts'
+import { type Answer, send } from '../testing/monolith.ts'
+import { eventually } from '../testing/processes.ts'
+
+const KEY = 'a key for these tests alone'
+const NOBODYS = '3f2b8c1e-7d52-4f0a-9c64-1a2b3c4d5e6f'
+
+type Heard = { type: string; payload: Record<string, unknown> & { mocId: string } }
+const heard: Heard[] = []
+
+/** Hears what the MOC service says, and can say what Gallery would. */
+const listener = defineService({
+  name: 'listener',
+  port: 0,
+  title: 'Listener',
+  database: { tables: {}, migrations: new URL('no-migrations', import.meta.url) },
+  routes: {},
+  events: galleryEvents,
+  reactions: (hear) =>
+    hear({
+      name: 'all',
+      events: mocEvents,
+      async handler({ type, payload }) {
+        heard.push({ type, payload })
+      },
+    }),
+})
+
+let server: EmbeddedPostgres
+let galleryEnv: Record<string, string>
+let pictures: Awaited<ReturnType<typeof startGallery>>
+let service: Awaited<ReturnType<typeof startMoc>>
+let ear: Awaited<ReturnType<typeof startListener>>
+
+const startGallery = () => startService(gallery, { env: galleryEnv })
+const startMoc = (env: Record<string, string>) => startService(moc, { env })
+const startListener = (env: Record<string, string>) => startService(listener, { env })
+
+beforeAll(async () => {
+  server = await EmbeddedPostgres.start()
+  const bus = await server.createDatabase('bus')
+  const env = async (name: string) => ({
+    PORT: '0',
+    LOG_LEVEL: 'silent',
+    BANYAN_IDENTITY_KEY: KEY,
+    BUS_URL: bus,
+    DATABASE_URL: await server.createDatabase(name),
+  })
+  const { publicJwk, privateJwk } = await newServiceKey('moc')
+  ear = await startListener(await env('listener'))
+  galleryEnv = {
+    ...(await env('gallery')),
+    BANYAN_SERVICE_KEYS: JSON.stringify({ keys: [publicJwk] }),
+  }
+  pictures = await startGallery()
+  // It comes back where it was.
+  galleryEnv.PORT = String(pictures.port)
+  service = await startMoc({
+    ...(await env('moc')),
+    BANYAN_SIGNING_KEY: JSON.stringify(privateJwk),
+    GALLERY_URL: pictures.url,
+  })
+  await eventually('all hear', async () => {
+    const answers = await Promise.all(
+      [ear, service].map(({ url }) => send(`${url}/health/ready`, 'GET', {})),
+    )
+    return answers.every(({ body }) => body.checks.every((check: { ok: boolean }) => check.ok))
+  })
+})
+afterAll(async () => {
+  await service?.stop()
+  await pictures?.stop()
+  await ear?.stop()
+  await server?.stop()
+})
+
+const ask = (
+  url: string,
+  user: string,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<Answer> => {
+  const identity = signIdentity({ userId: user, email: null, roles: [] }, KEY)
+  return send(`${url}/v1${path}`, method, { 'x-banyan-identity': identity }, body)
+}
+const as = (user: string, method: string, path: string, body?: unknown) =>
+  ask(service.url, user, method, `/mocs${path}`, body)
+const addImage = async (user: string): Promise<Image> =>
+  (
+    await ask(pictures.url, user, 'POST', '/images', {
+      title: 'A',
+      imageUrl: 'https://a.example/a.png',
+    })
+  ).body
+const addMoc = async (user: string, body: object = {}): Promise<Moc> => {
+  const answer = await as(user, 'POST', '', { title: 'A', ...body })
+  expect(answer.status).toBe(201)
+  return answer.body
+}
+const linksOf = async (id: string): Promise<string[]> =>
+  (await as('anybody', 'GET', `/${id}`)).body.galleryImageIds
+const csv = (quantity: number) => {
+  const form = new FormData()
+  form.set('file', new Blob([`Part,Color,Quantity\n3001,4,${quantity}\n`]), 'a.csv')
+  return form
+}
+const said = (id: string, type: string) =>
+  heard.filter((one) => one.payload.mocId === id && one.type === type).map((one) => one.payload)
+
+describe('a MOC', () => {
+  it('has as many pieces as its parts lists together, however many come and go at once', async () => {
+    const { id } = await addMoc('sum')
+    const add = async (quantity: number) =>
+      (await as('sum', 'POST', `/${id}/parts-lists`, csv(quantity))).body.id
+    const first = await Promise.all([1, 2, 4, 8].map(add))
+    await Promise.all([
+      ...[16, 32, 64, 128].map(add),
+      ...first.slice(0, 2).map((list) => as('sum', 'DELETE', `/${id}/parts-lists/${list}`)),
+    ])
+    expect((await as('sum', 'GET', `/${id}`)).body.totalPieceCount).toBe(252)
+    const updates = await eventually('all are said', async () => {
+      const all = said(id, 'parts-list.updated')
+      return all.length === 10 && all
+    })
+    expect(updates.at(-1)).toMatchObject({ ownerId: 'sum', totalPieceCount: 252 })
+  })
+
+  it('says how much of it is there: all of it when nothing is missing, and not before', async () => {
+    const { id } = await addMoc('build')
+    const list = (await as('build', 'POST', `/${id}/parts-lists`, csv(1_000))).body.id
+    const acquire = (acquiredCount: number) =>
+      as('build', 'PATCH', `/${id}/parts-lists/${list}`, { acquiredCount })
+    for (const count of [500, 501, 999, 1_000, 1_001]) await acquire(count)
+    const statuses = await eventually('all are said', async () => {
+      const all = said(id, 'build-status.changed')
+      return all.length === 3 && all
+    })
+    expect(statuses.map(({ percent, acquiredCount }) => [percent, acquiredCount])).toEqual([
+      [50, 500],
+      [99, 999],
+      [100, 1_000],
+    ])
+  })
+
+  it('is said whole when it is created, and with what changed when it changes', async () => {
+    const image = await addImage('say')
+    const whole = await addMoc('say', { tags: ['x'] })
+    const change = { title: 'B', tags: ['x'], galleryImageIds: [image.id] }
+    const changed = (await as('say', 'PATCH', `/${whole.id}`, change)).body
+    await as('say', 'DELETE', `/${whole.id}`)
+    const ownerId = 'say'
+    await eventually('its end is said', async () => said(whole.id, 'moc.deleted').length > 0)
+    expect(heard.filter((one) => one.payload.mocId === whole.id)).toMatchObject([
+      { type: 'moc.created', payload: { ownerId, moc: whole } },
+      { type: 'moc.updated', payload: { moc: changed, changed: ['title', 'galleryImageIds'] } },
+      { type: 'moc.gallery-images-linked', payload: { galleryImageIds: [image.id], pending: [] } },
+      { type: 'moc.deleted', payload: { ownerId } },
+    ])
+  })
+
+  it('has a database that lets nobody acquire more than there is', async () => {
+    const { id } = await addMoc('rule')
+    await as('rule', 'POST', `/${id}/parts-lists`, csv(5))
+    const write = service.context.pool.query(
+      'UPDATE moc.parts_lists SET acquired_count = 6 WHERE moc_id = $1',
+      [id],
+    )
+    await expect(write).rejects.toMatchObject({ constraint: 'parts_lists_acquired' })
+  })
+
+  it('refuses a form that cannot be read, and pieces that cannot be counted', async () => {
+    const { id } = await addMoc('form')
+    const identity = signIdentity({ userId: 'form', email: null, roles: [] }, KEY)
+    const broken = await fetch(`${service.url}/v1/mocs/${id}/files`, {
+      method: 'POST',
+      headers: { 'x-banyan-identity': identity, 'content-type': 'multipart/form-data; boundary=x' },
+      body: '--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nhalf',
+    })
+    expect(broken.status).toBe(400)
+    expect(await broken.json()).toMatchObject({ error: { code: 'BAD_FORM' } })
+    const many = new FormData()
+    const lines = Array.from({ length: 2_200 }, (_, i) => `${i},4,1000000`)
+    many.set('file', new Blob([['Part,Color,Quantity', ...lines].join('\n')]), 'a.csv')
+    const answer = await as('form', 'POST', `/${id}/parts-lists`, many)
+    expect([answer.status, answer.body.error.code]).toEqual([422, 'TOO_MANY_PIECES'])
+  })
+})
+
+describe('links to the gallery', () => {
+  it('go when their image, or album, goes', async () => {
+    const [kept, gone] = [await addImage('gone'), await addImage('gone')]
+    const album = (await ask(pictures.url, 'gone', 'POST', '/albums', { title: 'A' })).body
+    const links = { galleryImageIds: [gone.id, kept.id], galleryAlbumIds: [album.id] }
+    const linking = [await addMoc('gone', links), await addMoc('other', links)]
+    await ask(pictures.url, 'gone', 'DELETE', `/images/${gone.id}`)
+    await ask(pictures.url, 'gone', 'DELETE', `/albums/${album.id}`)
+    for (const { id } of linking) {
+      const last = await eventually('both are gone', async () => {
+        const all = said(id, 'moc.gallery-images-linked')
+        return all.length === 3 && all.at(-1)
+      })
+      expect(last).toMatchObject({ galleryImageIds: [kept.id], galleryAlbumIds: [], pending: [] })
+      expect(await linksOf(id)).toEqual([kept.id])
+    }
+  })
+
+  it('never outlive their image, also when it is deleted while they are made', async () => {
+    const images = await Promise.all(Array.from({ length: 8 }, () => addImage('race')))
+    const mocs = await Promise.all([1, 2, 3, 4].map(() => addMoc('race')))
+    const answers = await Promise.all(
+      images.flatMap(({ id }, i) => [
+        as('race', 'PATCH', `/${mocs[i % 4]!.id}`, { galleryImageIds: [id] }),
+        ask(pictures.url, 'race', 'DELETE', `/images/${id}`),
+      ]),
+    )
+    expect(answers.filter(({ status }) => ![200, 204, 422].includes(status))).toEqual([])
+    const { pool } = service.context
+    await eventually('all deletions are heard', async () => {
+      const { rows } = await pool.query(
+        'SELECT FROM moc.gone_from_gallery WHERE id = ANY($1::uuid[])',
+        [images.map((image) => image.id)],
+      )
+      return rows.length === images.length
+    })
+    expect(await Promise.all(mocs.map(({ id }) => linksOf(id)))).toEqual([[], [], [], []])
+  })
+
+  it('of a MOC that another side owns stay, and hold nobody up', async () => {
+    const image = await addImage('away')
+    const [away, here] = [
+      await addMoc('away', { galleryImageIds: [image.id] }),
+      await addMoc('here', { galleryImageIds: [image.id] }),
+    ]
+    // Stands for the guard of a handover.
+    await service.context.pool.query(`
+      CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        RAISE EXCEPTION USING ERRCODE = 'BN001', MESSAGE = 'owned by the monolith'; END $$;
+      CREATE TRIGGER refuse BEFORE UPDATE ON moc.mocs FOR EACH ROW
+        WHEN (OLD.owner_id = 'away') EXECUTE FUNCTION public.refuse()`)
+    await ask(pictures.url, 'away', 'DELETE', `/images/${image.id}`)
+    await eventually('it is gone here', async () => (await linksOf(here.id)).length === 0)
+    expect(await linksOf(away.id)).toEqual([image.id])
+    await service.context.pool.query('DROP TRIGGER refuse ON moc.mocs')
+  })
+
+  it('are stored as pending while Gallery is away, and settled when it is back or is heard', async () => {
+    const image = await addImage('later')
+    const heardOf = crypto.randomUUID()
+    await pictures.stop()
+    const { id } = await addMoc('later', { galleryImageIds: [image.id, NOBODYS, heardOf] })
+    expect(await linksOf(id)).toEqual([image.id, NOBODYS, heardOf])
+    const [first] = await eventually('it is said', async () => {
+      const all = said(id, 'moc.gallery-images-linked')
+      return all.length > 0 && all
+    })
+    expect(first!.pending).toEqual([image.id, NOBODYS, heardOf].sort())
+    const payload = { ownerId: 'later', imageId: heardOf, image: { ...image, id: heardOf } }
+    await ear.context.publish(ImageUploaded.of(payload), { key: 'later' })
+    await eventually('one is settled by the event', async () => {
+      return said(id, 'moc.gallery-images-linked').some(
+        ({ pending }) => !(pending as string[]).includes(heardOf),
+      )
+    })
+    pictures = await startGallery()
+    const last = await eventually('all are settled', async () => {
+      const now = said(id, 'moc.gallery-images-linked').at(-1)!
+      return (now.pending as string[]).length === 0 && now
+    })
+    expect(last.galleryImageIds).toEqual([image.id, heardOf])
+    expect(await linksOf(id)).toEqual([image.id, heardOf])
+  })
+})
