@@ -15,7 +15,7 @@ export {
 } from './client/api.ts'
 export { CallError, type ErrorAnswer } from './client/call-error.ts'
 export type { CallContext } from './client/call-request.ts'
-export type { CircuitState } from './client/circuit-breaker.ts'
+export { CircuitBreaker, type CircuitOptions, type CircuitState } from './client/circuit-breaker.ts'
 export {
   type CallOptions,
   type CallReport,

@@ -1,0 +1,102 @@
+import { BanyanError } from '@banyan/contracts'
+import type { App, ServiceContext } from '@banyan/service'
+import { reportQueries } from './analytics.ts'
+import type { SearchConfig } from './config.ts'
+import {
+  QueryReport,
+  ReportQuery,
+  SearchAnswer,
+  SearchQuery,
+  Suggestions,
+  SuggestQuery,
+} from './messages.ts'
+import { searchingOf } from './parts.ts'
+import type { Answered } from './searcher.ts'
+
+/** OpenSearch does not look further without being told to; the database does. */
+const DEEPEST = 10_000
+
+/** Everything under /v1/search. */
+export function searchRoutes(
+  app: App,
+  context: ServiceContext<SearchConfig, Record<never, never>>,
+): void {
+  const { searcher, log } = searchingOf(context)
+
+  app.get(
+    '/',
+    { schema: { querystring: SearchQuery, response: { 200: SearchAnswer } } },
+    async (request, reply) => {
+      const { q: text, type, page, limit, facets, ...filters } = request.query
+      const began = performance.now()
+      const query = {
+        text,
+        type,
+        viewer: request.user.userId,
+        limit,
+        offset: (page - 1) * limit,
+        ...filters,
+      }
+      const deep = query.offset + limit > DEEPEST
+      const ask = deep ? searcher.askOwn.bind(searcher) : searcher.ask.bind(searcher)
+      const answered = await ask(async (engine) => {
+        const [results, counts] = await Promise.all([
+          engine.search(query),
+          facets === 'true' ? engine.facets(query) : undefined,
+        ])
+        return { results, counts }
+      })
+      const { answer, engine, degraded } = answered
+      // A wishlist is its owner's; so is what they look for in it.
+      if (type !== 'wishlist') {
+        log.note({
+          query: text,
+          type,
+          results: answer.results.length,
+          page,
+          durationMs: Math.round(performance.now() - began),
+          engine,
+          degraded,
+          executedAt: new Date().toISOString(),
+        })
+      }
+      reply.headers(headersOf(answered))
+      const { results, counts } = answer
+      return {
+        type,
+        query: text,
+        results,
+        ...(counts ? { facets: counts } : {}),
+      }
+    },
+  )
+
+  app.get(
+    '/suggest',
+    { schema: { querystring: SuggestQuery, response: { 200: Suggestions } } },
+    async ({ query: { q: text, type, limit }, user }, reply) => {
+      const asked = { text, type, limit, viewer: user.userId }
+      const answered = await searcher.ask((engine) => engine.suggest(asked))
+      reply.headers(headersOf(answered))
+      return { suggestions: answered.answer }
+    },
+  )
+
+  for (const of of ['popular', 'without-results'] as const) {
+    app.get(
+      `/queries/${of}`,
+      { schema: { querystring: ReportQuery, response: { 200: QueryReport } } },
+      ({ query, user }) => {
+        if (!user.roles.includes('admin')) {
+          throw new BanyanError('FORBIDDEN', { reason: 'Only an administrator may do this' })
+        }
+        return reportQueries(context.pool, of, query)
+      },
+    )
+  }
+}
+
+/** Says who answered, and whether another should have: then it may be as little as full text finds. */
+function headersOf({ engine, degraded }: Answered<unknown>): Record<string, string> {
+  return { 'x-search-engine': engine, ...(degraded ? { 'x-search-degraded': 'true' } : {}) }
+}
