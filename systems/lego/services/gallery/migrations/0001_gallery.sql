@@ -25,6 +25,8 @@ CREATE TABLE gallery.images (
   updated_at timestamptz NOT NULL DEFAULT now(),
   CONSTRAINT images_in_album UNIQUE (id, album_id)
 );
+-- The monolith's search document is made of several columns: a change that goes back to it names them all.
+ALTER TABLE gallery.images REPLICA IDENTITY FULL;
 CREATE INDEX images_newest ON gallery.images (created_at DESC, id) WHERE NOT flagged;
 CREATE INDEX images_of_owner ON gallery.images (owner_id, created_at DESC, id);
 CREATE INDEX images_of_album ON gallery.images (album_id, created_at DESC, id);

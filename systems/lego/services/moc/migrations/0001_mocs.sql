@@ -15,6 +15,8 @@ CREATE TABLE moc.mocs (
   created_at timestamptz NOT NULL DEFAULT now(),
   updated_at timestamptz NOT NULL DEFAULT now()
 );
+-- The monolith's search document is made of several columns: a change that goes back to it names them all.
+ALTER TABLE moc.mocs REPLICA IDENTITY FULL;
 CREATE INDEX mocs_newest ON moc.mocs (created_at DESC, id);
 CREATE INDEX mocs_of_owner ON moc.mocs (owner_id, created_at DESC, id);
 CREATE INDEX mocs_of_theme ON moc.mocs (theme, created_at DESC, id);
