@@ -1,0 +1,99 @@
+import type { Entries, Entry, Line, Problem, Skipped } from './entry.ts'
+import { PartListRefused } from './refusal.ts'
+
+/** Lines of the same thing in the same colour, added up. */
+export type Lot = Omit<Line, 'kind'>
+
+export interface Totals {
+  /** Lines that were read. */
+  readonly lines: number
+  readonly lots: number
+  readonly pieces: number
+  /** Of the pieces, those that are spare. */
+  readonly spares: number
+  readonly problems: number
+  /** Lines that count for nothing, by reason. */
+  readonly skipped: Readonly<Partial<Record<Skipped['reason'], number>>>
+  /** What the file itself says it has; `agrees` when that is what was read. */
+  readonly checksum: { readonly pieces: number; readonly agrees: boolean } | null
+}
+
+export interface CollectLimits {
+  /** More distinct lots than this are refused; 50,000 when left out. */
+  readonly lots?: number
+  /** So many problems are kept with their line; the others are counted. 1,000 when left out. */
+  readonly problems?: number
+}
+
+/** Adds the entries of a file up, and holds one lot for each distinct thing. */
+export class Lots {
+  readonly #limits: Required<CollectLimits>
+  readonly #lots = new Map<string, { lot: Lot; quantity: number }>()
+  readonly #skipped: Partial<Record<Skipped['reason'], number>> = {}
+  readonly problems: Problem[] = []
+  #lines = 0
+  #pieces = 0
+  #spares = 0
+  #problems = 0
+  #stated: number | null = null
+
+  constructor({ lots = 50_000, problems = 1_000 }: CollectLimits = {}) {
+    this.#limits = { lots, problems }
+  }
+
+  /** @throws PartListRefused TOO_MANY_LOTS */
+  add(entry: Entry): void {
+    if (entry.kind === 'line') this.#count(entry)
+    else if (entry.kind === 'checksum') this.#stated = entry.pieces
+    else if (entry.kind === 'skipped') {
+      this.#skipped[entry.reason] = (this.#skipped[entry.reason] ?? 0) + 1
+    } else if (++this.#problems <= this.#limits.problems) this.problems.push(entry)
+  }
+
+  get totals(): Totals {
+    const stated = this.#stated
+    return {
+      lines: this.#lines,
+      lots: this.#lots.size,
+      pieces: this.#pieces,
+      spares: this.#spares,
+      problems: this.#problems,
+      skipped: { ...this.#skipped },
+      checksum: stated === null ? null : { pieces: stated, agrees: stated === this.#pieces },
+    }
+  }
+
+  /** In the order of their first lines. */
+  *lots(): Generator<Lot> {
+    for (const { lot, quantity } of this.#lots.values()) yield { ...lot, quantity }
+  }
+
+  #count({ kind: _kind, ...lot }: Line): void {
+    this.#lines++
+    this.#pieces += lot.quantity
+    if (lot.spare) this.#spares += lot.quantity
+    const key = keyOf(lot)
+    const known = this.#lots.get(key)
+    if (known) known.quantity += lot.quantity
+    else if (this.#lots.size >= this.#limits.lots) {
+      const reason = `The list has more than ${this.#limits.lots} different lots`
+      throw new PartListRefused('TOO_MANY_LOTS', reason, lot.line)
+    } else this.#lots.set(key, { lot, quantity: lot.quantity })
+  }
+}
+
+/** Texts of a file have no zero bytes: parts of the key cannot run into each other. */
+function keyOf({ type, ids, element, colour, spare, name }: Lot): string {
+  const { rebrickable = '', bricklink = '', ldraw = '' } = ids
+  const id = `${rebrickable}\0${bricklink}\0${ldraw}\0${element ?? ''}`
+  const hue = colour && (colour.system === 'name' ? colour.name : `${colour.system}\0${colour.id}`)
+  // Custom items have nothing but their name.
+  return `${type}\0${spare}\0${id}\0${hue}\0${id === '\0\0\0' ? name : ''}`
+}
+
+/** Reads all entries. @throws PartListRefused */
+export async function collectLots(entries: Entries, limits?: CollectLimits): Promise<Lots> {
+  const lots = new Lots(limits)
+  for await (const some of entries) for (const entry of some) lots.add(entry)
+  return lots
+}
