@@ -1,0 +1,84 @@
+import { defineApi, type RouteDescription } from '@banyan/service'
+import {
+  Job,
+  JobId,
+  LotPage,
+  LotsQuery,
+  NewJob,
+  NewJobForOwner,
+  PageQuery,
+  ProblemPage,
+  Started,
+} from './messages.ts'
+
+const ofJobs = {
+  getJob: {
+    method: 'GET',
+    path: '/jobs/:jobId',
+    summary: 'Where a job stands',
+    params: JobId,
+    response: { 200: Job },
+  },
+  cancelJob: {
+    method: 'POST',
+    path: '/jobs/:jobId/cancel',
+    summary: 'Ends a job that has not ended',
+    params: JobId,
+    response: { 200: Job },
+  },
+  listLots: {
+    method: 'GET',
+    path: '/jobs/:jobId/lots',
+    summary: 'What the file holds, as far as it could be read',
+    params: JobId,
+    query: LotsQuery,
+    response: { 200: LotPage },
+  },
+  listProblems: {
+    method: 'GET',
+    path: '/jobs/:jobId/problems',
+    summary: 'Lines that could not be read; the first 1,000',
+    params: JobId,
+    query: PageQuery,
+    response: { 200: ProblemPage },
+  },
+} as const satisfies Record<string, RouteDescription>
+
+/** What the File Processing Service answers users: about their own jobs. */
+export const processingApi = defineApi({
+  name: 'processing',
+  prefix: '/v1',
+  routes: {
+    processFile: {
+      method: 'POST',
+      path: '/process-file',
+      summary: 'Begins to read a part list, as JSON or multipart/form-data; answers at once',
+      body: NewJob,
+      response: { 202: Started },
+    },
+    ...ofJobs,
+  },
+})
+
+/** Services that have lists read for their users; `lego` is the monolith, while it stands. */
+const callers = ['moc', 'lego']
+
+/** What it answers services with a token, for whichever user they say. */
+export const processingForServices = defineApi({
+  name: 'processing',
+  prefix: '/internal/v1',
+  routes: {
+    processFile: {
+      method: 'POST',
+      path: '/process-file',
+      summary: 'Begins to read a part list for a user',
+      body: NewJobForOwner,
+      response: { 202: Started },
+      callers,
+    },
+    getJob: { ...ofJobs.getJob, callers },
+    cancelJob: { ...ofJobs.cancelJob, callers },
+    listLots: { ...ofJobs.listLots, callers },
+    listProblems: { ...ofJobs.listProblems, callers },
+  },
+})

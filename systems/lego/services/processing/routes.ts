@@ -1,0 +1,91 @@
+import { type App, routeOptions, type ServiceContext } from '@banyan/service'
+import { processingApi, processingForServices } from './client.ts'
+import { FileProcessingFailed } from './events.ts'
+import { cancelJob, createJob, getJob, listLots, listProblems } from './jobs/jobs.ts'
+import type { ProcessingConfig } from './jobs/store.ts'
+import type { NewJob } from './messages.ts'
+import { readForms } from './multipart.ts'
+import type * as tables from './schema.ts'
+
+type Context = ServiceContext<ProcessingConfig, typeof tables>
+
+/** A file in base64, and its form around it. */
+const BODY_BYTES = 8 * 1024 * 1024
+
+/** What users ask: about jobs of their own. */
+export function processingRoutes(app: App, context: Context): void {
+  readForms(app)
+  app.route({
+    ...routeOptions(processingApi, 'processFile'),
+    bodyLimit: BODY_BYTES,
+    handler: (request, reply) => begin(context, request, reply, request.user.userId, request.body),
+  })
+  app.route({
+    ...routeOptions(processingApi, 'getJob'),
+    handler: ({ user, params }) => getJob(context.db, user.userId, params.jobId),
+  })
+  app.route({
+    ...routeOptions(processingApi, 'cancelJob'),
+    handler: ({ user, params }) => cancel(context, user.userId, params.jobId),
+  })
+  app.route({
+    ...routeOptions(processingApi, 'listLots'),
+    handler: ({ user, params, query }) => listLots(context.db, user.userId, params.jobId, query),
+  })
+  app.route({
+    ...routeOptions(processingApi, 'listProblems'),
+    handler: ({ user, params, query }) =>
+      listProblems(context.db, user.userId, params.jobId, query),
+  })
+}
+
+/** What services ask, for any user. */
+export function internalRoutes(app: App, context: Context): void {
+  const api = processingForServices
+  app.route({
+    ...routeOptions(api, 'processFile'),
+    bodyLimit: BODY_BYTES,
+    handler: (request, reply) => {
+      const { ownerId, ...job } = request.body
+      return begin(context, request, reply, ownerId, job)
+    },
+  })
+  app.route({
+    ...routeOptions(api, 'getJob'),
+    handler: ({ params }) => getJob(context.db, null, params.jobId),
+  })
+  app.route({
+    ...routeOptions(api, 'cancelJob'),
+    handler: ({ params }) => cancel(context, null, params.jobId),
+  })
+  app.route({
+    ...routeOptions(api, 'listLots'),
+    handler: ({ params, query }) => listLots(context.db, null, params.jobId, query),
+  })
+  app.route({
+    ...routeOptions(api, 'listProblems'),
+    handler: ({ params, query }) => listProblems(context.db, null, params.jobId, query),
+  })
+}
+
+type Asking = Parameters<Context['answerOnce']>[0]
+type Answering = Parameters<Context['answerOnce']>[1]
+
+function begin(context: Context, request: Asking, reply: Answering, ownerId: string, job: NewJob) {
+  const { FILE_ORIGINS } = context.config
+  return context.answerOnce(request, reply, 202, ({ db }) =>
+    createJob(db, ownerId, job, FILE_ORIGINS),
+  )
+}
+
+function cancel(context: Context, ownerId: string | null, jobId: string) {
+  return context.transaction(async ({ db, publish }) => {
+    const { job, ownerId: owner } = await cancelJob(db, ownerId, jobId)
+    const { reference, fileUrl, failure } = job
+    await publish(
+      FileProcessingFailed.of({ jobId, ownerId: owner, reference, fileUrl, error: failure! }),
+      { key: jobId },
+    )
+    return job
+  })
+}
