@@ -46,7 +46,7 @@ objectStoreConformance('a folder', async () => {
     server.close()
     await rm(folder, { recursive: true })
   }
-  return { store, settings, stop }
+  return { store, settings, largeMiB: 64, stop }
 })
 
 describe('a folder’s files', () => {

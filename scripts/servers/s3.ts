@@ -1,0 +1,58 @@
+import { execFile } from 'node:child_process'
+import { mkdir, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { exists, findProgram } from './debian.ts'
+import { answers } from './http.ts'
+import { folderOf, HOST, port, type Server } from './server.ts'
+
+const run = promisify(execFile)
+
+const PORT = port(9000)
+const URL = `http://${HOST}:${PORT}`
+const VERSION = 'v1.8.0'
+const PROGRAM = folderOf('s3', 'bin', `versitygw-${VERSION}`)
+
+/** The bucket that tests put into; a bucket is a folder here. */
+const BUCKET = 'banyan'
+
+/** S3 over a folder (versitygw), which keeps its objects over a restart; moto's forgets. */
+export const s3: Server = {
+  name: 's3',
+  version: VERSION,
+  ports: { client: PORT },
+  variable: 'BANYAN_S3_URL',
+  url: URL,
+  roles: ['s3'],
+
+  async install() {
+    if (await exists(PROGRAM)) return
+    const go = await findProgram('go', ['/usr/local/go/bin/go'])
+    if (!go) {
+      throw new Error(
+        `no Go here, from whose modules versitygw ${VERSION} is built: install Go 1.25 or newer so that it is in the PATH, then try again`,
+      )
+    }
+    console.log('s3: go install versitygw; the first build takes two minutes of CPU')
+    const folder = folderOf('s3', 'bin', 'building')
+    await mkdir(folder, { recursive: true })
+    const source = `github.com/versity/versitygw/cmd/versitygw@${VERSION}`
+    await run(go, ['install', source], { env: { ...process.env, GOBIN: folder } })
+    // Last, so that an install that was cut off is done again.
+    await rename(join(folder, 'versitygw'), PROGRAM)
+  },
+
+  async prepare() {
+    const data = folderOf('s3', 'data')
+    const metadata = folderOf('s3', 'metadata')
+    await mkdir(join(data, BUCKET), { recursive: true })
+    await mkdir(metadata, { recursive: true })
+    const listen = ['--port', `${HOST}:${PORT}`, '--health', '/health', '--quiet']
+    // Beside the files: not every file system has extended attributes.
+    const backend = ['posix', '--sidecar', metadata, data]
+    const environment = { ROOT_ACCESS_KEY: 'test', ROOT_SECRET_KEY: 'test-secret' }
+    return [{ file: PROGRAM, args: [...listen, ...backend], environment }]
+  },
+
+  ready: () => answers(`${URL}/health`, () => true),
+}
