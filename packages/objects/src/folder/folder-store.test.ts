@@ -46,7 +46,7 @@ objectStoreConformance('a folder', async () => {
     server.close()
     await rm(folder, { recursive: true })
   }
-  return { store, settings, largeMiB: 64, stop }
+  return { store, settings, stop }
 })
 
 describe('a folder’s files', () => {

@@ -21,7 +21,7 @@ const url = `s3://${Bucket}?region=${region}&style=path&endpoint=${encodeURIComp
 
 objectStoreConformance('S3', async () => {
   const store = await openObjectStore({ url })
-  return { store, settings: { url }, largeMiB: 192, stop: () => store.close() }
+  return { store, settings: { url }, stop: () => store.close() }
 })
 
 describe('what S3 has of its own', () => {
