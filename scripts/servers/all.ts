@@ -1,3 +1,4 @@
+import { clamav } from './clamav.ts'
 import { elasticmq } from './elasticmq.ts'
 import { kafka } from './kafka.ts'
 import { moto } from './moto.ts'
@@ -6,7 +7,7 @@ import { redis } from './redis.ts'
 import { s3 } from './s3.ts'
 import type { Server } from './server.ts'
 
-export const SERVERS: readonly Server[] = [rabbitmq, redis, kafka, moto, elasticmq, s3]
+export const SERVERS: readonly Server[] = [rabbitmq, redis, kafka, moto, elasticmq, s3, clamav]
 
 /** The servers of these names, all when there are none. @throws an Error that lists the names there are. */
 export function serversNamed(names: readonly string[]): readonly Server[] {

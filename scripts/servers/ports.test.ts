@@ -35,7 +35,7 @@ describe.each(SERVERS)('the ports of $name', (server) => {
   })
 
   it('are where its URL points', () => {
-    expect(Number(new URL(server.url.replace(/^kafka:/, 'http:')).port)).toBe(ports[0]![1])
+    expect(Number(new URL(server.url.replace(/^(kafka|clamd):/, 'http:')).port)).toBe(ports[0]![1])
   })
 })
 

@@ -9,6 +9,7 @@ import type { ServiceContext } from './context.ts'
 import type { DatabaseDefinition, Tables } from './database.ts'
 import { type Dependencies, type NoDependencies, urlSetting } from './dependencies.ts'
 import type { Hear } from './events.ts'
+import type { Check } from './health.ts'
 import type { ApiVersion } from './versions.ts'
 
 /** A Fastify application whose routes have Zod schemas. */
@@ -67,6 +68,8 @@ export interface ServiceDefinition<
   /** What `writeFailure` writes; in the OpenAPI document. */
   readonly failureSchema?: z.ZodType
   readonly limits?: Partial<Limits>
+  /** What `/health/ready` asks beside its database, bus and dependencies. */
+  readonly checks?: (context: ServiceContext<Config, T, D>) => readonly Check[]
   /** Runs when the service listens; what it answers is called, and awaited, when the service stops. */
   readonly start?: (context: ServiceContext<Config, T, D>) => (() => Promise<void>) | Promise<void>
 }

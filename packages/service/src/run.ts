@@ -134,6 +134,7 @@ export async function startService<Config, T extends Tables, D extends Dependenc
       ? new Background(durable, backgroundOf(definition, context), { log, metrics, tracing })
       : null
     if (background) opened.push(() => background.stop())
+    checks.push(...(definition.checks?.(context) ?? []))
     const health = new Health(checks)
     const app = await createApp(definition, context, { health, tracing, tls })
     opened.push(() => app.close())

@@ -9,6 +9,7 @@ import gallery from '../services/gallery/service.ts'
 import { mocEvents } from '../services/moc/events.ts'
 import { profileEvents } from '../services/profile/events.ts'
 import profile from '../services/profile/service.ts'
+import { storageEvents } from '../services/storage/events.ts'
 import { wishlistEvents } from '../services/wishlist/events.ts'
 import wishlist from '../services/wishlist/service.ts'
 import { send } from '../testing/monolith.ts'
@@ -146,6 +147,7 @@ it('what they say is as it was recorded, or compatible', () => {
   expect(checkRecorded(new EventRegistry(profileEvents), folder('profile'))).toEqual([])
   expect(checkRecorded(new EventRegistry(galleryEvents), folder('gallery'))).toEqual([])
   expect(checkRecorded(new EventRegistry(mocEvents), folder('moc'))).toEqual([])
+  expect(checkRecorded(new EventRegistry(storageEvents), folder('storage'))).toEqual([])
 })
 
 it('both describe failures as their clients know them', async () => {

@@ -196,7 +196,7 @@ export function objectStoreConformance(name: string, open: () => Promise<StoreBe
       const before = bufferedBytes()
       let most = 0
       const look = (at: number) => {
-        if (at % (8 * MIB) < MIB) most = Math.max(most, bufferedBytes() - before)
+        if (at % (16 * MIB) < MIB) most = Math.max(most, bufferedBytes() - before)
       }
       async function* large() {
         for (let at = 0; at < 64 * MIB; at += MIB) {
