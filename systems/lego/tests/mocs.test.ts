@@ -2,7 +2,7 @@ import { signIdentity } from '@banyan/contracts'
 import { EmbeddedPostgres } from '@banyan/postgres'
 import { defineService, newServiceKey, startService } from '@banyan/service'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { galleryEvents, ImageUploaded } from '../services/gallery/events.ts'
+import { galleryEvents, ImageDeleted, ImageUploaded } from '../services/gallery/events.ts'
 import type { Image } from '../services/gallery/messages.ts'
 import gallery from '../services/gallery/service.ts'
 import { mocEvents } from '../services/moc/events.ts'
@@ -233,6 +233,16 @@ describe('links to the gallery', () => {
       return rows.length === images.length
     })
     expect(await Promise.all(mocs.map(({ id }) => linksOf(id)))).toEqual([[], [], [], []])
+  })
+
+  it('are refused to what was heard to be deleted, whatever Gallery answered just before', async () => {
+    const image = await addImage('heard')
+    const { id } = await addMoc('heard', { galleryImageIds: [image.id] })
+    const payload = { ownerId: 'heard', imageId: image.id }
+    await ear.context.publish(ImageDeleted.of(payload), { key: 'heard' })
+    await eventually('it is heard', async () => (await linksOf(id)).length === 0)
+    const answer = await as('heard', 'PATCH', `/${id}`, { galleryImageIds: [image.id] })
+    expect([answer.status, answer.body.error?.code]).toEqual([422, 'UNKNOWN_REFERENCE'])
   })
 
   it('of a MOC that another side owns stay, and hold nobody up', async () => {
