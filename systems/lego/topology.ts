@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type { ManagedProcess, ProcessEvent, Supervisor } from '@banyan/lab'
 import { ControlClient, ControlError } from '@banyan/migration'
 import { type EmbeddedPostgres, freePort } from '@banyan/postgres'
+import { newServiceKey } from '@banyan/service'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const BANYAN = here('../../packages/cli/src/main.ts')
@@ -105,22 +106,31 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
     supervisor.process(name, { file: here(file), env: { ...env, ...more } })
 
   onStep('the Auth Service, the monolith and the services')
-  const service = (name: ExtractionName) =>
+  const { privateJwk, publicJwk } = await newServiceKey('profile')
+  const service = (name: ExtractionName, more: Record<string, string> = {}) =>
     start(name, `services/${name}/main.ts`, {
       DATABASE_URL: urls[name],
       BUS_URL: bus,
       // A line for each of hundreds of requests a second would be most of what the machine does.
       LOG_LEVEL: 'warn',
       PORT: String(ports[name]),
+      ...more,
     })
   const [auth, monolith, wishlist, profile] = await Promise.all([
-    start('auth', 'auth/main.ts', { DATABASE_URL: urls.auth, PORT: String(ports.auth) }),
+    start('auth', 'auth/main.ts', {
+      DATABASE_URL: urls.auth,
+      PORT: String(ports.auth),
+      BANYAN_SERVICE_KEYS: JSON.stringify({ keys: [publicJwk] }),
+    }),
     start('monolith', 'monolith/main.ts', {
       DATABASE_URL: urls.monolith,
       PORT: String(ports.monolith),
     }),
     service('wishlist'),
-    service('profile'),
+    service('profile', {
+      AUTH_URL: local(ports.auth),
+      BANYAN_SIGNING_KEY: JSON.stringify(privateJwk),
+    }),
   ])
   onStep(`${options.rows.toLocaleString('en')} wishlist items`)
   await fill(supervisor, urls, options)

@@ -1,7 +1,14 @@
-import express, { type Express, type NextFunction, type Request, type Response } from 'express'
+import express, {
+  type Express,
+  type NextFunction,
+  type Request,
+  type Response,
+  type Router,
+} from 'express'
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import type pg from 'pg'
 import { z } from 'zod'
+import { AuthError, read } from './errors.ts'
 import { currentKey, publicKeys, rotateKey } from './keys.ts'
 import { mintToken } from './mint.ts'
 import { AUDIENCE, ISSUER, type Settings } from './settings.ts'
@@ -16,21 +23,15 @@ const SignIn = z.strictObject({
   password: z.string().min(1).max(200),
 })
 
-class AuthError extends Error {
-  readonly status: number
-  readonly code: string
-
-  constructor(status: number, code: string, message: string) {
-    super(message)
-    this.status = status
-    this.code = code
-  }
-}
-
-/** The Auth Service's HTTP application. */
-export function createApp(pool: pg.Pool, settings: Settings): Express {
+/**
+ * The Auth Service's HTTP application.
+ *
+ * @param internal what other services may ask; null where none is known
+ */
+export function createApp(pool: pg.Pool, settings: Settings, internal: Router | null): Express {
   const app = express()
   app.disable('x-powered-by')
+  if (internal) app.use(internal)
   app.use(express.json({ limit: '16kb' }))
 
   app.get('/health', async (_req, res) => {
@@ -98,13 +99,6 @@ export function createApp(pool: pg.Pool, settings: Settings): Express {
       throw new AuthError(403, 'FORBIDDEN', 'Only an admin may do this')
     }
   }
-}
-
-function read<T>(schema: z.ZodType<T>, body: unknown): T {
-  const parsed = schema.safeParse(body)
-  if (parsed.success) return parsed.data
-  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
-  throw new AuthError(400, 'INVALID', faults.join('; '))
 }
 
 function answerError(error: unknown, _req: Request, res: Response, next: NextFunction): void {

@@ -11,7 +11,12 @@ const settings = readSettings(process.env)
 const pool = await openDatabase(settings.DATABASE_URL)
 await ensureKey(pool, settings.ALGORITHM)
 
-const server = createApp(pool, settings).listen(settings.PORT, '127.0.0.1', (error) => {
+/** Loaded where services may call: it is most of what this process would load. */
+const internal = settings.BANYAN_SERVICE_KEYS
+  ? (await import('./internal.ts')).internalRoutes(pool, settings, settings.BANYAN_SERVICE_KEYS)
+  : null
+
+const server = createApp(pool, settings, internal).listen(settings.PORT, '127.0.0.1', (error) => {
   if (error) throw error
   const { port } = server.address() as AddressInfo
   console.log(JSON.stringify({ event: 'listening', port }))

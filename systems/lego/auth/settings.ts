@@ -11,6 +11,10 @@ const Settings = z.object({
   ALGORITHM: z.enum(['ES256', 'RS256']).default('ES256'),
   /** How long a token is good for, s. */
   TOKEN_LIFETIME_S: z.coerce.number().int().min(1).max(86_400).default(3_600),
+  /** Public keys of the services that may ask which users there are: a JSON Web Key Set, its URL, or its file. */
+  BANYAN_SERVICE_KEYS: z.string().min(1).optional(),
+  /** Names the installation in service tokens. */
+  BANYAN_SERVICE_ISSUER: z.string().min(1).default('banyan'),
 })
 
 export type Settings = z.infer<typeof Settings>

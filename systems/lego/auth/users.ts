@@ -25,6 +25,18 @@ export async function addUser(
   return rows[0] ?? null
 }
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+/** Those of the ids that are a user's. */
+export async function knownUsers(pool: pg.Pool, ids: readonly string[]): Promise<string[]> {
+  const { rows } = await pool.query<{ id: string }>(
+    'SELECT id FROM users WHERE id = ANY ($1::uuid[])',
+    // The database would refuse the rest, and all of them with it.
+    [ids.filter((id) => UUID.test(id))],
+  )
+  return rows.map(({ id }) => id)
+}
+
 let decoy: Promise<string> | undefined
 
 /** The user whose address and password these are, or null. */

@@ -1,4 +1,5 @@
 import { EmbeddedPostgres } from '@banyan/postgres'
+import { newServiceKey } from '@banyan/service'
 import pg from 'pg'
 import { currentKey } from '../auth/keys.ts'
 import { type TokenClaims, tokenMinter } from '../auth/mint.ts'
@@ -9,6 +10,14 @@ export interface System {
   readonly server: EmbeddedPostgres
   readonly monolithDatabase: string
   readonly monolith: Running
+  readonly auth: Running
+  /** Settings of the Profile Service, which asks the Auth Service: where it is, and the key to it. */
+  profileEnv(): Record<string, string>
+  /** A user of the Auth Service; its id. */
+  addUser(): Promise<string>
+  /** Kills the Auth Service, or starts it again on its port and database. */
+  killAuth(): Promise<void>
+  startAuth(): Promise<void>
   /** A signed token of that user. */
   token(userId: string, roles?: string[]): Promise<string>
   /** Kills or stops the monolith, and starts it again on the same database. */
@@ -20,7 +29,12 @@ export async function startSystem(): Promise<System> {
   const server = await EmbeddedPostgres.start()
   const authDatabase = await server.createDatabase('auth')
   const monolithDatabase = await server.createDatabase('lego')
-  const auth = await startProcess('auth/main.ts', { DATABASE_URL: authDatabase })
+  const { privateJwk, publicJwk } = await newServiceKey('profile')
+  const authEnv = {
+    DATABASE_URL: authDatabase,
+    BANYAN_SERVICE_KEYS: JSON.stringify({ keys: [publicJwk] }),
+  }
+  let auth = await startProcess('auth/main.ts', authEnv)
   const env = {
     DATABASE_URL: monolithDatabase,
     JWKS_URL: `${auth.url}/.well-known/jwks.json`,
@@ -32,6 +46,29 @@ export async function startSystem(): Promise<System> {
     monolithDatabase,
     get monolith() {
       return monolith
+    },
+    get auth() {
+      return auth
+    },
+    profileEnv: () => ({
+      AUTH_URL: auth.url,
+      BANYAN_SIGNING_KEY: JSON.stringify(privateJwk),
+    }),
+    async addUser() {
+      const email = `${crypto.randomUUID()}@example.org`
+      const added = await send(
+        `${auth.url}/users`,
+        'POST',
+        {},
+        { email, password: 'brick-by-brick' },
+      )
+      return added.body.id
+    },
+    async killAuth() {
+      await auth.end('SIGKILL')
+    },
+    async startAuth() {
+      auth = await startProcess('auth/main.ts', { ...authEnv, PORT: String(auth.port) })
     },
     token: (sub, roles = ['user']) => mint({ sub, email: `${sub}@example.org`, roles }),
     async restart(signal) {

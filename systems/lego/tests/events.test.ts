@@ -2,8 +2,9 @@ import { fileURLToPath } from 'node:url'
 import { checkRecorded, EventRegistry } from '@banyan/bus'
 import { signIdentity } from '@banyan/contracts'
 import { EmbeddedPostgres } from '@banyan/postgres'
-import { defineService, newServiceKey, startService } from '@banyan/service'
+import { defineService, newServiceKey, routeOptions, startService } from '@banyan/service'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { authApi } from '../auth/client.ts'
 import { galleryEvents } from '../services/gallery/events.ts'
 import gallery from '../services/gallery/service.ts'
 import { mocEvents } from '../services/moc/events.ts'
@@ -35,6 +36,18 @@ const listener = defineService({
     }),
 })
 
+/** Knows everybody. */
+const auth = defineService({
+  name: 'auth',
+  port: 0,
+  title: 'Auth Service',
+  routes: {
+    [authApi.prefix]: (app) => {
+      app.route({ ...routeOptions(authApi, 'getUser'), handler: ({ params }) => params })
+    },
+  },
+})
+
 let server: EmbeddedPostgres
 const running: { url: string; stop(): Promise<void> }[] = []
 beforeAll(async () => {
@@ -49,10 +62,18 @@ beforeAll(async () => {
   })
   running.push(await startService(listener, { env: await env('listener') }))
   running.push(await startService(wishlist, { env: await env('wishlist') }))
-  running.push(await startService(profile, { env: await env('profile') }))
+  const { privateJwk, publicJwk: profileJwk } = await newServiceKey('profile')
+  const authEnv = {
+    ...{ PORT: '0', LOG_LEVEL: 'silent', BANYAN_IDENTITY_KEY: KEY },
+    BANYAN_SERVICE_KEYS: JSON.stringify({ keys: [profileJwk] }),
+  }
+  const knowing = await startService(auth, { env: authEnv })
+  const asking = { AUTH_URL: knowing.url, BANYAN_SIGNING_KEY: JSON.stringify(privateJwk) }
+  running.push(await startService(profile, { env: { ...(await env('profile')), ...asking } }))
   const { publicJwk } = await newServiceKey('moc')
   const keys = { BANYAN_SERVICE_KEYS: JSON.stringify({ keys: [publicJwk] }) }
   running.push(await startService(gallery, { env: { ...(await env('gallery')), ...keys } }))
+  running.push(knowing)
   // What is said before it listens is not for it.
   await eventually('somebody listens', async () => {
     const { body } = await send(`${running[0]!.url}/health/ready`, 'GET', {})

@@ -1,5 +1,14 @@
 import { z } from 'zod'
 
+/** What everybody may see of a profile, and hears of it. */
+export const PublicProfile = z.object({
+  userId: z.string(),
+  displayName: z.string(),
+  bio: z.string().nullable(),
+  avatarUrl: z.string().nullable(),
+})
+export type PublicProfile = z.infer<typeof PublicProfile>
+
 export const ProfileBody = z.strictObject({
   displayName: z.string().trim().min(1).max(80),
   bio: z.string().max(1_000).nullable().default(null),

@@ -1,7 +1,7 @@
 import { type Database, noSuch, type Transaction } from '@banyan/service'
 import { eq, getTableColumns, sql } from 'drizzle-orm'
 import { ProfileAvatarChanged, ProfileCreated, ProfileUpdated } from './events.ts'
-import type { ProfileBody } from './messages.ts'
+import type { ProfileBody, PublicProfile } from './messages.ts'
 import type * as tables from './schema.ts'
 import { profiles } from './schema.ts'
 
@@ -12,6 +12,12 @@ export async function profileOf(db: Db, userId: string) {
   const [row] = await db.select().from(profiles).where(eq(profiles.userId, userId))
   if (!row) throw noSuch('profile')
   return row
+}
+
+/** @throws BanyanError NOT_FOUND when the user has none */
+export async function publicProfileOf(db: Db, id: string): Promise<PublicProfile> {
+  const { userId, displayName, bio, avatarUrl } = await profileOf(db, id)
+  return { userId, displayName, bio, avatarUrl }
 }
 
 /** Writes the whole profile, also the first time, and says so. */

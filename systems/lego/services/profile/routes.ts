@@ -1,15 +1,17 @@
 import { BanyanError } from '@banyan/contracts'
-import type { App, ServiceContext } from '@banyan/service'
+import type { App } from '@banyan/service'
 import { z } from 'zod'
 import { readBodiesAsMonolith } from '../../monolith-shape.ts'
-import { ProfileBody } from './messages.ts'
+import type { Context } from './context.ts'
+import { requireKnown } from './known-users.ts'
+import { ProfileBody, PublicProfile } from './messages.ts'
 import { profileOf, putProfile } from './profiles.ts'
-import type * as tables from './schema.ts'
+import type { PublicProfiles } from './public-profiles.ts'
 
 const Params = z.object({ id: z.string() })
 
 /** Everything under /v1/users. */
-export function profileRoutes(app: App, context: ServiceContext<object, typeof tables>): void {
+export function profileRoutes(app: App, context: Context, publicProfiles: PublicProfiles): void {
   readBodiesAsMonolith(app)
 
   app.get('/:id', { schema: { params: Params } }, (request) =>
@@ -24,12 +26,15 @@ export function profileRoutes(app: App, context: ServiceContext<object, typeof t
         requireSelf(request.user.userId, (request.params as { id: string }).id)
       },
     },
-    (request) => context.transaction((tx) => putProfile(tx, request.user.userId, request.body)),
+    async ({ user: { userId }, body }) => {
+      await requireKnown(context, userId)
+      const profile = await context.transaction((tx) => putProfile(tx, userId, body))
+      await publicProfiles.forget(userId)
+      return profile
+    },
   )
-  app.get('/:id/public', { schema: { params: Params } }, async (request) => {
-    const { userId, displayName, bio, avatarUrl } = await profileOf(context.db, request.params.id)
-    return { userId, displayName, bio, avatarUrl }
-  })
+  const schema = { params: Params, response: { 200: PublicProfile } }
+  app.get('/:id/public', { schema }, ({ params }) => publicProfiles.get(params.id))
 }
 
 /** The profile a request may see whole and change: only one's own; `me` is short for it. */

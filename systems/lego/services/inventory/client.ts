@@ -1,0 +1,81 @@
+import { defineApi, pageOf } from '@banyan/service'
+import { z } from 'zod'
+import {
+  Acquisition,
+  Item,
+  ItemChange,
+  ListQuery,
+  NewItem,
+  NewPurchase,
+  Progress,
+  Purchase,
+  PurchaseCost,
+  Source,
+} from './messages.ts'
+
+const ItemId = z.object({ itemId: z.uuid() })
+
+/** What the Inventory Tracking Service offers, to users and to services that ask for one. */
+export const inventoryApi = defineApi({
+  name: 'inventory',
+  prefix: '/v1/inventory',
+  routes: {
+    listItems: {
+      method: 'GET',
+      path: '/items',
+      query: ListQuery,
+      response: { 200: pageOf(Item) },
+    },
+    addItem: { method: 'POST', path: '/items', body: NewItem, response: { 201: Item } },
+    getItem: { method: 'GET', path: '/items/:itemId', params: ItemId, response: { 200: Item } },
+    changeItem: {
+      method: 'PATCH',
+      path: '/items/:itemId',
+      params: ItemId,
+      body: ItemChange,
+      response: { 200: Item },
+    },
+    deleteItem: {
+      method: 'DELETE',
+      path: '/items/:itemId',
+      params: ItemId,
+      response: { 204: z.null() },
+    },
+    acquire: {
+      method: 'POST',
+      path: '/items/:itemId/acquired',
+      summary: 'There are so many more of an item, or fewer',
+      params: ItemId,
+      body: Acquisition,
+      response: { 200: Item },
+    },
+    listPurchases: {
+      method: 'GET',
+      path: '/items/:itemId/purchases',
+      params: ItemId,
+      response: { 200: z.object({ purchases: z.array(Purchase) }) },
+    },
+    addPurchase: {
+      method: 'POST',
+      path: '/items/:itemId/purchases',
+      params: ItemId,
+      body: NewPurchase,
+      response: { 201: Purchase },
+    },
+    setCost: {
+      method: 'PUT',
+      path: '/items/:itemId/purchases/:purchaseId/cost',
+      summary: 'Says what a purchase cost; once',
+      params: ItemId.extend({ purchaseId: z.uuid() }),
+      body: PurchaseCost,
+      response: { 200: Purchase },
+    },
+    getProgress: {
+      method: 'GET',
+      path: '/sources/:type/:id',
+      summary: 'What there is, and what is needed, for a source',
+      params: Source,
+      response: { 200: Progress },
+    },
+  },
+})

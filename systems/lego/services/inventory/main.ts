@@ -1,0 +1,4 @@
+import { runService } from '@banyan/service'
+import definition from './service.ts'
+
+await runService(definition)
