@@ -10,6 +10,7 @@ import {
   startForTest,
 } from '@banyan/service/testing'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { MocDeleted } from '../moc/events.ts'
 import { WishlistItemDeleted } from '../wishlist/events.ts'
 import { inventoryApi } from './client.ts'
 import { InventoryUpdated, inventoryEvents, PartsAcquired, PartsPurchased } from './events.ts'
@@ -195,7 +196,7 @@ it('says what was acquired, what was bought, and how far the source is', async (
   ])
 })
 
-it('forgets what a wishlist item needed when that is gone', async () => {
+it('forgets what a wishlist item or a MOC needed when that is gone', async () => {
   const id = crypto.randomUUID()
   const gone = await add({ source: { type: 'wishlist', id } })
   const kept = await add({ source: { type: 'moc', id } })
@@ -204,6 +205,8 @@ it('forgets what a wishlist item needed when that is gone', async () => {
     (await refusal(client.getItem({ params: { itemId } }, ada()))) === '404 NOT_FOUND'
   await eventually('it is forgotten', () => missing(gone.id))
   expect(await missing(kept.id)).toBe(false)
+  await say(MocDeleted.of({ ownerId: 'ada', mocId: id }))
+  await eventually('so is the other', () => missing(kept.id))
 })
 
 it('adds an item once, however often the request is sent', async () => {
@@ -225,10 +228,17 @@ it('says nothing but what is recorded, and describes each of its routes', async 
 
 /** Says it as another service would. */
 async function say(event: Parameters<Bus['publish']>[1]): Promise<void> {
-  const pool = createPool(await service.server.createDatabase('other'), { name: 'other' })
+  const pool = createPool(await service.server.createDatabase(`other_${crypto.randomUUID()}`), {
+    name: 'other',
+  })
   const durable = await openDurable(pool)
   const transport = await openPostgresTransport({ url: service.context.config.BUS_URL! })
-  const bus = new Bus({ source: 'wishlist', durable, transport, publishes: [WishlistItemDeleted] })
+  const bus = new Bus({
+    source: 'wishlist',
+    durable,
+    transport,
+    publishes: [WishlistItemDeleted, MocDeleted],
+  })
   await bus.start()
   const connection = await pool.connect()
   await bus.publish(connection, event, { key: 'ada' })
