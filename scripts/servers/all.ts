@@ -2,12 +2,22 @@ import { clamav } from './clamav.ts'
 import { elasticmq } from './elasticmq.ts'
 import { kafka } from './kafka.ts'
 import { moto } from './moto.ts'
+import { opensearch } from './opensearch.ts'
 import { rabbitmq } from './rabbitmq.ts'
 import { redis } from './redis.ts'
 import { s3 } from './s3.ts'
 import type { Server } from './server.ts'
 
-export const SERVERS: readonly Server[] = [rabbitmq, redis, kafka, moto, elasticmq, s3, clamav]
+export const SERVERS: readonly Server[] = [
+  rabbitmq,
+  redis,
+  kafka,
+  moto,
+  elasticmq,
+  s3,
+  clamav,
+  opensearch,
+]
 
 /** The servers of these names, all when there are none. @throws an Error that lists the names there are. */
 export function serversNamed(names: readonly string[]): readonly Server[] {

@@ -123,3 +123,16 @@ function stored(row: Row): StoredDocument {
   const known = Object.entries(all).filter(([member]) => member in versions)
   return { type, id, gone, versions, content: Object.fromEntries(known) }
 }
+
+/** For so long an event may come late: inboxes remember for 7 days what they have heard. */
+const DELETED_KEPT = '30 days'
+
+/** Forgets documents that were deleted long ago: nothing can bring them back any more. */
+export async function forgetDeleted(db: Queryable): Promise<void> {
+  await db.query(
+    `DELETE FROM search.documents AS d
+      WHERE deleted_at < now() - $1::interval
+        AND NOT EXISTS (SELECT FROM search.feed AS f WHERE f.type = d.type AND f.id = d.id)`,
+    [DELETED_KEPT],
+  )
+}

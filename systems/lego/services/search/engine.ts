@@ -84,8 +84,20 @@ export interface SearchEngine {
 
 /** What is kept outside of our table, and has to be told of its changes. */
 export interface FedEngine extends SearchEngine {
-  /** Puts documents in and takes others out; what has a greater revision already stays. @throws when none of it is sure */
-  feed(changes: FeedBatch): Promise<readonly Refusal[]>
+  /** The index that searches see; null when there is none. */
+  current(): Promise<string | null>
+  /** Makes an empty index, unless it is there. */
+  create(index: string): Promise<void>
+  /** Searches see this index from now on, in one step; the one before it is deleted. */
+  switchTo(index: string): Promise<void>
+  /**
+   * Puts documents into an index and takes others out; what has a greater revision there stays.
+   *
+   * @returns the documents that it will not have, ever
+   * @throws when it is not sure that all others are in
+   */
+  feed(changes: FeedBatch, into: string): Promise<readonly Refusal[]>
+  close(): Promise<void>
 }
 
 export interface FeedBatch {
@@ -93,7 +105,6 @@ export interface FeedBatch {
   readonly remove: readonly RemovedDocument[]
 }
 
-/** A document that the engine will not have. */
 export interface Refusal {
   readonly type: DocumentType
   readonly id: string

@@ -71,6 +71,7 @@ beforeAll(async () => {
     DATABASE_URL: await system.server.createDatabase('search'),
     BUS_URL: await system.server.createDatabase('bus'),
     BANYAN_IDENTITY_KEY: KEY,
+    BANYAN_SERVICE_KEYS: '{"keys":[]}',
   }
   service = await startProcess('services/search/main.ts', env)
   const add = async (path: string, bodies: readonly object[], user: string) => {

@@ -1,12 +1,16 @@
 import type { ServiceContext } from '@banyan/service'
 import { QueryLog } from './analytics.ts'
 import type { SearchConfig } from './config.ts'
+import { Feed } from './feed.ts'
+import { OpenSearchEngine } from './opensearch-engine.ts'
 import { PostgresEngine } from './postgres-engine.ts'
 import { Searcher } from './searcher.ts'
 
 export interface Searching {
   readonly searcher: Searcher
   readonly log: QueryLog
+  /** Only where there is a search engine to be told. */
+  readonly feed: Feed | null
 }
 
 type Context = ServiceContext<SearchConfig, Record<never, never>>
@@ -18,9 +22,14 @@ export function searchingOf(context: Context): Searching {
   let searching = known.get(context)
   if (!searching) {
     const own = new PostgresEngine(context.pool)
+    const { OPENSEARCH_URL: url, OPENSEARCH_INDEX: alias, ...config } = context.config
+    const outside = url
+      ? new OpenSearchEngine({ url, alias, timeoutMs: config.OPENSEARCH_TIMEOUT_MS })
+      : null
     searching = {
-      searcher: new Searcher({ own, outside: null }, context),
+      searcher: new Searcher({ own, outside }, context),
       log: new QueryLog(context),
+      feed: outside && new Feed(outside, alias, context),
     }
     known.set(context, searching)
   }

@@ -1,5 +1,6 @@
 import type { Hear, ServiceContext } from '@banyan/service'
 import { ImageDeleted, ImageFlagged, ImageUpdated, ImageUploaded } from '../gallery/events.ts'
+import { MocCreated, MocDeleted, MocUpdated, PartsListUpdated } from '../moc/events.ts'
 import {
   WishlistItemCreated,
   WishlistItemDeleted,
@@ -46,6 +47,25 @@ export function searchReactions(
       else {
         const { userId: ownerId, title, description, tags, flagged: hidden } = event.payload.image
         await record({ ownerId, title, description, tags, hidden })
+      }
+    },
+  })
+
+  hear({
+    name: 'mocs',
+    events: [MocCreated, MocUpdated, MocDeleted, PartsListUpdated],
+    async handler(event, { client }) {
+      const { mocId: id } = event.payload
+      const version = event.occurredAt.getTime()
+      const record = (content: Change['content']) =>
+        recordChanges(client, [{ type: 'moc', id, version, content }], recording)
+      if (event.type === 'moc.deleted') await record('gone')
+      else if (event.type === 'parts-list.updated') {
+        await record({ pieces: event.payload.totalPieceCount })
+      } else {
+        const { userId: ownerId, totalPieceCount: pieces, ...moc } = event.payload.moc
+        const { title, description, tags, theme, author } = moc
+        await record({ ownerId, title, description, tags, theme, author, pieces })
       }
     },
   })

@@ -18,6 +18,7 @@ import {
   ImageUpdated,
   ImageUploaded,
 } from '../gallery/events.ts'
+import { MocCreated, MocDeleted, MocUpdated, mocEvents, PartsListUpdated } from '../moc/events.ts'
 import {
   WishlistItemCreated,
   WishlistItemDeleted,
@@ -30,6 +31,7 @@ import { recordChanges } from './documents.ts'
 import { conforms } from './engine-conformance.ts'
 import { SearchQueryExecuted, searchEvents } from './events.ts'
 import { PostgresEngine } from './postgres-engine.ts'
+import { listReindexes, rewriteVectors } from './reindex.ts'
 import definition from './service.ts'
 import { importSets } from './sets/catalogue.ts'
 
@@ -42,13 +44,13 @@ const teller = defineService({
   title: 'Teller',
   database: { tables: {}, migrations: new URL('../../tests/no-migrations', import.meta.url) },
   routes: {},
-  events: [...wishlistEvents, ...galleryEvents],
+  events: [...wishlistEvents, ...galleryEvents, ...mocEvents],
 })
 
 let service: ServiceUnderTest<SearchConfig, Record<never, never>>
 let others: RunningService<object, Record<never, never>>
 beforeAll(async () => {
-  service = await startForTest(definition)
+  service = await startForTest(definition, { BANYAN_SERVICE_KEYS: '{"keys":[]}' })
   others = await startService(teller, {
     env: {
       PORT: '0',
@@ -114,6 +116,67 @@ describe('the Search Service', () => {
     expect(await search('moonbase')).toEqual([])
     await tell(WishlistItemDeleted.of({ ownerId: 'eve', itemId: id }))
     await eventually('it is gone', async () => (await search('starbase')).length === 0)
+  })
+
+  it('finds MOCs by what events tell of them, and by the pieces their parts lists add up to', async () => {
+    const mocId = crypto.randomUUID()
+    const ownerId = 'ada'
+    const moc = (title: string) => ({
+      ...item(mocId, title),
+      userId: ownerId,
+      author: 'Ada',
+      theme: 'Space',
+      tags: [],
+      thumbnailUrl: null,
+      status: 'draft' as const,
+      totalPieceCount: 0,
+      galleryImageIds: [],
+      galleryAlbumIds: [],
+    })
+    const tell = (event: Parameters<typeof others.context.publish>[0]) =>
+      others.context.publish(event, { key: ownerId })
+    const finds = (path: string, count: number) =>
+      eventually(`${count} of ${path}`, async () => (await found(path)).length === count)
+    await tell(MocCreated.of({ ownerId, mocId, moc: moc('Galleon') }))
+    await finds('?q=galleon&author=Ada&theme=Space&pieces=under-100', 1)
+    const lists = {
+      partsListId: crypto.randomUUID(),
+      change: 'added',
+      totalPieceCount: 700,
+    } as const
+    await tell(PartsListUpdated.of({ ownerId, mocId, ...lists }))
+    await finds('?q=galleon&pieces=500-999', 1)
+    await tell(MocUpdated.of({ ownerId, mocId, moc: moc('Caravel'), changed: ['title'] }))
+    await finds('?q=caravel', 1)
+    await tell(MocDeleted.of({ ownerId, mocId }))
+    await finds('?q=caravel', 0)
+  })
+
+  it('rewrites what documents are found by, while they change', async () => {
+    const { pool } = service.context
+    await importSets(SETS, pool, { feeds: false })
+    await pool.query(`UPDATE search.documents SET vector = '' WHERE type = 'set'`)
+    expect(await found('?type=set&q=falcon')).toEqual([])
+    const rewriting = rewriteVectors(pool)
+    for (let version = 2_000; version < 2_020; version++) {
+      await record([{ type: 'moc', id: 'busy', version, content: { title: `Busy ${version}` } }])
+    }
+    expect(await rewriting).toBeGreaterThan(20)
+    expect((await found('?type=set&q=falcon')).length).toBe(2)
+    expect((await get('?q=busy')).body.results[0].title).toBe('Busy 2019')
+    expect((await listReindexes(pool))[0]).toMatchObject({ engine: 'postgres' })
+  })
+
+  it('lets only services ask for a reindex', async () => {
+    const identity = signIdentity({ userId: 'ada', email: null, roles: ['admin'] }, IDENTITY_KEY)
+    const path = `${service.url}/internal/v1/search/reindexes`
+    const asked = await send(
+      path,
+      'POST',
+      { 'x-banyan-identity': identity },
+      { engine: 'postgres' },
+    )
+    expect(asked.status).toBe(401)
   })
 
   it('finds images until they are flagged or deleted', async () => {

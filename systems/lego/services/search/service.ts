@@ -1,7 +1,10 @@
+import { defineSchedule } from '@banyan/durable'
 import { defineService } from '@banyan/service'
 import { FailureOfMonolith, writeAsMonolith } from '../../monolith-shape.ts'
 import { SearchConfig } from './config.ts'
+import { forgetDeleted } from './documents.ts'
 import { searchEvents } from './events.ts'
+import { internalRoutes } from './internal-routes.ts'
 import { searchingOf } from './parts.ts'
 import { searchReactions } from './reactions.ts'
 import { searchRoutes } from './routes.ts'
@@ -13,13 +16,23 @@ export default defineService({
   title: 'Search Service',
   config: SearchConfig,
   database: { tables: {}, migrations: new URL('migrations', import.meta.url) },
-  routes: { '/v1/search': searchRoutes },
+  routes: { '/v1/search': searchRoutes, '/internal/v1/search': internalRoutes },
   events: searchEvents,
   reactions: searchReactions,
   failureSchema: FailureOfMonolith,
   writeFailure: writeAsMonolith('document'),
+  schedules: ({ pool }) => [
+    defineSchedule({
+      name: 'forget what was deleted long ago',
+      everyMs: 3_600_000,
+      run: () => forgetDeleted(pool),
+    }),
+  ],
   start(context) {
-    const { log } = searchingOf(context)
-    return () => log.stop()
+    const { log, feed } = searchingOf(context)
+    feed?.start()
+    return async () => {
+      await Promise.all([log.stop(), feed?.stop()])
+    }
   },
 })
