@@ -74,7 +74,7 @@ export const JobFailure = z.object({
 })
 export type JobFailure = z.infer<typeof JobFailure>
 
-export const STATES = ['queued', 'running', 'completed', 'failed', 'cancelled'] as const
+const STATES = ['queued', 'running', 'completed', 'failed', 'cancelled'] as const
 
 export const Job = z.object({
   jobId: z.uuid(),
@@ -125,7 +125,7 @@ export const LotFound = z.object({
 })
 export type LotFound = z.infer<typeof LotFound>
 
-export const LineProblem = z.object({ line: z.int(), code: z.string(), message: z.string() })
+const LineProblem = z.object({ line: z.int(), code: z.string(), message: z.string() })
 
 /** Pages by position: `after` is the `next` of the page before. */
 export const PageQuery = z.object({

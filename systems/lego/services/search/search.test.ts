@@ -251,10 +251,8 @@ describe('the Search Service', () => {
     const heard = await service.hear(SearchQueryExecuted)
     const asked = ['?q=Zeppelin', '?q=zeppelin%20', '?q=crowd', '?type=wishlist&q=secret']
     for (const path of asked) await get(path)
-    await eventually('all are told', () => heard.length >= 3)
-    expect(heard.map(({ payload }) => payload.query)).toEqual(
-      expect.arrayContaining(['zeppelin', 'crowd']),
-    )
+    const told = (query: string) => heard.filter(({ payload }) => payload.query === query).length
+    await eventually('all are told', () => told('zeppelin') === 2 && told('crowd') > 0)
     const without = await get('/queries/without-results', 'root', ['admin'])
     expect(without.body.queries).toContainEqual({
       query: 'zeppelin',
