@@ -116,9 +116,10 @@ async function begun(recorded: Recorded, signal: AbortSignal): Promise<number> {
 /** @returns the token it begins with; null when it is not installed on both sides yet. */
 async function begin({ extraction, source, target }: Recorded): Promise<number | null> {
   const tokens: (number | null)[] = []
+  // The source last: while it is untouched no barrier of it can have been among what the target forgot.
   for (const [db, state, epoch] of [
-    [source, 'open', 1],
     [target, 'closed', 0],
+    [source, 'open', 1],
   ] as const) {
     tokens.push(await beginAt(db, extraction, state, epoch))
   }
