@@ -22,6 +22,16 @@ export interface Report {
   readonly leftovers: number
 }
 
+/** The same with `--system`: every capability that can leave the monolith, in the order they did. */
+export interface SystemReport {
+  readonly system: string
+  readonly extractions: readonly Report[]
+  /** Whether nothing is left for the monolith to do. */
+  readonly retired: boolean
+  /** Rows of both sides, compared one by one as each extraction ended. */
+  readonly reconciliation: { readonly compared: number; readonly differing: number }
+}
+
 /** One line when a phase begins. */
 export function headline(status: ExtractionStatus): string {
   const { phase, copy, verify, shadow } = status
@@ -99,7 +109,7 @@ export function summary(report: Report, findings: readonly string[], counts: Loa
   const failures = Object.entries(counts.failures ?? {}).map(([what, n]) => `${what}: ${n} times`)
   return [
     '',
-    `Wishlist: ${report.phase}`,
+    `${report.extraction}: ${report.phase}`,
     ...lines.map(([name, text, good]) => `  ${good ? '✓' : '✗'} ${name.padEnd(20)} ${text}`),
     ...[...findings, ...failures].slice(0, 20).map((finding) => `    ${finding}`),
   ].join('\n')

@@ -1,9 +1,12 @@
 import { Supervisor } from '@banyan/lab'
 import { Demo } from './demo-run.ts'
+import { EXTRACTIONS, type ExtractionName } from './lego/topology.ts'
 import { type Flag, helpText, main, readFlags, UsageError, wholeNumber } from './options.ts'
 
 const FLAGS: readonly Flag[] = [
   { name: 'once', text: 'end after the verdict; the exit code is 1 if anything went wrong' },
+  { name: 'system', value: 'lego', text: 'move everything that can leave it, one after the other' },
+  { name: 'only', value: 'A,B', text: `with --system: some of ${EXTRACTIONS.join(', ')}` },
   { name: 'json', value: 'FILE', text: 'write the report there, as JSON' },
   { name: 'rows', value: 'N', text: 'wishlist items in the monolith (100000)' },
   { name: 'rate', value: 'N', text: 'requests a second of all clients (250)' },
@@ -20,7 +23,12 @@ await main('npm start', async () => {
     console.log(helpText('npm start', WHAT, FLAGS))
     return 0
   }
+  if (given.system !== undefined && given.system !== 'lego') {
+    throw new UsageError(`--system is "${given.system}"; there is lego`)
+  }
   const options = {
+    extractions: given.system ? chosen(given.only as string | undefined) : (['wishlist'] as const),
+    whole: given.system !== undefined,
     rows: wholeNumber(given, 'rows', 100_000, 1_000),
     rate: wholeNumber(given, 'rate', 250, 1),
     people: wholeNumber(given, 'clients', 200, 1),
@@ -34,3 +42,16 @@ await main('npm start', async () => {
     await supervisor.stopAll()
   }
 })
+
+/** Which of all that can move do, in their order. */
+function chosen(only: string | undefined): readonly ExtractionName[] {
+  if (only === undefined) return EXTRACTIONS
+  const names = only.split(',')
+  const unknown = names.filter((name) => !EXTRACTIONS.some((one) => one === name))
+  if (unknown.length > 0) {
+    throw new UsageError(
+      `--only names "${unknown.join(', ')}"; there are ${EXTRACTIONS.join(', ')}`,
+    )
+  }
+  return EXTRACTIONS.filter((name) => names.includes(name))
+}

@@ -1,8 +1,7 @@
 import { percentile } from '@banyan/lab'
 import { addAborts, NO_ABORTS } from './lego/aborts.ts'
-import { isStep, PHASES, STEPS, type StruckPhase, VICTIMS } from './lego/faults.ts'
+import { isStep, PHASES, PROVED, STEPS, type StruckPhase, VICTIMS } from './lego/faults.ts'
 import type { Struck } from './lego/injector.ts'
-import { EXTRACTIONS } from './lego/topology.ts'
 import type { RunResult } from './prove-run.ts'
 
 /** The phase a fault struck in: a handover's are the canary's, or the rollback's. */
@@ -53,7 +52,7 @@ export function reportOf(results: readonly RunResult[], ms: number) {
       histories: sum((one) => one.conformance?.histories ?? 0),
       deviations: sum((one) => one.conformance?.deviations ?? 0),
     },
-    extractions: EXTRACTIONS.length,
+    extractions: PROVED.length,
     gateways: 2,
     engines: 2,
     killsInHandover: struck.filter((one) => isStep(one.place)).length,
@@ -61,7 +60,7 @@ export function reportOf(results: readonly RunResult[], ms: number) {
     killsByStep: count(STEPS, ({ place }) => (isStep(place) ? place : null)),
     killsByProcess: count(VICTIMS, (one) => one.victim),
     killsByDirection: count(['to target', 'to source'], (one) => one.direction),
-    killsByExtraction: count(EXTRACTIONS, (one) => one.extraction),
+    killsByExtraction: count(PROVED, (one) => one.extraction),
     /** Of the pairs of a phase and a victim that there are. */
     phaseVictimPairs: { met: pairs.size, of: PHASES.length * VICTIMS.length },
     takeovers: struck.filter((one) => one.tookOver).length,

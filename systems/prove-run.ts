@@ -3,11 +3,11 @@ import type { Supervisor } from '@banyan/lab'
 import { type Action, ControlError, type ExtractionStatus, type Phase } from '@banyan/migration'
 import { type Aborts, abortsOf } from './lego/aborts.ts'
 import { Bed } from './lego/bed.ts'
-import { type Fault, planFaults, type Stage } from './lego/faults.ts'
+import { type Fault, PROVED, planFaults, type Stage } from './lego/faults.ts'
 import { Injector, type Struck, StuckError } from './lego/injector.ts'
 import { type Conformance, ProtocolRecord } from './lego/protocol-record.ts'
 import { StepGate } from './lego/step-gate.ts'
-import { askAny, EXTRACTIONS, type ExtractionName, type Lego } from './lego/topology.ts'
+import { askAny, type ExtractionName, type Lego } from './lego/topology.ts'
 import { Trial } from './lego/trial.ts'
 
 export interface RunResult {
@@ -58,6 +58,7 @@ const LOOK_MS = 100
 export function startBed(supervisor: Supervisor): Promise<Bed> {
   return Bed.start(supervisor, {
     ...SIZE,
+    extractions: PROVED,
     seed: DATA_SEED,
     engines: 2,
     gateways: 2,
@@ -115,7 +116,7 @@ class Run {
       await this.#thereAndBack()
       // The users stand still for a moment: what they have done must be the same on both sides.
       trial.load.pause()
-      const rows = await trial.quiet(EXTRACTIONS)
+      const rows = await trial.quiet(PROVED)
       trial.load.resume()
       this.#mark('compare')
       await this.#end()
@@ -148,18 +149,18 @@ class Run {
     const watched = (one: ExtractionStatus) => one.waitsFor.join() === 'promote'
     await this.#stage(
       'begin',
-      () => this.#all(EXTRACTIONS, 'start'),
-      () => this.#until(EXTRACTIONS, 'canary', watched),
+      () => this.#all(PROVED, 'start'),
+      () => this.#until(PROVED, 'canary', watched),
     )
     await this.#stage(
       'promote',
-      () => this.#all(EXTRACTIONS, 'promote', 100),
-      () => this.#until(EXTRACTIONS, 'soaking'),
+      () => this.#all(PROVED, 'promote', 100),
+      () => this.#until(PROVED, 'soaking'),
     )
     await this.#stage(
       'roll back',
-      () => this.#all(EXTRACTIONS, 'rollback'),
-      () => this.#until(EXTRACTIONS, 'rolled back'),
+      () => this.#all(PROVED, 'rollback'),
+      () => this.#until(PROVED, 'rolled back'),
     )
     await this.#stage(
       'promote again',
@@ -169,7 +170,7 @@ class Run {
   }
 
   async #end(): Promise<void> {
-    const cancelled = EXTRACTIONS.filter((name) => name === this.#cancelled)
+    const cancelled = PROVED.filter((name) => name === this.#cancelled)
     await this.#stage(
       'end',
       async () => {
@@ -183,7 +184,7 @@ class Run {
   }
 
   get #completed(): ExtractionName[] {
-    return EXTRACTIONS.filter((name) => name !== this.#cancelled)
+    return PROVED.filter((name) => name !== this.#cancelled)
   }
 
   /** One part of the move, struck if a fault is meant for it. */

@@ -22,11 +22,12 @@ export class Bed {
   }
 
   static async start(supervisor: Supervisor, options: LegoOptions): Promise<Bed> {
+    const targets = [...options.extractions, 'banyan']
     const lego = await startLego(supervisor, {
       ...options,
       onFilled: async ({ source, target }) => {
         await keep(source, 'lego')
-        for (const name of ['wishlist', 'profile', 'banyan']) await keep(target, name)
+        for (const name of targets) await keep(target, name)
       },
     })
     return new Bed(supervisor, lego)
@@ -38,13 +39,10 @@ export class Bed {
       this.#used = true
       return
     }
-    const { source, target, engines, gateways } = this.lego
+    const { source, target, engines, gateways, extractions } = this.lego
     const plane: ManagedProcess[] = [...engines, ...gateways]
     await Promise.all(plane.map((one) => one.kill()))
-    await Promise.all([
-      restore(source, ['lego']),
-      restore(target, ['wishlist', 'profile', 'banyan']),
-    ])
+    await Promise.all([restore(source, ['lego']), restore(target, [...extractions, 'banyan'])])
     await Promise.all(plane.map((one) => one.start()))
   }
 }

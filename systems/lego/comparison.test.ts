@@ -101,8 +101,8 @@ describe('the comparison of both wishlists', () => {
 
   it('reads the wishlists of users in the same words at both sides', async () => {
     const answers = await Promise.all([
-      source.query(WISHLISTS.source, [['ann']]),
-      target.query(WISHLISTS.target, [['ann']]),
+      source.query(WISHLISTS.source.items, [['ann']]),
+      target.query(WISHLISTS.target.items, [['ann']]),
     ])
     const row = { user_id: 'ann', id: ID, title: 'Castle ☂', quantity: 2 }
     expect(answers.map(({ rows }) => rows)).toEqual([[row], [row]])

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ManagedProcess } from '@banyan/lab'
-import type { Fault } from './faults.ts'
+import { type Fault, PROVED } from './faults.ts'
 import { bucketsWithoutOwner } from './ownership.ts'
 import { momentOf, type StepGate } from './step-gate.ts'
-import { askAny, EXTRACTIONS, type Lego } from './topology.ts'
+import { askAny, type Lego } from './topology.ts'
 
 export interface Struck extends Fault {
   /** From when engine and databases are there again until every bucket had one owner, ms; null: not within 10 s. */
@@ -122,9 +122,9 @@ export class Injector {
         return { ...blow, restore: () => delay(LEASE_OVER_MS).then(blow.restore) }
       }
       case 'service':
-        return kill(services[extraction], { wedges: false })
+        return kill(services[extraction]!, { wedges: false })
       case 'service paused':
-        return pause(services[extraction], PAUSE_MS, { wedges: false })
+        return pause(services[extraction]!, PAUSE_MS, { wedges: false })
       case 'monolith':
         return kill(monolith, { wedges: false })
       case 'monolith paused':
@@ -182,7 +182,7 @@ export class Injector {
     const { urls } = this.#lego
     for (;;) {
       const wrong = await Promise.all(
-        EXTRACTIONS.map((name) =>
+        PROVED.map((name) =>
           bucketsWithoutOwner(name, { source: urls.monolith, target: urls[name] }),
         ),
       ).catch(() => [Number.NaN])

@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { HistoryFile, Load, type LoadCounts } from '@banyan/lab'
+import { Builder } from './builder.ts'
+import { Photographer } from './photographer.ts'
 import { type Person, Wisher } from './wisher.ts'
 
 /** What the load process is given, as a file of JSON. */
@@ -32,7 +34,12 @@ const load = new Load({
   rate: setting.rate,
   seed: setting.seed,
   history,
-  clients: setting.people.map((person) => new Wisher(person)),
+  // Who also works elsewhere does so beside: as if the same user had a second window open.
+  clients: setting.people.flatMap((person) => [
+    new Wisher(person),
+    ...(person.images ? [new Photographer(person, person.images)] : []),
+    ...(person.mocs ? [new Builder(person, person.mocs)] : []),
+  ]),
 })
 const say = (event: LoadEvent['event']) => console.log(JSON.stringify({ event, ...load.counts }))
 

@@ -3,6 +3,8 @@ import { type FinalValue, type Initial, Random } from '@banyan/lab'
 import pg from 'pg'
 import { currentKey } from './auth/keys.ts'
 import { tokenMinter } from './auth/mint.ts'
+import { type MocRow, mocEntity } from './builder.ts'
+import { type AlbumRow, albumEntity, type ImageRow, photoEntity } from './photographer.ts'
 import { entityOf, orderOf, type Person } from './wisher.ts'
 
 /** Buckets of the first step, 1 %: some of the people must be in them, or that step would see nobody. */
@@ -11,90 +13,111 @@ const MOST_FIRST = 12
 /** Tokens are good for the whole demonstration, however long it stays up, s. */
 const TOKEN_LIFETIME_S = 7 * 86_400
 
+/** A database, and what selects some users' rows (`$1`) in it. */
+interface Holder<Sql> {
+  readonly url: string
+  readonly sql: Sql
+}
+
+/** Where what the people have is owned now. */
+export interface Holders {
+  readonly wishlists: Holder<{ readonly users: string; readonly items: string }>
+  readonly profiles: Holder<string>
+  /** Null: nobody works in the gallery. */
+  readonly galleries: Holder<{ readonly images: string; readonly albums: string }> | null
+  /** Null: nobody builds. */
+  readonly mocs: Holder<string> | null
+}
+
+interface ItemRow {
+  readonly user_id: string
+  readonly id: string
+  readonly title: string
+  readonly quantity: number
+}
+type Owned<Row> = Row & { readonly user_id: string }
+
 /**
- * Chooses users of the monolith for the load, with what they have and a token each.
+ * Chooses users for the load, with what they have and a token each.
  *
- * @param count how many; fewer when the monolith has fewer with 2 to 60 items
+ * @param people how many; fewer when fewer have 2 to 60 items
  */
 export async function choosePeople(
-  urls: { monolith: string; auth: string },
-  count: number,
-  seed: number,
+  authUrl: string,
+  holders: Holders,
+  { people, seed, tag }: { people: number; seed: number; tag: string },
 ): Promise<Person[]> {
-  const ids = (
-    await query<{ user_id: string }>(
-      urls.monolith,
-      `SELECT user_id FROM wishlist_items GROUP BY user_id HAVING count(*) BETWEEN 2 AND 60 ORDER BY user_id`,
-    )
-  ).map((row) => row.user_id)
+  const { url, sql } = holders.wishlists
+  const ids = (await query<{ user_id: string }>(url, sql.users)).map((row) => row.user_id)
   const shuffled = new Random(seed).shuffled(ids)
   const first = shuffled.filter((id) => bucketOf(id) < FIRST_BUCKETS).slice(0, MOST_FIRST)
-  const chosen = [...new Set([...first, ...shuffled])].slice(0, count)
-  const [items, profiles, mint] = await Promise.all([
-    query<{ user_id: string; id: string; title: string; quantity: number }>(
-      urls.monolith,
-      `SELECT user_id, id, title, quantity FROM wishlist_items WHERE user_id = ANY($1) ORDER BY user_id, sort_order`,
-      [chosen],
-    ),
-    query<{ user_id: string; display_name: string }>(
-      urls.monolith,
-      'SELECT user_id, display_name FROM user_profiles WHERE user_id = ANY($1)',
-      [chosen],
-    ),
-    minter(urls.auth),
+  const chosen = [...new Set([...first, ...shuffled])].slice(0, people)
+  const [{ items, names, images, mocs }, mint] = await Promise.all([
+    held(chosen, holders),
+    minter(authUrl),
   ])
-  const itemsOf = byUser(items)
-  const nameOf = new Map(profiles.map((row) => [row.user_id, row.display_name]))
   return Promise.all(
     chosen.map(async (id) => ({
       id,
+      tag,
       token: await mint({ sub: id, email: `${id}@example.org`, roles: ['user'] }),
-      items: itemsOf.get(id)!.map(({ id, title, quantity }) => ({ id, title, quantity })),
-      displayName: nameOf.get(id) ?? null,
+      items: items.get(id)!.map(({ id, title, quantity }) => ({ id, title, quantity })),
+      displayName: names.get(id)?.[0]!.display_name ?? null,
+      images: images && (images.get(id) ?? []),
+      mocs: mocs && (mocs.get(id) ?? []),
     })),
   )
 }
 
 /** What the people had before the load, for the checker. */
 export function initialOf(people: readonly Person[]): Initial[] {
-  return people.flatMap(({ id: user, items, displayName }) => [
+  return people.flatMap(({ id: user, items, displayName, images, mocs }) => [
+    ...(images ?? []).map((image) => ({ user, ...photoEntity(image) })),
+    ...(mocs ?? []).map((moc) => ({ user, ...mocEntity(moc) })),
     ...items.map((item) => ({ user, ...entityOf(item) })),
     { user, entity: 'order', value: orderOf(items.map((item) => entityOf(item).entity)) },
     ...(displayName === null ? [] : [{ user, entity: 'profile', value: displayName }]),
   ])
 }
 
-/** A database, and what selects some users' rows (`$1`) in it. */
-export interface Holder {
-  readonly url: string
-  readonly sql: string
+/** What the people have at the end. */
+export async function finalOf(people: readonly Person[], holders: Holders): Promise<FinalValue[]> {
+  const found = await held(
+    people.map((person) => person.id),
+    holders,
+  )
+  return people.flatMap(({ id: user, tag }) => {
+    const items = (found.items.get(user) ?? []).map(entityOf)
+    const images = found.images?.get(user) ?? []
+    const albums = (found.albums?.get(user) ?? []).map((album) => albumEntity(album, images, tag))
+    return [
+      ...items,
+      { entity: 'order', value: orderOf(items.map(({ entity }) => entity)) },
+      ...(found.names.get(user) ?? []).map((row) => ({
+        entity: 'profile',
+        value: row.display_name,
+      })),
+      ...images.map(photoEntity),
+      ...albums.filter((album) => album !== null),
+      ...(found.mocs?.get(user) ?? []).map(mocEntity),
+    ].map((one) => ({ user, ...one }))
+  })
 }
 
-/** What the people have at the end, where it is owned. */
-export async function finalOf(
-  people: readonly Person[],
-  owners: { wishlists: Holder; profiles: Holder },
-): Promise<FinalValue[]> {
-  const ids = people.map((person) => person.id)
-  const [items, profiles] = await Promise.all([
-    query<{ user_id: string; id: string; title: string; quantity: number }>(
-      owners.wishlists.url,
-      owners.wishlists.sql,
-      [ids],
-    ),
-    query<{ user_id: string; display_name: string }>(owners.profiles.url, owners.profiles.sql, [
-      ids,
-    ]),
+/** Rows of some users, by user. */
+async function held(ids: readonly string[], { wishlists, profiles, galleries, mocs }: Holders) {
+  const of = async <Row extends { user_id: string }>({ url, sql }: Holder<string>) =>
+    byUser(await query<Row>(url, sql, [ids]))
+  const gallery = <Row extends { user_id: string }>(what: 'images' | 'albums') =>
+    galleries && of<Row>({ url: galleries.url, sql: galleries.sql[what] })
+  const [items, names, images, albums, built] = await Promise.all([
+    of<ItemRow>({ url: wishlists.url, sql: wishlists.sql.items }),
+    of<{ user_id: string; display_name: string }>(profiles),
+    gallery<Owned<ImageRow>>('images'),
+    gallery<Owned<AlbumRow>>('albums'),
+    mocs && of<Owned<MocRow>>(mocs),
   ])
-  const itemsOf = byUser(items)
-  return [
-    ...ids.flatMap((user) => {
-      const entities = (itemsOf.get(user) ?? []).map(entityOf)
-      const order = orderOf(entities.map(({ entity }) => entity))
-      return [...entities.map((one) => ({ user, ...one })), { user, entity: 'order', value: order }]
-    }),
-    ...profiles.map((row) => ({ user: row.user_id, entity: 'profile', value: row.display_name })),
-  ]
+  return { items, names, images, albums, mocs: built }
 }
 
 function byUser<Row extends { user_id: string }>(rows: readonly Row[]): Map<string, Row[]> {

@@ -1,6 +1,7 @@
 import { Recorder, type Replayed, replay } from '@banyan/migration/conformance'
 import pg from 'pg'
-import { EXTRACTIONS, type Lego } from './topology.ts'
+import { PROVED } from './faults.ts'
+import type { Lego } from './topology.ts'
 
 /** What a run did to its databases, held against the model of the protocol. */
 export interface Conformance {
@@ -25,7 +26,7 @@ export class ProtocolRecord {
       return made
     }
     const source = pool(urls.monolith)
-    const targets = EXTRACTIONS.map((extraction) => ({
+    const targets = PROVED.map((extraction) => ({
       extraction,
       target: pool(urls[extraction]),
     }))

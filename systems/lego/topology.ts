@@ -10,6 +10,8 @@ const BANYAN = here('../../packages/cli/src/main.ts')
 const CONFIG = here('banyan.config.ts')
 
 export interface LegoOptions {
+  /** What is to leave the monolith: those services run. */
+  readonly extractions: readonly ExtractionName[]
   /** Wishlist items the generator makes. */
   readonly rows: number
   readonly seed: number
@@ -30,24 +32,21 @@ export interface LegoOptions {
   onStep(what: string): void
 }
 
-/** What can leave the monolith, by the names in banyan.config.ts; each is a service of its own too. */
-export const EXTRACTIONS = ['wishlist', 'profile'] as const
-export type ExtractionName = (typeof EXTRACTIONS)[number]
+/** What can leave the monolith, by the names in banyan.config.ts, in the order it does; and the ports of the services. */
+const PORTS = { wishlist: 9400, profile: 9300, gallery: 9200, moc: 9100 } as const
+export type ExtractionName = keyof typeof PORTS
+export const EXTRACTIONS = Object.keys(PORTS) as readonly ExtractionName[]
 
 /** All that runs when they are moved out of the LEGO monolith, each a process of its own. */
 export interface Lego {
   readonly source: EmbeddedPostgres
   readonly target: EmbeddedPostgres
-  readonly urls: {
-    readonly monolith: string
-    readonly auth: string
-    readonly wishlist: string
-    readonly profile: string
-    readonly banyan: string
-  }
+  readonly extractions: readonly ExtractionName[]
+  /** Of the databases; that of a service is made though the service does not run. */
+  readonly urls: Readonly<Record<'monolith' | 'auth' | 'banyan' | ExtractionName, string>>
   readonly auth: ManagedProcess
   readonly monolith: ManagedProcess
-  readonly services: Readonly<Record<ExtractionName, ManagedProcess>>
+  readonly services: Readonly<Partial<Record<ExtractionName, ManagedProcess>>>
   /** The first is the one people are told of. */
   readonly gateways: readonly [ManagedProcess, ...ManagedProcess[]]
   readonly engines: readonly ManagedProcess[]
@@ -69,8 +68,7 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
   const urls = {
     monolith: await source.createDatabase('lego'),
     auth: await source.createDatabase('auth'),
-    wishlist: await target.createDatabase('wishlist'),
-    profile: await target.createDatabase('profile'),
+    ...(await each((name) => target.createDatabase(name))),
     banyan: await target.createDatabase('banyan'),
   }
   /** Not among what a run begins anew with: what was said stays said. */
@@ -79,8 +77,7 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
   const ports = {
     gateways: [await port(9000)],
     monolith: await port(9001),
-    wishlist: await port(9400),
-    profile: await port(9300),
+    ...(await each((name) => port(PORTS[name]))),
     auth: await port(9900),
     engines: [] as number[],
   }
@@ -95,42 +92,43 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
     BANYAN_IDENTITY_KEY: 'lego-identity-key-of-this-machine',
     MONOLITH_URL: local(ports.monolith),
     MONOLITH_DATABASE_URL: urls.monolith,
-    WISHLIST_URL: local(ports.wishlist),
-    WISHLIST_DATABASE_URL: urls.wishlist,
-    PROFILE_URL: local(ports.profile),
-    PROFILE_DATABASE_URL: urls.profile,
+    ...Object.fromEntries(
+      EXTRACTIONS.flatMap((name) => [
+        [`${name.toUpperCase()}_URL`, local(ports[name])],
+        [`${name.toUpperCase()}_DATABASE_URL`, urls[name]],
+      ]),
+    ),
     GATEWAY_PORT: String(ports.gateways[0]),
+    AUTH_URL: local(ports.auth),
     JWKS_URL: `${local(ports.auth)}/.well-known/jwks.json`,
   }
   const start = (name: string, file: string, more: Record<string, string>) =>
     supervisor.process(name, { file: here(file), env: { ...env, ...more } })
 
   onStep('the Auth Service, the monolith and the services')
-  const { privateJwk, publicJwk } = await newServiceKey('profile')
-  const service = (name: ExtractionName, more: Record<string, string> = {}) =>
+  const keys = await each((name) => newServiceKey(name))
+  const publicKeys = JSON.stringify({ keys: EXTRACTIONS.map((name) => keys[name].publicJwk) })
+  const service = (name: ExtractionName) =>
     start(name, `services/${name}/main.ts`, {
       DATABASE_URL: urls[name],
       BUS_URL: bus,
+      BANYAN_SIGNING_KEY: JSON.stringify(keys[name].privateJwk),
+      BANYAN_SERVICE_KEYS: publicKeys,
       // A line for each of hundreds of requests a second would be most of what the machine does.
       LOG_LEVEL: 'warn',
       PORT: String(ports[name]),
-      ...more,
     })
-  const [auth, monolith, wishlist, profile] = await Promise.all([
+  const [auth, monolith, ...services] = await Promise.all([
     start('auth', 'auth/main.ts', {
       DATABASE_URL: urls.auth,
       PORT: String(ports.auth),
-      BANYAN_SERVICE_KEYS: JSON.stringify({ keys: [publicJwk] }),
+      BANYAN_SERVICE_KEYS: publicKeys,
     }),
     start('monolith', 'monolith/main.ts', {
       DATABASE_URL: urls.monolith,
       PORT: String(ports.monolith),
     }),
-    service('wishlist'),
-    service('profile', {
-      AUTH_URL: local(ports.auth),
-      BANYAN_SIGNING_KEY: JSON.stringify(privateJwk),
-    }),
+    ...options.extractions.map(service),
   ])
   onStep(`${options.rows.toLocaleString('en')} wishlist items`)
   await fill(supervisor, urls, options)
@@ -163,15 +161,25 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
   return {
     source,
     target,
+    extractions: options.extractions,
     urls,
     auth,
     monolith,
-    services: { wishlist, profile },
+    services: Object.fromEntries(options.extractions.map((name, i) => [name, services[i]!])),
     gateways: (await Promise.all(gateways)) as [ManagedProcess, ...ManagedProcess[]],
     engines: await Promise.all(engines),
     controls,
     env,
   }
+}
+
+/** One after the other, by name. */
+async function each<T>(
+  make: (name: ExtractionName) => Promise<T>,
+): Promise<Record<ExtractionName, T>> {
+  const made: Partial<Record<ExtractionName, T>> = {}
+  for (const name of EXTRACTIONS) made[name] = await make(name)
+  return made as Record<ExtractionName, T>
 }
 
 /**

@@ -12,24 +12,38 @@ import {
   type Verdict,
 } from '@banyan/lab'
 import pg from 'pg'
-import { compareSides, PROFILES, WISHLISTS } from './comparison.ts'
+import { compareSides, GALLERIES, MOCS, PROFILES, WISHLISTS } from './comparison.ts'
 import type { LoadSetting } from './load.ts'
-import { choosePeople, finalOf, initialOf } from './people.ts'
-import { EXTRACTIONS, type ExtractionName, type Lego, startLoad } from './topology.ts'
+import { choosePeople, finalOf, type Holders, initialOf } from './people.ts'
+import { type ExtractionName, type Lego, startLoad } from './topology.ts'
 import type { Person } from './wisher.ts'
 
 type SideName = 'source' | 'target'
+/** Who owns every bucket of an extraction; the source, where it is not named. */
+type Owners = Readonly<Partial<Record<ExtractionName, SideName>>>
 
 export interface TrialOptions {
   readonly people: number
   /** Requests a second. */
   readonly rate: number
   readonly seed: number
+  /** Marks what the people make, apart from what those of a trial before made. */
+  readonly tag?: string
+  /** What has moved before the trial begins. */
+  readonly moved?: readonly ExtractionName[]
 }
 
 /** Both sides after debounced orders were applied and the streams have delivered, ms at most. */
 const QUIET_MS = 30_000
 const LOOK_MS = 200
+
+/** A table of the monolith that moves with each extraction. */
+const WRITTEN: Readonly<Record<ExtractionName, string>> = {
+  wishlist: 'wishlist_items',
+  profile: 'user_profiles',
+  gallery: 'gallery_images',
+  moc: 'moc_instructions',
+}
 
 /** The clients' process; it may be used by one trial after the other. */
 export class TrialLoad {
@@ -92,7 +106,12 @@ export class Trial {
 
   /** Chooses the people and lets them begin. */
   static async begin(load: TrialLoad, lego: Lego, options: TrialOptions): Promise<Trial> {
-    const people = await choosePeople(lego.urls, options.people, options.seed)
+    const moved = Object.fromEntries((options.moved ?? []).map((name) => [name, 'target' as const]))
+    const people = await choosePeople(lego.urls.auth, holders(lego, moved), {
+      people: options.people,
+      seed: options.seed,
+      tag: options.tag ?? 'a',
+    })
     const { rate, seed } = options
     const urls = lego.gateways.map((gateway) => gateway.url)
     await load.begin({ urls, rate, seed, people })
@@ -128,47 +147,41 @@ export class Trial {
    * Holds the histories against the rows of the side that owns every bucket of an extraction, once it
    * has applied the orders it still owes.
    */
-  async judge(owners: Readonly<Record<ExtractionName, SideName>>): Promise<Verdict> {
+  async judge(owners: Owners): Promise<Verdict> {
     const { urls } = this.#lego
     const deadline = Date.now() + QUIET_MS
-    while ((await pendingOrders(urls, owners.wishlist)) > 0 && Date.now() < deadline) {
+    while ((await pendingOrders(urls, owners.wishlist ?? 'source')) > 0 && Date.now() < deadline) {
       await delay(LOOK_MS)
     }
-    const holder = (name: ExtractionName, sql: Readonly<Record<SideName, string>>) => ({
-      url: owners[name] === 'target' ? urls[name] : urls.monolith,
-      sql: sql[owners[name]],
-    })
     return checkHistory({
       initial: initialOf(this.people),
       operations: readHistory(this.load.historyFile),
-      final: await finalOf(this.people, {
-        wishlists: holder('wishlist', WISHLISTS),
-        profiles: holder('profile', PROFILES),
-      }),
+      final: await finalOf(this.people, holders(this.#lego, owners)),
     })
   }
 
   /** What is left of ours in all databases, named by theirs. */
   async leftovers(): Promise<string[]> {
-    const { urls } = this.#lego
-    const names = ['monolith', ...EXTRACTIONS] as const
+    const { urls, extractions } = this.#lego
+    const names = ['monolith' as const, ...extractions]
     const found = await Promise.all(names.map((name) => findLeftovers(urls[name])))
     return names.flatMap((name, i) => found[i]!.map((what) => `${name}: ${what}`))
   }
 
   /**
-   * Writes to a moved row straight into the monolith's database, behind the gateway's back.
+   * Writes to a row that has moved straight into the monolith's database, behind the gateway's back.
    *
    * @returns the database's refusal. @throws when it was not refused.
    */
-  async writeBehindTheGateway(): Promise<{ code: string; message: string }> {
+  async writeBehindTheGateway(
+    extraction: ExtractionName,
+  ): Promise<{ code: string; message: string }> {
+    const table = WRITTEN[extraction]
     const client = new pg.Client({ connectionString: this.#lego.urls.monolith })
     await client.connect()
     try {
       const { rowCount } = await client.query(
-        `UPDATE wishlist_items SET quantity = quantity
-          WHERE id = (SELECT id FROM wishlist_items WHERE user_id = $1 LIMIT 1)`,
-        [this.people[0]!.id],
+        `UPDATE ${table} SET updated_at = updated_at WHERE ctid = (SELECT ctid FROM ${table} LIMIT 1)`,
       )
       throw new Error(`the monolith's database took a write to ${rowCount} moved row(s)`)
     } catch (error) {
@@ -178,6 +191,20 @@ export class Trial {
     } finally {
       await client.end()
     }
+  }
+}
+
+/** Where to read what is owned where. */
+function holders({ urls, extractions }: Lego, owners: Owners): Holders {
+  const holder = <Sql>(name: ExtractionName, sql: Readonly<Record<SideName, Sql>>) => {
+    const side = owners[name] ?? 'source'
+    return { url: side === 'target' ? urls[name] : urls.monolith, sql: sql[side] }
+  }
+  return {
+    wishlists: holder('wishlist', WISHLISTS),
+    profiles: holder('profile', PROFILES),
+    galleries: extractions.includes('gallery') ? holder('gallery', GALLERIES) : null,
+    mocs: extractions.includes('moc') ? holder('moc', MOCS) : null,
   }
 }
 

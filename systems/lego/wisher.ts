@@ -1,19 +1,19 @@
 import { createHash } from 'node:crypto'
-import type {
-  Answer,
-  Client,
-  Conclusion,
-  Observation,
-  Outcome,
-  Random,
-  Step,
-  Write,
-} from '@banyan/lab'
+import type { Client, Observation, Random, Step, Write } from '@banyan/lab'
+import type { MocRow } from './builder.ts'
+import type { ImageRow } from './photographer.ts'
+import { read, write } from './steps.ts'
+
+/** Who works: a user, signed in. */
+export interface Worker {
+  readonly id: string
+  /** Marks what is made in one trial, apart from that of another before it. */
+  readonly tag: string
+  readonly token: string
+}
 
 /** A user as the load begins: what is in the database, read by the orchestrator. */
-export interface Person {
-  readonly id: string
-  readonly token: string
+export interface Person extends Worker {
   /** In their order. */
   readonly items: readonly {
     readonly id: string
@@ -21,6 +21,10 @@ export interface Person {
     readonly quantity: number
   }[]
   readonly displayName: string | null
+  /** Their images; null for who does nothing in the gallery. */
+  readonly images: readonly ImageRow[] | null
+  /** Null for who builds nothing. */
+  readonly mocs: readonly MocRow[] | null
 }
 
 interface Item {
@@ -62,6 +66,11 @@ export function entityOf(row: { id: string; title: string; quantity: number }): 
   return { entity: `item/${token}`, value: `${row.title}, ${row.quantity}` }
 }
 
+/** How often the load has changed what bears this title, in trials before; 0 for what it found. */
+export function versionOf(title: string): number {
+  return Number(/^made \S+ v(\d+)$/.exec(title)?.[1] ?? 0)
+}
+
 /** The order of items as one value. */
 export function orderOf(entities: readonly string[]): string {
   return `${entities.length}:${createHash('sha1').update(entities.join('\n')).digest('hex').slice(0, 16)}`
@@ -71,6 +80,7 @@ export function orderOf(entities: readonly string[]): string {
 export class Wisher implements Client {
   readonly user: string
   readonly headers: Readonly<Record<string, string>>
+  readonly #tag: string
   /** In their order, as far as that is known. */
   #items: Item[]
   #deleted: Item[] = []
@@ -81,11 +91,12 @@ export class Wisher implements Client {
 
   constructor(person: Person) {
     this.user = person.id
+    this.#tag = `${person.tag}-${person.id.slice(0, 8)}`
     this.headers = { authorization: `Bearer ${person.token}` }
     this.#items = person.items.map((item) => ({
       id: item.id,
       entity: entityOf(item).entity,
-      version: 0,
+      version: versionOf(item.title),
       doubtful: false,
     }))
   }
@@ -135,12 +146,12 @@ export class Wisher implements Client {
   }
 
   #create(random: Random): Step {
-    const token = `${this.user.slice(0, 8)}-${++this.#made}`
+    const token = `${this.#tag}-${++this.#made}`
     const title = `made ${token} v1`
     const quantity = 1 + random.below(9)
     const entity = `item/${token}`
     const price = Math.round(random.next() * 10_000) / 100
-    return this.#write('create', 'POST', '/api/wishlist', {
+    return write('create', 'POST', '/api/wishlist', {
       body: { title, description: `Begun by ${token} – ${'☂'.repeat(3)}`, quantity, price },
       writes: (answer) => {
         const made = { entity, set: `${title}, ${quantity}` }
@@ -158,7 +169,7 @@ export class Wisher implements Client {
     const token = item.entity.slice('item/'.length)
     const title = `made ${token} v${version + 1}`
     const quantity = 1 + (version % 999)
-    return this.#write('patch', 'PATCH', `/api/wishlist/${item.id}`, {
+    return write('patch', 'PATCH', `/api/wishlist/${item.id}`, {
       body: { title, quantity, isAcquired: version % 2 === 0, price: version / 4 },
       writes: (answer) => {
         if (!answer) item.doubtful = true
@@ -168,7 +179,7 @@ export class Wisher implements Client {
   }
 
   #delete(item: Item): Step {
-    return this.#write('delete', 'DELETE', `/api/wishlist/${item.id}`, {
+    return write('delete', 'DELETE', `/api/wishlist/${item.id}`, {
       writes: (answer) => {
         const gone = { entity: item.entity, set: null }
         this.#items = this.#items.filter((one) => one !== item)
@@ -181,7 +192,7 @@ export class Wisher implements Client {
   }
 
   #reorder(items: Item[]): Step {
-    return this.#write('reorder', 'POST', '/api/wishlist/reorder', {
+    return write('reorder', 'POST', '/api/wishlist/reorder', {
       body: { itemIds: items.map((item) => item.id) },
       writes: (answer) => {
         if (!answer) return this.#loseOrder()
@@ -193,7 +204,7 @@ export class Wisher implements Client {
   }
 
   #reorderLater(items: Item[]): Step {
-    return this.#write('debounced', 'POST', '/api/wishlist/reorder/debounced', {
+    return write('debounced', 'POST', '/api/wishlist/reorder/debounced', {
       body: { itemIds: items.map((item) => item.id) },
       writes: (answer) => {
         if (!answer) return this.#loseOrder()
@@ -261,29 +272,11 @@ export class Wisher implements Client {
   }
 
   #rename(): Step {
-    const displayName = `Builder ${this.user.slice(0, 8)} the ${++this.#renames}.`
-    return this.#write('rename', 'PUT', '/api/users/me', {
+    const displayName = `Builder ${this.#tag} the ${++this.#renames}.`
+    return write('rename', 'PUT', '/api/users/me', {
       body: { displayName },
       writes: () => [{ entity: 'profile', set: displayName }],
     })
-  }
-
-  #write(
-    op: string,
-    method: Step['method'],
-    path: string,
-    { body, writes }: { body?: unknown; writes(answer: Answer | null): readonly Write[] },
-  ): Step {
-    return {
-      op,
-      method,
-      path,
-      writes: true,
-      ...(body === undefined ? {} : { body }),
-      // Null stands for an unknown outcome: whoever cannot know stops counting on it.
-      conclude: (outcome: Outcome, answer: Answer | null): Conclusion =>
-        outcome === 'refused' ? {} : { writes: writes(outcome === 'unknown' ? null : answer) },
-    }
   }
 
   /** The order as it stands, and the one that is waiting to be applied. */
@@ -303,7 +296,3 @@ export class Wisher implements Client {
 }
 
 type Shown = { id: string; title: string; quantity: number }
-
-function read(op: string, path: string): Step {
-  return { op, method: 'GET', path, writes: false, conclude: () => ({}) }
-}

@@ -39,7 +39,7 @@ export async function listFiles(db: Database, mocId: string) {
     .select(summary)
     .from(mocFiles)
     .where(eq(mocFiles.mocId, mocId))
-    .orderBy(asc(mocFiles.createdAt))
+    .orderBy(asc(mocFiles.createdAt), mocFiles.id)
   return { files: rows }
 }
 

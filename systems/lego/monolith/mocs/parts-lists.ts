@@ -72,7 +72,7 @@ export async function listPartsLists(db: Database, mocId: string) {
     .select(summary)
     .from(mocPartsLists)
     .where(eq(mocPartsLists.mocId, mocId))
-    .orderBy(asc(mocPartsLists.createdAt))
+    .orderBy(asc(mocPartsLists.createdAt), mocPartsLists.id)
   return { partsLists: rows }
 }
 

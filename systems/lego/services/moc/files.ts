@@ -29,7 +29,7 @@ export async function listFiles(db: Db, mocId: string): Promise<MocFiles> {
     .select(summary)
     .from(files)
     .where(eq(files.mocId, mocId))
-    .orderBy(asc(files.createdAt))
+    .orderBy(asc(files.createdAt), files.id)
   return { files: rows.map(view) }
 }
 

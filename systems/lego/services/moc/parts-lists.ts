@@ -60,7 +60,7 @@ export async function listPartsLists(db: Db, mocId: string): Promise<PartsLists>
     .select(summary)
     .from(partsLists)
     .where(eq(partsLists.mocId, mocId))
-    .orderBy(asc(partsLists.createdAt))
+    .orderBy(asc(partsLists.createdAt), partsLists.id)
   return { partsLists: rows.map(summaryView) }
 }
 

@@ -1,0 +1,16 @@
+import type { ExtractionPlan } from '@banyan/migration'
+import { galleryTables } from './mappings.ts'
+import { conditions, serviceAt } from './settings.ts'
+
+const rewrite = { from: '/api/gallery', to: '/v1/gallery' }
+
+export const gallery: ExtractionPlan = {
+  name: 'gallery',
+  service: serviceAt('gallery', 9200),
+  routes: [
+    { methods: [], path: '/api/gallery', rewrite },
+    { methods: [], path: '/api/gallery/*', rewrite },
+  ],
+  tables: galleryTables,
+  ...conditions,
+}

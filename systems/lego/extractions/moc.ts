@@ -1,0 +1,16 @@
+import type { ExtractionPlan } from '@banyan/migration'
+import { mocTables } from './mappings.ts'
+import { conditions, serviceAt } from './settings.ts'
+
+const rewrite = { from: '/api/mocs', to: '/v1/mocs' }
+
+export const moc: ExtractionPlan = {
+  name: 'moc',
+  service: serviceAt('moc', 9100),
+  routes: [
+    { methods: [], path: '/api/mocs', rewrite },
+    { methods: [], path: '/api/mocs/*', rewrite },
+  ],
+  tables: mocTables,
+  ...conditions,
+}
