@@ -62,7 +62,7 @@ export async function choosePeople(
       tag,
       token: await mint({ sub: id, email: `${id}@example.org`, roles: ['user'] }),
       items: items.get(id)!.map(({ id, title, quantity }) => ({ id, title, quantity })),
-      displayName: names.get(id)?.[0]!.display_name ?? null,
+      displayName: names.get(id)?.[0]?.display_name ?? null,
       images: images && (images.get(id) ?? []),
       mocs: mocs && (mocs.get(id) ?? []),
     })),
