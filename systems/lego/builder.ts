@@ -1,5 +1,5 @@
 import type { Client, Random, Step } from '@banyan/lab'
-import { read, write } from './steps.ts'
+import { read, readAll, readOne, write } from './steps.ts'
 import { versionOf, type Worker } from './wisher.ts'
 
 export interface MocRow {
@@ -122,26 +122,11 @@ export class Builder implements Client {
   }
 
   #get(moc: Moc): Step {
-    return {
-      ...read('get MOC', `/api/mocs/${moc.id}`),
-      accepts: (status) => status === 200 || status === 404,
-      conclude: (outcome, answer) => {
-        if (outcome !== 'acknowledged') return {}
-        const value = answer?.status === 200 ? mocEntity(answer.body as MocRow).value : null
-        return { reads: [{ entity: moc.entity, value }] }
-      },
-    }
+    return readOne('get MOC', `/api/mocs/${moc.id}`, moc.entity, mocEntity)
   }
 
   #mine(): Step {
-    return {
-      ...read('my MOCs', '/api/mocs?mine=true&limit=100'),
-      conclude: (outcome, answer) => {
-        if (outcome !== 'acknowledged') return {}
-        const shown = (answer!.body as { mocs: MocRow[] }).mocs.map(mocEntity)
-        const values = shown.map(({ entity, value }) => [entity, value] as const)
-        return { reads: [{ within: 'moc/', values }] }
-      },
-    }
+    const shown = ({ mocs }: { mocs: MocRow[] }) => mocs.map(mocEntity)
+    return readAll('my MOCs', '/api/mocs?mine=true&limit=100', 'moc/', shown)
   }
 }

@@ -1,5 +1,5 @@
 import type { Client, Random, Step, Write } from '@banyan/lab'
-import { read, write } from './steps.ts'
+import { read, readAll, readOne, write } from './steps.ts'
 import { versionOf, type Worker } from './wisher.ts'
 
 export interface ImageRow {
@@ -200,27 +200,12 @@ export class Photographer implements Client {
   }
 
   #get(photo: Photo): Step {
-    return {
-      ...read('get image', `/api/gallery/${photo.id}`),
-      accepts: (status) => status === 200 || status === 404,
-      conclude: (outcome, answer) => {
-        if (outcome !== 'acknowledged') return {}
-        const value = answer?.status === 200 ? photoEntity(answer.body as ImageRow).value : null
-        return { reads: [{ entity: photo.entity, value }] }
-      },
-    }
+    return readOne('get image', `/api/gallery/${photo.id}`, photo.entity, photoEntity)
   }
 
   #mine(): Step {
-    return {
-      ...read('my images', '/api/gallery?mine=true&limit=100'),
-      conclude: (outcome, answer) => {
-        if (outcome !== 'acknowledged') return {}
-        const shown = (answer!.body as { images: ImageRow[] }).images.map(photoEntity)
-        const values = shown.map(({ entity, value }) => [entity, value] as const)
-        return { reads: [{ within: 'image/', values }] }
-      },
-    }
+    const shown = ({ images }: { images: ImageRow[] }) => images.map(photoEntity)
+    return readAll('my images', '/api/gallery?mine=true&limit=100', 'image/', shown)
   }
 
   #begin(): Step {

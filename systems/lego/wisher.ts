@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Client, Observation, Random, Step, Write } from '@banyan/lab'
 import type { MocRow } from './builder.ts'
 import type { ImageRow } from './photographer.ts'
-import { read, write } from './steps.ts'
+import { read, readOne, write } from './steps.ts'
 
 /** Who works: a user, signed in. */
 export interface Worker {
@@ -228,16 +228,7 @@ export class Wisher implements Client {
   }
 
   #get(item: Item): Step {
-    return {
-      ...read('get', `/api/wishlist/${item.id}`),
-      // Found or not is for the checker to judge.
-      accepts: (status) => status === 200 || status === 404,
-      conclude: (outcome, answer) => {
-        if (outcome !== 'acknowledged') return {}
-        const value = answer?.status === 200 ? entityOf(answer.body as Shown).value : null
-        return { reads: [{ entity: item.entity, value }] }
-      },
-    }
+    return readOne<Shown>('get', `/api/wishlist/${item.id}`, item.entity, entityOf)
   }
 
   #list(): Step {

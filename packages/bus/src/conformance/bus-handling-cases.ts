@@ -95,6 +95,7 @@ export function handlingCases(bench: () => BusBench): void {
     const { publisher, consumer, changed } = await pair(() => {})
     const keys = 10
     const { harness } = bench()
+    await harness.settle?.()
     const each = shareOf(harness, 60)
     const publishing = (async () => {
       for (let n = 0; n < each; n++) {

@@ -79,8 +79,9 @@ export function failureCases(bench: () => Bench): void {
     const got = new Deliveries()
     const early = await publisher.subscribe({ group, types: [type] }, got.with())
     await early.close()
+    await harness.settle?.()
     const sent = messages(type, shareOf(harness, 500, 20), 20)
-    await publisher.publish(sent)
+    await insist('publishing', () => publisher.publish(sent))
     await harness.restartBroker()
     const late = await opened.transport()
     await insist('subscribing', async () => {
@@ -97,6 +98,7 @@ export function failureCases(bench: () => Bench): void {
     const subscriber = await opened.transport()
     const got = new Deliveries()
     await subscriber.subscribe({ group, types: [type], concurrency: 8 }, got.with())
+    await harness.settle?.()
     const sent = messages(type, shareOf(harness, 2_000, 25), 25)
     const each = shareOf(harness, 100)
     let published = 0

@@ -25,6 +25,11 @@ export interface TransportHarness {
    * a second where a broker takes thousands, and what a case shows does not hang on their number.
    */
   readonly share?: number
+  /**
+   * Set where a broker writes down late which groups there are: makes it do so. The cases that kill it call
+   * this once their group is made, for they ask what becomes of messages, not of a group a moment old.
+   */
+  settle?(): Promise<void>
   /** Ends the server the hard way (SIGKILL) and starts it again on the data it has on disk. */
   restartBroker(): Promise<void>
   /** Ends what the harness started. */

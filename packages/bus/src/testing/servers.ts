@@ -10,9 +10,9 @@ export function serverUrl(variable: string, usual: string): string {
   return process.env[variable] ?? usual
 }
 
-/** Kills a server of `npm run servers` (SIGKILL) and starts it again on the data it had. */
-export async function restartServer(name: string): Promise<void> {
-  for (const action of ['kill', 'start']) {
+/** Ends a server of `npm run servers`, by SIGKILL unless told otherwise, and starts it again on the data it had. */
+export async function restartServer(name: string, how: 'kill' | 'stop' = 'kill'): Promise<void> {
+  for (const action of [how, 'start']) {
     const args = ['--import', 'tsx', 'scripts/servers/main.ts', action, name]
     await run(process.execPath, args, { cwd: ROOT })
   }
