@@ -49,6 +49,9 @@ describe('a new service', () => {
     // npx runs what is typed in the nearest folder that has one.
     await writeFile(join(system, 'package.json'), '{ "private": true, "type": "module" }\n')
     await writeFile(join(system, 'tsconfig.json'), TSCONFIG)
+    // Ports of its own: which of this repository's are taken changes.
+    await mkdir(join(system, 'docs'))
+    await writeFile(join(system, 'docs/ports.md'), '| 9000 | gateway | `PORT` |\n')
   })
   afterAll(() => rm(system, { recursive: true, force: true }))
 
