@@ -1,5 +1,7 @@
 import { defineApi, type RouteDescription } from '@banyan/service'
 import {
+  Estimate,
+  EstimateQuery,
   Job,
   JobId,
   LotPage,
@@ -42,6 +44,15 @@ const ofJobs = {
     query: PageQuery,
     response: { 200: ProblemPage },
   },
+  getEstimate: {
+    method: 'GET',
+    path: '/jobs/:jobId/estimate',
+    summary:
+      "What the lots would cost at BrickLink's average; made in the background, begun when asked for",
+    params: JobId,
+    query: EstimateQuery,
+    response: { 200: Estimate },
+  },
 } as const satisfies Record<string, RouteDescription>
 
 /** What the File Processing Service answers users: about their own jobs. */
@@ -80,5 +91,6 @@ export const processingForServices = defineApi({
     cancelJob: { ...ofJobs.cancelJob, callers },
     listLots: { ...ofJobs.listLots, callers },
     listProblems: { ...ofJobs.listProblems, callers },
+    getEstimate: { ...ofJobs.getEstimate, callers },
   },
 })

@@ -136,5 +136,53 @@ export const LotsQuery = PageQuery.extend({
   /** Only those that the catalogue does not know. */
   unresolved: z.enum(['true', 'false']).default('false'),
 })
+/** What the lots would be bought as, and paid in. */
+export const EstimateQuery = z.object({
+  /** New or used. */
+  condition: z.enum(['N', 'U']).default('N'),
+  /** ISO 4217. */
+  currency: z
+    .string()
+    .regex(/^[A-Z]{3}$/, 'must be three capital letters, e.g. EUR')
+    .default('USD'),
+})
+export type EstimateQuery = z.infer<typeof EstimateQuery>
+
+const UNPRICED = [
+  'SPARE',
+  'UNRESOLVED',
+  'NO_COLOUR',
+  'UNKNOWN_TO_BRICKLINK',
+  'NOT_OFFERED',
+  'NOT_ASKED_YET',
+] as const
+
+const EstimateFound = z.object({
+  /** Of the lots that have a price, exactly, with four decimals: "12.3400". */
+  total: z.string(),
+  lots: Count,
+  pricedLots: Count,
+  /** Lots without a price, by reason. */
+  unpriced: z.partialRecord(z.enum(UNPRICED), Count),
+  /** Of the priced lots, those of which fewer pieces are offered than asked for. */
+  shortLots: Count,
+  /** When BrickLink said the oldest of the prices; null where there is none. */
+  oldestPriceAt: Moment.nullable(),
+})
+export type EstimateFound = z.infer<typeof EstimateFound>
+
+export const Estimate = EstimateFound.extend({
+  jobId: z.uuid(),
+  /** `waiting`: not all prices could be had, and the rest is asked for later. */
+  state: z.enum(['working', 'waiting', 'completed']),
+  condition: z.enum(['N', 'U']),
+  currency: z.string(),
+  /** Why it waits: the calls of the day are spent, BrickLink is away, or refuses the keys. */
+  stopped: z
+    .object({ code: z.enum(['BUDGET_SPENT', 'UNAVAILABLE', 'KEYS_REFUSED']), until: Moment })
+    .nullable(),
+})
+export type Estimate = z.infer<typeof Estimate>
+
 export const LotPage = z.object({ lots: z.array(LotFound), next: z.int().nullable() })
 export const ProblemPage = z.object({ problems: z.array(LineProblem), next: z.int().nullable() })

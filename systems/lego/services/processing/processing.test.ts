@@ -202,9 +202,24 @@ describe('the File Processing Service', () => {
     })
   })
 
+  it('says that it has no prices, and what it would need', async () => {
+    const { jobId } = await api().processFile({ body: { content: base64(LIST) } }, asUser('ada'))
+    await ended(jobId)
+    expect(await ask(`${service.url}/v1/jobs/${jobId}/estimate`, { user: 'ada' })).toMatchObject({
+      status: 404,
+      body: { code: 'NO_PRICES', detail: expect.stringContaining('BRICKLINK_CONSUMER_KEY') },
+    })
+  })
+
   it('shows a job to its owner alone', async () => {
     const { jobId } = await api().processFile({ body: { content: base64(LIST) } }, asUser('ada'))
-    for (const route of ['getJob', 'cancelJob', 'listLots', 'listProblems'] as const) {
+    for (const route of [
+      'getJob',
+      'cancelJob',
+      'listLots',
+      'listProblems',
+      'getEstimate',
+    ] as const) {
       await expect(api()[route]({ params: { jobId } }, asUser('eve'))).rejects.toMatchObject({
         answer: { status: 404 },
       })

@@ -3,8 +3,9 @@ import { processingApi, processingForServices } from './client.ts'
 import { FileProcessingFailed } from './events.ts'
 import { cancelJob, createJob, getJob, listLots, listProblems } from './jobs/jobs.ts'
 import type { ProcessingConfig } from './jobs/store.ts'
-import type { NewJob } from './messages.ts'
+import type { EstimateQuery, NewJob } from './messages.ts'
 import { readForms } from './multipart.ts'
+import { estimateOf } from './prices/estimates.ts'
 import type * as tables from './schema.ts'
 
 type Context = ServiceContext<ProcessingConfig, typeof tables>
@@ -37,6 +38,10 @@ export function processingRoutes(app: App, context: Context): void {
     handler: ({ user, params, query }) =>
       listProblems(context.db, user.userId, params.jobId, query),
   })
+  app.route({
+    ...routeOptions(processingApi, 'getEstimate'),
+    handler: ({ user, params, query }) => estimate(context, user.userId, params.jobId, query),
+  })
 }
 
 /** What services ask, for any user. */
@@ -66,6 +71,10 @@ export function internalRoutes(app: App, context: Context): void {
     ...routeOptions(api, 'listProblems'),
     handler: ({ params, query }) => listProblems(context.db, null, params.jobId, query),
   })
+  app.route({
+    ...routeOptions(api, 'getEstimate'),
+    handler: ({ params, query }) => estimate(context, null, params.jobId, query),
+  })
 }
 
 type Asking = Parameters<Context['answerOnce']>[0]
@@ -76,6 +85,11 @@ function begin(context: Context, request: Asking, reply: Answering, ownerId: str
   return context.answerOnce(request, reply, 202, ({ db }) =>
     createJob(db, ownerId, job, FILE_ORIGINS),
   )
+}
+
+function estimate(context: Context, ownerId: string | null, jobId: string, query: EstimateQuery) {
+  const prices = context.config.BRICKLINK !== null
+  return context.transaction((tx) => estimateOf(tx, ownerId, jobId, query, prices))
 }
 
 function cancel(context: Context, ownerId: string | null, jobId: string) {

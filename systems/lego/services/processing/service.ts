@@ -5,10 +5,12 @@ import { processingEvents } from './events.ts'
 import { forgetOldJobs } from './jobs/forget.ts'
 import type { ProcessingConfig } from './jobs/store.ts'
 import { JobWorker } from './jobs/worker.ts'
+import { Estimator } from './prices/estimator.ts'
+import { BrickLinkVariables } from './prices/settings.ts'
 import { internalRoutes, processingRoutes } from './routes.ts'
 import * as tables from './schema.ts'
 
-const config: z.ZodType<ProcessingConfig> = z.object({
+const JobVariables = z.object({
   /** Where files may be fetched from, with commas: the storage's origins. */
   FILE_ORIGINS: z
     .string()
@@ -29,6 +31,7 @@ const config: z.ZodType<ProcessingConfig> = z.object({
     .max(1024 * 1024 * 1024)
     .default(64 * 1024 * 1024),
 })
+const config: z.ZodType<ProcessingConfig> = JobVariables.and(BrickLinkVariables)
 
 /** Reads part lists in the background; depends on no other service. */
 export default defineService({
@@ -46,6 +49,11 @@ export default defineService({
   start(context) {
     const worker = new JobWorker(context)
     worker.start()
-    return () => worker.stop()
+    const { BRICKLINK } = context.config
+    const estimator = BRICKLINK && new Estimator(context, BRICKLINK)
+    estimator?.start()
+    return async () => {
+      await Promise.all([worker.stop(), estimator?.stop()])
+    }
   },
 })

@@ -10,6 +10,7 @@ import type { Format } from '../formats/detect.ts'
 import type { Problem } from '../formats/entry.ts'
 import type { ReadOptions } from '../formats/part-list.ts'
 import type { JobFailure, JobTotals, LotFound } from '../messages.ts'
+import type { BrickLinkSettings } from '../prices/settings.ts'
 import type * as tables from '../schema.ts'
 import { bareUrl } from './jobs.ts'
 
@@ -22,6 +23,8 @@ export interface ProcessingConfig {
   readonly FILE_ORIGINS: readonly string[]
   readonly JOBS_AT_ONCE: number
   readonly MAX_FILE_BYTES: number
+  /** null where nobody may ask BrickLink for prices. */
+  readonly BRICKLINK: BrickLinkSettings | null
 }
 
 /** Jobs that nobody works on: new ones, and those whose process ended under them. */
