@@ -19,6 +19,8 @@ import { Verification } from './verification.ts'
 /** How often the engine looks at an extraction when nothing wakes it, ms. */
 const TICK_MS = 100
 const STATUS_MS = 500
+/** A gateway asks again for 2 s: up to this lag, ms, what then differs is not for the lag. */
+const SHADOW_LAG_MS = 500
 
 /** Phases that gates judge. */
 const GATED: readonly Phase[] = ['shadowing', 'canary', 'cut over', 'soaking']
@@ -50,7 +52,11 @@ export class Extraction {
   constructor(dependencies: ExtractionDependencies) {
     this.#d = dependencies
     const { gateways, plan } = dependencies
-    this.#measurements = new Measurements(gateways, plan.name, plan.gates.lagMs)
+    this.#measurements = new Measurements(
+      gateways,
+      plan.name,
+      Math.min(plan.gates.lagMs, SHADOW_LAG_MS),
+    )
     this.#verification = new Verification(dependencies)
     this.#repairs = new RowRepairs(dependencies)
     this.#to = new Transitions(dependencies)

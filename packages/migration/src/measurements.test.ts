@@ -106,6 +106,16 @@ it('counts what the shadow compares from when no stream lags, and the answers as
   expect(await look()).toMatchObject({ compared: 20, differing: 1 })
 })
 
+it('begins to count anew when the engine itself has stood still', async () => {
+  const { gateway, look } = measuring()
+  await look(0, 3_600)
+  gateway.compare(20, 1)
+  expect(await look()).toMatchObject({ compared: 20, differing: 1 })
+  await vi.advanceTimersByTimeAsync(1_000)
+  gateway.compare(20, 20)
+  expect(await look()).toMatchObject({ compared: 0, differing: 0 })
+})
+
 it('begins to count anew when a stream has lagged in between', async () => {
   const { gateway, look } = measuring()
   await look(0, 3_600)

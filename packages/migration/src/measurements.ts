@@ -13,6 +13,8 @@ const BURST_MS = 1_500
  * this time after a stream has caught up may tell of the lag, ms.
  */
 const SHADOW_SETTLES_MS = 2_500
+/** An engine that has not come by for so long stood still, and has applied nothing meanwhile, ms. */
+const STOOD_STILL_MS = 1_000
 
 /** What the gateways count for one extraction, and since when a step is judged. */
 export class Measurements {
@@ -28,6 +30,7 @@ export class Measurements {
   /** Since when no stream lags beyond what is allowed; null while one does, as after a time without an engine. */
   #caughtUpAt: number | null = null
   #burstUntil = 0
+  #lookedAt = 0
   #polling = false
   #polledAt = 0
 
@@ -44,7 +47,9 @@ export class Measurements {
    * @param lags of the streams now, ms; null where unknown.
    */
   poll(lags: readonly (number | null)[]): void {
-    const behind = lags.some((lag) => lag === null || lag > this.#lagMs)
+    const stoodStill = Date.now() - this.#lookedAt > STOOD_STILL_MS
+    this.#lookedAt = Date.now()
+    const behind = stoodStill || lags.some((lag) => lag === null || lag > this.#lagMs)
     this.#caughtUpAt = behind ? null : (this.#caughtUpAt ?? Date.now())
     if (this.#polling || Date.now() - this.#polledAt < POLL_MS) return
     this.#polling = true
