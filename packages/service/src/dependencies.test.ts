@@ -116,6 +116,21 @@ describe('a service that calls another', () => {
     expect(text).toMatch(/upstream_call_retries_total\{[^}]*\} [1-9]/)
   })
 
+  it('runs without one that is optional, and has no client of it then', async () => {
+    const frugal = defineService({
+      name: 'frugal',
+      port: 0,
+      title: 'Frugal Service',
+      dependencies: { stock: { api: stockApi, optional: true } },
+      routes: {},
+    })
+    const { context, stop } = await startService(frugal, { env: common() })
+    expect(context.clients.stock).toBe(null)
+    await stop()
+    const env = common({ STOCK_URL: 'http://127.0.0.1:1' })
+    await expect(startService(frugal, { env })).rejects.toThrow('BANYAN_SIGNING_KEY')
+  })
+
   it('is not ready without one that it requires', async () => {
     const needy = defineService({
       name: 'needy',

@@ -21,6 +21,8 @@ export interface Dependency<R extends ApiRoutes = ApiRoutes>
   readonly api: Api<R>
   /** Whether the service is not ready without it. Not so by default: one dead service must not take out all. */
   readonly required?: boolean
+  /** Whether the service also runs where its setting says nothing; its client is null then. */
+  readonly optional?: boolean
 }
 
 /** By the name they have in `context.clients`; the API alone where all is as usual. */
@@ -30,7 +32,7 @@ export type NoDependencies = Record<never, never>
 
 export type ClientsOf<D extends Dependencies> = {
   readonly [N in keyof D]: D[N] extends { readonly api: Api<infer R> }
-    ? Client<R>
+    ? Client<R> | (D[N] extends { readonly optional: true } ? null : never)
     : D[N] extends Api<infer R>
       ? Client<R>
       : never
@@ -46,6 +48,11 @@ export function asksForToken(given: Api | Dependency): boolean {
   const { prefix, routes } = dependencyOf(given).api
   const internal = prefix === INTERNAL_PREFIX || prefix.startsWith(`${INTERNAL_PREFIX}/`)
   return internal || Object.values(routes).some(({ callers }) => callers !== undefined)
+}
+
+/** Whether the service runs without it. */
+export function isOptional(given: Api | Dependency): boolean {
+  return dependencyOf(given).optional === true
 }
 
 interface OpenedDependency {
@@ -71,7 +78,7 @@ function openDependency(
   given: Api | Dependency,
   { tokens, certificates, metrics, tracing, log }: DependencyParts,
 ): OpenedDependency {
-  const { api, required = false, ...options } = dependencyOf(given)
+  const { api, required = false, optional: _, ...options } = dependencyOf(given)
   const agent = (connections?: number): Agent =>
     certificates && baseUrl.startsWith('https:')
       ? mutualTlsAgent(certificates, api.name, connections)
@@ -139,16 +146,19 @@ export function openDependencies<D extends Dependencies>(
   settings: object,
   parts: DependencyParts,
 ): { clients: ClientsOf<D>; checks: readonly Check[]; close(): Promise<void> } {
-  const urls = settings as Readonly<Record<string, string>>
-  const opened = Object.entries(dependencies ?? {}).map(
-    ([name, given]) => [name, openDependency(name, urls[urlSetting(name)]!, given, parts)] as const,
-  )
-  const clients = Object.fromEntries(opened.map(([name, { client }]) => [name, client]))
+  const urls = settings as Readonly<Record<string, string | undefined>>
+  const all = Object.entries(dependencies ?? {}).map(([name, given]) => {
+    // Only of one that is optional; the settings are refused otherwise.
+    const url = urls[urlSetting(name)]
+    return [name, url === undefined ? null : openDependency(name, url, given, parts)] as const
+  })
+  const clients = Object.fromEntries(all.map(([name, one]) => [name, one?.client ?? null]))
+  const opened = all.flatMap(([, one]) => one ?? [])
   return {
     clients: Object.freeze(clients) as ClientsOf<D>,
-    checks: opened.map(([, { check }]) => check),
+    checks: opened.map(({ check }) => check),
     async close() {
-      await Promise.all(opened.map(([, one]) => one.close()))
+      await Promise.all(opened.map((one) => one.close()))
     },
   }
 }

@@ -11,6 +11,7 @@ import { type App, type ServiceDefinition, usesBus, usesDurable } from './define
 import {
   asksForToken,
   type Dependencies,
+  isOptional,
   type NoDependencies,
   openDependencies,
   urlSetting,
@@ -184,8 +185,13 @@ function settingsOf<Config, T extends Tables, D extends Dependencies>(
     cached: definition.cache === true,
     extra,
     verifies: Object.keys(routes).some((prefix) => prefix.startsWith(`${INTERNAL_PREFIX}/`)),
-    signs: Object.values(dependencies).some(asksForToken),
-    upstreams: Object.keys(dependencies).map(urlSetting),
+    signs: Object.entries(dependencies).some(
+      ([name, given]) => asksForToken(given) && (!isOptional(given) || env[urlSetting(name)]),
+    ),
+    upstreams: Object.entries(dependencies).map(([name, given]) => ({
+      setting: urlSetting(name),
+      optional: isOptional(given),
+    })),
   }
   return readSettings<Config>(rules, env)
 }

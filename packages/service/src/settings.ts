@@ -105,7 +105,7 @@ export interface SettingsRules<Extra> {
   readonly verifies: boolean
   readonly signs: boolean
   /** Settings that say where the services are that it calls. */
-  readonly upstreams: readonly string[]
+  readonly upstreams: readonly { readonly setting: string; readonly optional: boolean }[]
 }
 
 /**
@@ -122,7 +122,11 @@ export function readSettings<Extra>(
     Secured,
     ...(verifies ? [Verifies] : []),
     ...(signs ? [Signs] : []),
-    z.object(Object.fromEntries(upstreams.map((upstream) => [upstream, Origin]))),
+    z.object(
+      Object.fromEntries(
+        upstreams.map(({ setting, optional }) => [setting, optional ? Origin.optional() : Origin]),
+      ),
+    ),
     ...(stored ? [Stored] : []),
     ...(bused ? [Bused] : []),
     ...(cached ? [Cached] : []),

@@ -1,11 +1,17 @@
 import type { ServiceContext } from '@banyan/service'
 import { galleryApi } from '../gallery/client.ts'
+import { processingForServices } from '../processing/client.ts'
+import { storageApi } from '../storage/client.ts'
 import type * as tables from './schema.ts'
 
 /**
  * The services it calls. A user waits for what Gallery says of links: not for longer than this, since they
- * can be stored and settled later.
+ * can be stored and settled later. Without Storage and Processing no MOC is created together with files.
  */
-export const dependencies = { gallery: { api: galleryApi, timeoutMs: 2_000 } }
+export const dependencies = {
+  gallery: { api: galleryApi, timeoutMs: 2_000 },
+  storage: { api: storageApi, optional: true },
+  processing: { api: processingForServices, optional: true },
+} as const
 
 export type Context = ServiceContext<object, typeof tables, typeof dependencies>

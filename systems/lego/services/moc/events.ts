@@ -8,6 +8,13 @@ const Whole = { ownerId: z.string(), mocId: z.uuid(), moc: Moc }
 
 export const MocCreated = defineEvent({ type: 'moc.created', version: 1, payload: z.object(Whole) })
 
+/** A MOC stands with its files, but its parts lists could not be handed over to be read; for whoever tells its owner. */
+export const MocIncomplete = defineEvent({
+  type: 'moc.incomplete',
+  version: 1,
+  payload: z.object({ ownerId: z.string(), mocId: z.uuid(), reason: z.string() }),
+})
+
 export const MocUpdated = defineEvent({
   type: 'moc.updated',
   version: 1,
@@ -62,6 +69,7 @@ export const BuildStatusChanged = defineEvent({
 
 export const mocEvents = [
   MocCreated,
+  MocIncomplete,
   MocUpdated,
   MocDeleted,
   PartsListUpdated,

@@ -43,4 +43,50 @@ export const fail = defineErrors('moc', {
     title: 'More acquired than there are',
     detail: 'The list has {pieceCount} pieces, given acquiredCount {given}',
   },
+  FILES_NOT_SET_UP: {
+    status: 503,
+    title: 'Files cannot be sent along here',
+    detail: 'No {setting} is set: create the MOC first, then add its files one by one',
+  },
+  UPLOAD_OF_UNKNOWN_LENGTH: {
+    status: 411,
+    title: 'The length is missing',
+    detail: 'Send Content-Length: at most {most} bytes are taken',
+  },
+  UPLOAD_TOO_LARGE: {
+    status: 413,
+    title: 'The upload is too large',
+    detail: 'At most {most} bytes are taken in one request, given {given}',
+  },
+  TOO_MANY_UPLOADS: {
+    status: 503,
+    title: 'Too many uploads at once',
+    detail: 'Other uploads are under way; try again in a moment',
+  },
+  UNKNOWN_KIND: {
+    status: 400,
+    title: 'No such kind of file',
+    detail: 'Name each file by its kind, one of {kinds}; given "{given}"',
+  },
+  PARTS_LIST_TOO_LARGE: {
+    status: 413,
+    title: 'The parts list is too large',
+    detail: 'A parts list has at most {most} bytes; {name} has {given}',
+  },
+  TOO_MANY_CREATIONS: {
+    status: 429,
+    title: 'Too many at once',
+    detail: '{most} MOCs of yours are being created; wait for one to end',
+  },
+  NO_ROOM: {
+    status: 503,
+    title: 'No room for more files now',
+    detail: 'Too many files wait to be stored; try again later',
+  },
+  CREATION_REFUSED: { status: 422, title: 'The MOC was not created', detail: '{reason}' },
+  CREATION_FAILED: {
+    status: 503,
+    title: 'The MOC was not created',
+    detail: 'Nothing of it is left; try again later: {reason}',
+  },
 })

@@ -183,3 +183,58 @@ export type MocFile = z.infer<typeof MocFile>
 
 export const MocFiles = z.object({ files: z.array(MocFile) })
 export type MocFiles = z.infer<typeof MocFiles>
+
+/** How far a parts list has come: Processing reads it. */
+export const READINGS = ['none', 'waiting', 'read', 'unreadable'] as const
+
+/** A file that Storage holds. */
+export const StoredMocFile = MocFile.extend({
+  reading: z.enum(READINGS),
+  /** Of a parts list: what it was read into, and the job that reads it. */
+  partsListId: z.uuid().nullable(),
+  jobId: z.uuid().nullable(),
+  /** Why it could not be read. */
+  problem: z.string().nullable(),
+})
+export type StoredMocFile = z.infer<typeof StoredMocFile>
+
+export const StoredMocFiles = z.object({ files: z.array(StoredMocFile) })
+export type StoredMocFiles = z.infer<typeof StoredMocFiles>
+
+export const DownloadUrl = z.object({ url: z.url(), expiresAt: Moment })
+
+export const CREATION_STATUSES = ['creating', 'created', 'incomplete', 'failed'] as const
+
+export const Problem = z.object({
+  code: z.string(),
+  message: z.string(),
+  /** Whether the same request would be refused again. */
+  refused: z.boolean(),
+})
+export type Problem = z.infer<typeof Problem>
+
+/** A form: `metadata` is the MOC as JSON; files are named `instruction`, `parts-list`, `thumbnail` or `other`. */
+export const CreationForm = z.object({
+  metadata: z
+    .string('Send the MOC as JSON in the field "metadata"')
+    .transform((text, context): unknown => {
+      try {
+        return JSON.parse(text)
+      } catch {
+        context.addIssue({ code: 'custom', message: 'must be JSON' })
+        return z.NEVER
+      }
+    })
+    .pipe(NewMoc),
+})
+
+/** How the creation of a MOC with files stands. */
+export const Creation = z.object({
+  mocId: z.uuid(),
+  /** `incomplete`: the MOC and its files are there, but its parts lists are not read. */
+  status: z.enum(CREATION_STATUSES),
+  problem: Problem.nullable(),
+  moc: Moc.nullable(),
+  files: z.array(StoredMocFile),
+})
+export type Creation = z.infer<typeof Creation>

@@ -14,7 +14,7 @@ import {
   type Verdicts,
 } from './links.ts'
 import type { Moc, MocChange, MocPage, MocQuery, MocSummary, NewMoc } from './messages.ts'
-import { files, mocs } from './schema.ts'
+import { files, mocs, storedFiles } from './schema.ts'
 
 export type MocRow = typeof mocs.$inferSelect
 
@@ -53,22 +53,37 @@ export async function createMoc(
   body: NewMoc,
   verdicts: Verdicts,
 ): Promise<Moc> {
-  const { galleryImageIds, galleryAlbumIds, ...fields } = body
   await shareLinks(tx.db, verdicts)
-  await requireThere(tx.db, verdicts)
-  const [row] = await tx.db
+  return sayCreated(tx, await insertMoc(tx.db, { ownerId }, body, verdicts))
+}
+
+/** Links are shared by the caller (`shareLinks`). @throws ServiceError UNKNOWN_REFERENCE */
+export async function insertMoc(
+  db: Db,
+  as: { readonly id?: string; readonly ownerId: string },
+  { galleryImageIds, galleryAlbumIds, ...fields }: NewMoc,
+  verdicts: Verdicts,
+): Promise<MocRow> {
+  await requireThere(db, verdicts)
+  const [row] = await db
     .insert(mocs)
     .values({
       ...fields,
-      ownerId,
+      ...as,
       galleryImageIds: asLinks(galleryImageIds),
       galleryAlbumIds: asLinks(galleryAlbumIds),
     })
     .returning()
-  await keepPending(tx.db, row!.id, verdicts)
-  const moc = mocView(row!)
+  await keepPending(db, row!.id, verdicts)
+  return row!
+}
+
+/** Says that a MOC is there, and what it links. */
+export async function sayCreated(tx: Tx, row: MocRow): Promise<Moc> {
+  const { ownerId } = row
+  const moc = mocView(row)
   await tx.publish(MocCreated.of({ ownerId, mocId: moc.id, moc }), { key: ownerId })
-  if (galleryImageIds.length + galleryAlbumIds.length > 0) await sayLinked(tx, row!)
+  if (moc.galleryImageIds.length + moc.galleryAlbumIds.length > 0) await sayLinked(tx, row)
   return moc
 }
 
@@ -105,11 +120,22 @@ export async function changeMoc(
   return sayChanged(tx, before, row!)
 }
 
-/** With its files and parts lists. @throws BanyanError NOT_FOUND, FORBIDDEN for another's */
-export async function deleteMoc({ db, publish }: Tx, ownerId: string, id: string): Promise<void> {
+/**
+ * With its files and parts lists.
+ *
+ * @returns the files that Storage still holds
+ * @throws BanyanError NOT_FOUND, FORBIDDEN for another's
+ */
+export async function deleteMoc(
+  { db, publish }: Tx,
+  ownerId: string,
+  id: string,
+): Promise<readonly string[]> {
   await lockOwnMoc(db, ownerId, id)
+  const stored = await db.select().from(storedFiles).where(eq(storedFiles.mocId, id))
   await db.delete(mocs).where(eq(mocs.id, id))
   await publish(MocDeleted.of({ ownerId, mocId: id }), { key: ownerId })
+  return stored.map((file) => file.id)
 }
 
 /** The MOC, locked so that its parts lists and files change one at a time; only its owner may. */
@@ -122,12 +148,15 @@ export async function lockOwnMoc(db: Db, ownerId: string, id: string): Promise<M
 
 /** @throws ServiceError NO_INSTRUCTIONS */
 export async function requireInstructions(db: Db, mocId: string): Promise<void> {
-  const [file] = await db
-    .select({ id: files.id })
-    .from(files)
-    .where(and(eq(files.mocId, mocId), eq(files.kind, 'instruction')))
-    .limit(1)
-  if (!file) throw fail('NO_INSTRUCTIONS')
+  for (const held of [files, storedFiles]) {
+    const [file] = await db
+      .select({ id: held.id })
+      .from(held)
+      .where(and(eq(held.mocId, mocId), eq(held.kind, 'instruction')))
+      .limit(1)
+    if (file) return
+  }
+  throw fail('NO_INSTRUCTIONS')
 }
 
 /** Says what has changed of a MOC, and of its links. */
@@ -153,7 +182,7 @@ export async function sayLinked({ db, publish }: Tx, row: MocRow): Promise<void>
   await publish(MocGalleryImagesLinked.of(linked), { key: ownerId })
 }
 
-function mocView(row: MocRow): Moc {
+export function mocView(row: MocRow): Moc {
   const { galleryImageIds, galleryAlbumIds } = row
   return {
     ...summaryView(row),

@@ -11,6 +11,7 @@ import type {
   PartsLists,
 } from './messages.ts'
 import { lockOwnMoc } from './mocs.ts'
+import type { Part } from './parts/parts.ts'
 import { guessFormat, readParts } from './parts/read-parts.ts'
 import { files, mocs, partsLists } from './schema.ts'
 import type { Upload } from './upload.ts'
@@ -29,8 +30,7 @@ const MOST_PIECES = 2_147_483_647
 export function readPartsList(upload: Upload, form: PartsListForm) {
   const format = form.format ?? guessFormat(upload)
   const { parts, rejected } = readParts(format, upload)
-  const pieceCount = parts.reduce((sum, part) => sum + part.quantity, 0)
-  requireCountable(pieceCount)
+  countPieces(parts)
   return async (tx: Tx, ownerId: string, mocId: string): Promise<AddedPartsList> => {
     const { db } = tx
     await lockOwnMoc(db, ownerId, mocId)
@@ -44,15 +44,26 @@ export function readPartsList(upload: Upload, form: PartsListForm) {
       content,
     })
     const title = form.title ?? name
-    const lotCount = parts.length
-    const [row] = await withBuild(tx, { ownerId, mocId, change: 'added' }, () =>
-      db
-        .insert(partsLists)
-        .values({ mocId, title, format, parts, lotCount, pieceCount })
-        .returning(),
-    )
-    return { ...wholeView(row!), rejected }
+    const row = await insertPartsList(tx, ownerId, { mocId, title, format, parts })
+    return { ...wholeView(row), rejected }
   }
+}
+
+/** The MOC's row is locked by the caller. @throws ServiceError TOO_MANY_PIECES */
+export async function insertPartsList(
+  tx: Tx,
+  ownerId: string,
+  list: Pick<Row, 'mocId' | 'title' | 'format' | 'parts'>,
+): Promise<Row> {
+  const { mocId, parts } = list
+  const pieceCount = countPieces(parts)
+  const [row] = await withBuild(tx, { ownerId, mocId, change: 'added' }, () =>
+    tx.db
+      .insert(partsLists)
+      .values({ ...list, lotCount: parts.length, pieceCount })
+      .returning(),
+  )
+  return row!
 }
 
 export async function listPartsLists(db: Db, mocId: string): Promise<PartsLists> {
@@ -159,6 +170,12 @@ async function buildOf(db: Db, mocId: string) {
   // Rounded down: 999 of 1,000 are not all.
   const percent = totalPieceCount === 0 ? 0 : Math.floor((acquiredCount * 100) / totalPieceCount)
   return { totalPieceCount, acquiredCount, percent }
+}
+
+function countPieces(parts: readonly Part[]): number {
+  const pieces = parts.reduce((sum, part) => sum + part.quantity, 0)
+  requireCountable(pieces)
+  return pieces
 }
 
 function requireCountable(pieces: number): void {

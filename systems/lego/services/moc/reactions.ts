@@ -1,10 +1,13 @@
 import type { Hear } from '@banyan/service'
 import { AlbumCreated, AlbumDeleted, ImageDeleted, ImageUploaded } from '../gallery/events.ts'
+import { FileProcessingCompleted, FileProcessingFailed } from '../processing/events.ts'
+import type { Context } from './context.ts'
+import { noteUnreadable, takePartsList } from './creation/parts-read.ts'
 import { confirmLinks, dropLinks } from './dangling.ts'
 import type * as tables from './schema.ts'
 
-/** What it hears: which images and albums there are, for the MOCs that link them. */
-export function reactions(hear: Hear<typeof tables>): void {
+/** What it hears: which images and albums there are, and what parts lists hold. */
+export function reactions(hear: Hear<typeof tables>, context: Context): void {
   hear({
     name: 'gallery-links',
     events: [ImageUploaded, ImageDeleted, AlbumCreated, AlbumDeleted],
@@ -14,5 +17,13 @@ export function reactions(hear: Hear<typeof tables>): void {
       if (type === 'album.created') return confirmLinks(tx, 'album', payload.albumId)
       return dropLinks(tx, 'album', payload.albumId)
     },
+  })
+  hear({
+    name: 'parts-lists-read',
+    events: [FileProcessingCompleted, FileProcessingFailed],
+    handler: ({ type, payload }, tx) =>
+      type === 'file-processing.completed'
+        ? takePartsList(tx, context, payload)
+        : noteUnreadable(tx, payload, payload.error.message),
   })
 }

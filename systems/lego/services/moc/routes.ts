@@ -3,6 +3,8 @@ import { create as contentDisposition } from 'content-disposition'
 import { z } from 'zod'
 import { idOf, PathId, readBodiesAsMonolith } from '../../monolith-shape.ts'
 import type { Context } from './context.ts'
+import { creationRoutes } from './creation/routes.ts'
+import { removeFiles } from './creation/saga.ts'
 import * as files from './files.ts'
 import { checkLinks } from './links.ts'
 import {
@@ -23,7 +25,7 @@ import {
 } from './messages.ts'
 import * as mocs from './mocs.ts'
 import * as partsLists from './parts-lists.ts'
-import { takeUploads, uploadOf } from './upload.ts'
+import { askingWith, takeUploads, uploadOf } from './upload.ts'
 
 const ListPath = PathId.extend({ listId: z.string() })
 const FilePath = PathId.extend({ fileId: z.string() })
@@ -39,6 +41,7 @@ export async function mocRoutes(app: App, context: Context): Promise<void> {
     takeUploads(uploads)
     uploadRoutes(uploads, context)
   })
+  await app.register((creations: App) => creationRoutes(creations, context))
 }
 
 function wholeRoutes(app: App, context: Context): void {
@@ -75,7 +78,10 @@ function wholeRoutes(app: App, context: Context): void {
     { schema: { params: PathId, response: { 204: Gone } } },
     async ({ user, params }, reply) => {
       const id = idOf(params.id, 'MOC')
-      await context.transaction((tx) => mocs.deleteMoc(tx, user.userId, id))
+      await context.transaction(async (tx) => {
+        const fileIds = [...(await mocs.deleteMoc(tx, user.userId, id))]
+        if (fileIds.length > 0) await tx.startSaga(removeFiles(context), { fileIds })
+      })
       return reply.status(204).send(null)
     },
   )
@@ -157,8 +163,10 @@ function uploadRoutes(app: App, context: Context): void {
     { schema: { params: PathId, body: PartsListForm, response: { 201: AddedPartsList } } },
     (request, reply) => {
       const id = idOf(request.params.id, 'MOC')
-      const add = partsLists.readPartsList(uploadOf(request), request.body)
-      return context.answerOnce(request, reply, 201, (tx) => add(tx, request.user.userId, id))
+      const upload = uploadOf(request)
+      const add = partsLists.readPartsList(upload, request.body)
+      const asking = askingWith(request, [upload])
+      return context.answerOnce(asking, reply, 201, (tx) => add(tx, request.user.userId, id))
     },
   )
   app.post(
@@ -167,7 +175,7 @@ function uploadRoutes(app: App, context: Context): void {
     (request, reply) => {
       const id = idOf(request.params.id, 'MOC')
       const upload = uploadOf(request)
-      return context.answerOnce(request, reply, 201, (tx) =>
+      return context.answerOnce(askingWith(request, [upload]), reply, 201, (tx) =>
         files.addFile(tx, request.user.userId, id, upload, request.body),
       )
     },

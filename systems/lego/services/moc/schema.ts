@@ -9,7 +9,7 @@ import {
   timestamp,
   uuid,
 } from 'drizzle-orm/pg-core'
-import { FILE_KINDS } from './messages.ts'
+import { CREATION_STATUSES, FILE_KINDS, type NewMoc, type Problem, READINGS } from './messages.ts'
 import { FORMATS, type Part } from './parts/parts.ts'
 
 const moc = pgSchema('moc')
@@ -83,4 +83,37 @@ export const pendingLinks = moc.table(
 export const goneFromGallery = moc.table('gone_from_gallery', {
   id: uuid('id').primaryKey(),
   heardAt: moment('heard_at').notNull().defaultNow(),
+})
+
+export const creations = moc.table('creations', {
+  mocId: uuid('moc_id').primaryKey(),
+  ownerId: text('owner_id').notNull(),
+  status: text('status', { enum: CREATION_STATUSES }).notNull().default('creating'),
+  wanted: jsonb('wanted').$type<NewMoc>().notNull(),
+  problem: jsonb('problem').$type<Problem>(),
+  createdAt: createdAt(),
+  endedAt: moment('ended_at'),
+})
+
+const fileOf = () => ({
+  id: uuid('id').primaryKey(),
+  mocId: uuid('moc_id').notNull(),
+  kind: text('kind', { enum: FILE_KINDS }).notNull(),
+  fileName: text('file_name').notNull(),
+  mimeType: text('mime_type').notNull(),
+  sizeBytes: integer('size_bytes').notNull(),
+})
+
+export const stagedFiles = moc.table('staged_files', {
+  ...fileOf(),
+  content: bytea('content').notNull(),
+})
+
+export const storedFiles = moc.table('stored_files', {
+  ...fileOf(),
+  jobId: uuid('job_id'),
+  partsListId: uuid('parts_list_id'),
+  reading: text('reading', { enum: READINGS }).notNull().default('none'),
+  problem: text('problem'),
+  createdAt: createdAt(),
 })

@@ -2,6 +2,8 @@ import { defineSchedule } from '@banyan/durable'
 import { defineService } from '@banyan/service'
 import { FailureOfMonolith, writeAsMonolith } from '../../monolith-shape.ts'
 import { dependencies } from './context.ts'
+import { forgetCreations } from './creation/creations.ts'
+import { createMocWithFiles, removeFiles } from './creation/saga.ts'
 import { settleLinks } from './dangling.ts'
 import { mocEvents } from './events.ts'
 import { reactions } from './reactions.ts'
@@ -20,12 +22,14 @@ export default defineService({
   routes: { '/v1/mocs': mocRoutes },
   events: mocEvents,
   reactions,
+  sagas: (context) => [createMocWithFiles(context), removeFiles(context)],
   schedules: (context) => [
     defineSchedule({
       name: 'settle gallery links',
       everyMs: SETTLE_EVERY_MS,
       run: () => settleLinks(context),
     }),
+    forgetCreations,
   ],
   failureSchema: FailureOfMonolith,
   writeFailure: writeAsMonolith('MOC'),

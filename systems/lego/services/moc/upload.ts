@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { type App, ServiceError } from '@banyan/service'
 import multer from 'multer'
+import type { Context } from './context.ts'
 import { fail } from './fail.ts'
 
 /** One uploaded file, held in memory: at most `LARGEST_BYTES`. */
@@ -10,8 +12,8 @@ export interface Upload {
   readonly content: Buffer
 }
 
-const LARGEST_BYTES = 10 * 1024 * 1024
-const LONGEST_NAME = 200
+export const LARGEST_BYTES = 10 * 1024 * 1024
+export const LONGEST_NAME = 200
 
 const receive = multer({
   storage: multer.memoryStorage(),
@@ -43,8 +45,25 @@ export function uploadOf({ raw }: { readonly raw: IncomingMessage }): Upload {
   return upload
 }
 
+type Asking = Parameters<Context['answerOnce']>[0]
+
+/**
+ * The request, as `answerOnce` compares it with one of the same Idempotency-Key: its body is its fields, and
+ * the same fields with another file are another request.
+ */
+export function askingWith(request: Asking, uploads: readonly Upload[]): Asking {
+  const { method, url, headers, routeOptions, body } = request
+  // Hashing takes its time: only where somebody compares.
+  if (headers['idempotency-key'] === undefined) return request
+  const files = uploads.map(({ name, mimeType, content }) => {
+    return [name, mimeType, createHash('sha256').update(content).digest('hex')]
+  })
+  return { method, url, headers, routeOptions, body: { fields: body, files } }
+}
+
 /** A form that cannot be read is the client's fault, whatever the reader throws for it. */
-function refusal(error: Error): ServiceError {
+export function refusal(error: Error): ServiceError {
+  if (error instanceof ServiceError) return error
   const code = error instanceof multer.MulterError ? error.code : 'BAD_FORM'
   const status = code === 'LIMIT_FILE_SIZE' ? 413 : 400
   const title = 'The upload is refused'

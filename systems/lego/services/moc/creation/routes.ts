@@ -1,0 +1,128 @@
+import type { App } from '@banyan/service'
+import { z } from 'zod'
+import { idOf, PathId } from '../../../monolith-shape.ts'
+import type { Context } from '../context.ts'
+import { fail } from '../fail.ts'
+import { Creation, CreationForm, DownloadUrl, type NewMoc, StoredMocFiles } from '../messages.ts'
+import { getMoc } from '../mocs.ts'
+import { askingWith } from '../upload.ts'
+import { getCreation, stage } from './creations.ts'
+import { takeForms, uploadsOf } from './form.ts'
+import { createMocWithFiles } from './saga.ts'
+import { downloadUrl, listStoredFiles, processingOf, storageOf } from './stored-files.ts'
+
+/** How long an answer waits for the saga to end, ms; longer ones are asked for. */
+const WAIT_MS = 10_000
+const LOOK_AGAIN_MS = 50
+
+/** A MOC created together with its files, and what Storage holds of it. */
+export async function creationRoutes(app: App, context: Context): Promise<void> {
+  app.get(
+    '/:id/creation',
+    { schema: { params: PathId, response: { 200: Creation } } },
+    ({ user, params }) => getCreation(context.db, user.userId, idOf(params.id, 'creation')),
+  )
+  app.get(
+    '/:id/stored-files',
+    { schema: { params: PathId, response: { 200: StoredMocFiles } } },
+    async ({ params }) => {
+      const { id } = await getMoc(context.db, idOf(params.id, 'MOC'))
+      return listStoredFiles(context.db, id)
+    },
+  )
+  app.get(
+    '/:id/stored-files/:fileId/download-url',
+    {
+      schema: { params: PathId.extend({ fileId: z.string() }), response: { 200: DownloadUrl } },
+    },
+    ({ params }) => downloadUrl(context, idOf(params.id, 'MOC'), idOf(params.fileId, 'file')),
+  )
+  await app.register(async (forms: App) => {
+    // Before any of its bytes is read.
+    forms.addHook('onRequest', async () => {
+      storageOf(context)
+      processingOf(context)
+    })
+    takeForms(forms)
+    createRoute(forms, context)
+  })
+}
+
+function createRoute(app: App, context: Context): void {
+  app.post(
+    '/with-files',
+    {
+      schema: {
+        consumes: ['multipart/form-data'],
+        body: CreationForm,
+        response: { 201: Creation, 202: Creation },
+      },
+    },
+    async (request, reply) => {
+      const ownerId = request.user.userId
+      const mocId = await accept(context, request, ownerId, request.body.metadata)
+      const waits = request.headers.prefer !== 'respond-async'
+      const creation = await whenEnded(context, ownerId, mocId, waits ? WAIT_MS : 0)
+      const { status, problem } = creation
+      if (status === 'failed') {
+        const reason = problem?.message ?? 'it took too long'
+        throw fail(problem?.refused ? 'CREATION_REFUSED' : 'CREATION_FAILED', { reason })
+      }
+      // Relative: whatever path the gateway has it under.
+      const [code, location] = status === 'creating' ? [202, `${mocId}/creation`] : [201, mocId]
+      return reply
+        .status(code as 202)
+        .header('location', location)
+        .send(creation)
+    },
+  )
+}
+
+type Asking = Parameters<Context['answerOnce']>[0] & Parameters<typeof uploadsOf>[0]
+
+/** Writes the request down and starts the saga; once for an Idempotency-Key. @returns the MOC's id */
+async function accept(
+  context: Context,
+  request: Asking,
+  ownerId: string,
+  wanted: NewMoc,
+): Promise<string> {
+  const uploads = uploadsOf(request)
+  // What is kept for the key is which MOC it is; the answer itself says how that stands by now.
+  const kept = {
+    statusCode: 202,
+    serialize: (body: unknown) => JSON.stringify(body),
+    getHeader: () => undefined,
+    header: () => undefined,
+    status: () => undefined,
+    type: () => undefined,
+    send: (body: unknown) => body,
+  }
+  const accepted: unknown = await context.answerOnce(
+    askingWith(request, uploads),
+    kept,
+    202,
+    async (tx): Promise<unknown> => {
+      const mocId = crypto.randomUUID()
+      const fileIds = await stage(tx, { mocId, ownerId, wanted }, uploads)
+      await tx.startSaga(createMocWithFiles(context), { mocId, fileIds }, { key: mocId })
+      return { mocId }
+    },
+  )
+  const read = typeof accepted === 'string' ? JSON.parse(accepted) : accepted
+  return (read as { mocId: string }).mocId
+}
+
+async function whenEnded(
+  { db }: Context,
+  ownerId: string,
+  mocId: string,
+  waitMs: number,
+): Promise<Creation> {
+  const deadline = performance.now() + waitMs
+  for (;;) {
+    const creation = await getCreation(db, ownerId, mocId)
+    if (creation.status !== 'creating' || performance.now() >= deadline) return creation
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
+  }
+}
