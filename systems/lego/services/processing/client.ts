@@ -13,6 +13,9 @@ import {
   Started,
 } from './messages.ts'
 
+/** What a caller may send as `content`, before it is base64. */
+export { MAX_INLINE_BYTES } from './messages.ts'
+
 const ofJobs = {
   getJob: {
     method: 'GET',

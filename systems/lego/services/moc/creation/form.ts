@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { App } from '@banyan/service'
 import multer from 'multer'
-import { MAX_INLINE_BYTES } from '../../processing/messages.ts'
+import { MAX_INLINE_BYTES } from '../../processing/client.ts'
 import { fail } from '../fail.ts'
 import { FILE_KINDS } from '../messages.ts'
 import { LARGEST_BYTES, LONGEST_NAME, refusal, type Upload } from '../upload.ts'

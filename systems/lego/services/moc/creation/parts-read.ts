@@ -1,7 +1,6 @@
 import { eq } from 'drizzle-orm'
 import { z } from 'zod'
 import type { FileProcessingCompleted } from '../../processing/events.ts'
-import type { LotFound } from '../../processing/messages.ts'
 import type { Context } from '../context.ts'
 import type { Tx } from '../fail.ts'
 import { lockOwnMoc } from '../mocs.ts'
@@ -20,6 +19,7 @@ interface OfJob {
 }
 
 type Completed = z.infer<typeof FileProcessingCompleted.payload>
+type LotFound = NonNullable<Completed['parsedData']['lots']>[number]
 
 /** Processing has read a parts list: the MOC has it, and its pieces, from now on. */
 export async function takePartsList(tx: Tx, context: Context, payload: Completed): Promise<void> {

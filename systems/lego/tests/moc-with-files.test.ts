@@ -2,12 +2,12 @@ import { rehearse } from '@banyan/durable'
 import { defineService, startService } from '@banyan/service'
 import { ask, eventually } from '@banyan/service/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { mocEvents } from '../events.ts'
-import type { Creation } from '../messages.ts'
-import moc from '../service.ts'
-import { QUOTA_BYTES, startFileServices } from '../testing/moc-and-files.ts'
-import { getCreation, stage } from './creations.ts'
-import { createMocWithFiles } from './saga.ts'
+import { getCreation, stage } from '../services/moc/creation/creations.ts'
+import { createMocWithFiles } from '../services/moc/creation/saga.ts'
+import { mocEvents } from '../services/moc/events.ts'
+import type { Creation } from '../services/moc/messages.ts'
+import moc from '../services/moc/service.ts'
+import { QUOTA_BYTES, startFileServices } from '../testing/file-services.ts'
 
 const LIST = 'Part,Color,Quantity\n3001,4,2\n3002,0,5\n'
 const WANTED = {
@@ -21,7 +21,7 @@ const listener = defineService({
   name: 'listener',
   port: 0,
   title: 'Listener',
-  database: { tables: {}, migrations: new URL('../../../tests/no-migrations', import.meta.url) },
+  database: { tables: {}, migrations: new URL('no-migrations', import.meta.url) },
   routes: {},
   reactions: (hear) =>
     hear({

@@ -12,9 +12,9 @@ import {
   startService,
 } from '@banyan/service'
 import { IDENTITY_KEY } from '@banyan/service/testing'
-import processing from '../../processing/service.ts'
-import { storageApi } from '../../storage/client.ts'
-import storage from '../../storage/service.ts'
+import processing from '../services/processing/service.ts'
+import { storageApi } from '../services/storage/client.ts'
+import storage from '../services/storage/service.ts'
 
 export const QUOTA_BYTES = 5_000
 
