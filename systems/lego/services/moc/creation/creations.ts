@@ -44,12 +44,14 @@ export async function stage(
   const [waiting] = await db.select({ bytes: sum(stagedFiles.sizeBytes) }).from(stagedFiles)
   if (Number(waiting!.bytes) > MOST_WAITING_BYTES) throw fail('NO_ROOM')
   await db.insert(creations).values({ mocId, ownerId, wanted })
-  const files = uploads.map(({ kind, name: fileName, mimeType, content }) => {
-    const id = crypto.randomUUID()
+  // By their ids files keep the order that they were sent in.
+  const ids = uploads.map(() => crypto.randomUUID()).sort()
+  const files = uploads.map(({ kind, name: fileName, mimeType, content }, at) => {
+    const id = ids[at]!
     return { id, mocId, kind, fileName, mimeType, sizeBytes: content.length, content }
   })
   for (const file of files) await db.insert(stagedFiles).values(file)
-  return files.map(({ id }) => id)
+  return ids
 }
 
 /** The creation, locked; only one that is under way. @throws Unprocessable */
