@@ -159,15 +159,21 @@ export class FolderStore implements ObjectStore {
    * Closes all objects with the first of the master keys; run it after putting a new one there, and take the
    * former away when it has ended. It may be killed and run again, and objects may be used meanwhile.
    *
+   * @param onUnreadable told of each object that none of the keys opens; without it the first one ends the run
    * @returns objects that were closed with another one
+   * @throws BanyanError OBJECT_UNREADABLE, OBJECT_STORE_FAILED
    */
-  async rotateKeys(): Promise<number> {
+  async rotateKeys(onUnreadable?: (error: BanyanError) => void): Promise<number> {
     let rotated = 0
     for await (const key of keysBelow(this.#folder, { prefix: '', after: '' })) {
       const file = await this.#open(key, 'r+')
       if (!file) continue
       try {
         if (await rewrap(file, this.#keys, key)) rotated++
+      } catch (error) {
+        const unreadable = error instanceof BanyanError && error.code === 'OBJECT_UNREADABLE'
+        if (!unreadable || !onUnreadable) throw error
+        onUnreadable(error)
       } finally {
         await file.close()
       }
