@@ -12,6 +12,12 @@ export interface ObjectInfo {
   readonly storedAt: Date
 }
 
+/** An object as it is found: with what tells that its content was put anew. */
+export interface FoundObject extends ObjectInfo {
+  /** Another one whenever other content is put; the same in a listing. */
+  readonly version: string
+}
+
 export interface PutOptions {
   /** e.g. `image/webp`. */
   readonly contentType: string
@@ -28,7 +34,7 @@ export interface ByteRange {
 }
 
 export interface ObjectContent {
-  readonly info: ObjectInfo
+  readonly info: FoundObject
   /** What of it comes; the whole when no range was asked for. */
   readonly range: Required<ByteRange> | null
   /** Fails, rather than ending early, when the content is not what was stored. */
@@ -46,7 +52,7 @@ export interface ListOptions {
 
 export interface ObjectPage {
   /** In the order of their keys' bytes. */
-  readonly objects: readonly Pick<ObjectInfo, 'key' | 'size'>[]
+  readonly objects: readonly Pick<FoundObject, 'key' | 'size' | 'version'>[]
   /** Where the next page begins; null for the last one. */
   readonly next: string | null
 }
@@ -76,7 +82,7 @@ export interface ObjectStore {
   /** The stream must be read to its end or destroyed. @throws NOT_FOUND, BAD_RANGE, OBJECT_UNREADABLE */
   get(key: string, options?: { readonly range?: ByteRange }): Promise<ObjectContent>
   /** null when there is none. @throws OBJECT_UNREADABLE */
-  head(key: string): Promise<ObjectInfo | null>
+  head(key: string): Promise<FoundObject | null>
   /** Whether it was there or not, it is not there afterwards. */
   delete(key: string): Promise<void>
   deleteMany(keys: readonly string[]): Promise<void>

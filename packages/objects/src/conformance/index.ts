@@ -63,7 +63,9 @@ export function objectStoreConformance(name: string, open: () => Promise<StoreBe
         expect({ info, range }).toMatchObject({ info: known, range: null })
         expect((await buffer(stream)).equals(bytes)).toBe(true)
         expect(Math.abs(info.storedAt.getTime() - Date.now())).toBeLessThan(60_000)
-        expect(await store.list({ prefix: key })).toEqual({ objects: [{ key, size }], next: null })
+        const { version } = info
+        const listed = { objects: [{ key, size, version }], next: null }
+        expect(await store.list({ prefix: key })).toEqual(listed)
       },
     )
 
@@ -105,7 +107,9 @@ export function objectStoreConformance(name: string, open: () => Promise<StoreBe
     it('replaces what is put again', async () => {
       const key = `${space()}/file`
       await store.put(key, Buffer.from('long before'), { ...text, metadata: { old: 'yes' } })
+      const before = await store.head(key)
       await store.put(key, Buffer.from('now'), { contentType: 'text/css' })
+      expect((await store.head(key))!.version).not.toBe(before!.version)
       expect(await store.head(key)).toMatchObject({
         size: 3,
         contentType: 'text/css',

@@ -3,6 +3,7 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, rmdir, stat } from '
 import { dirname, join, resolve } from 'node:path'
 import { BanyanError } from '@banyan/contracts'
 import type {
+  FoundObject,
   ListOptions,
   ObjectContent,
   ObjectInfo,
@@ -94,7 +95,7 @@ export class FolderStore implements ObjectStore {
     }
   }
 
-  async head(key: string): Promise<ObjectInfo | null> {
+  async head(key: string): Promise<FoundObject | null> {
     const file = await this.#open(key)
     if (!file) return null
     try {
@@ -119,12 +120,12 @@ export class FolderStore implements ObjectStore {
 
   async list(options: ListOptions = {}): Promise<ObjectPage> {
     const { limit, ...among } = checkList(options)
-    const objects: { key: string; size: number }[] = []
+    const objects: ObjectPage['objects'][number][] = []
     return this.#guarded(async () => {
       for await (const key of keysBelow(this.#folder, among)) {
         if (objects.length === limit) return { objects, next: objects.at(-1)!.key }
         const info = await this.head(key)
-        if (info) objects.push({ key, size: info.size })
+        if (info) objects.push({ key, size: info.size, version: info.version })
       }
       return { objects, next: null }
     })

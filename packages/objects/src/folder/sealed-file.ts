@@ -3,7 +3,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { BanyanError } from '@banyan/contracts'
 import { Measured } from '../measured.ts'
-import type { ByteRange, ObjectInfo } from '../object-store.ts'
+import type { ByteRange, FoundObject, ObjectInfo } from '../object-store.ts'
 import { storeFailure } from '../store-failure.ts'
 import { DATA_KEY_BYTES, idOf, type MasterKeys, WRAPPED_BYTES } from './master-keys.ts'
 
@@ -54,11 +54,11 @@ export async function writeSealed(
 
 /** A file that was opened: what it holds, and its content on demand. */
 export class SealedFile {
-  readonly info: ObjectInfo
+  readonly info: FoundObject
   readonly #file: FileHandle
   readonly #dataKey: Buffer
 
-  private constructor(file: FileHandle, dataKey: Buffer, info: ObjectInfo) {
+  private constructor(file: FileHandle, dataKey: Buffer, info: FoundObject) {
     this.#file = file
     this.#dataKey = dataKey
     this.info = info
@@ -80,7 +80,9 @@ export class SealedFile {
     if (footerAt - CONTENT_AT !== size + Math.ceil(size / CHUNK_BYTES) * TAG_BYTES) {
       throw unreadable('its content is longer or shorter than its footer says')
     }
-    return new SealedFile(file, dataKey, { ...rest, key, size, storedAt: new Date(storedAt) })
+    const version = `${storedAt}/${rest.sha256}`
+    const info = { ...rest, key, size, version, storedAt: new Date(storedAt) }
+    return new SealedFile(file, dataKey, info)
   }
 
   /** Verified chunk by chunk; closes the file when it ends or is destroyed. */

@@ -18,6 +18,7 @@ import { BanyanError } from '@banyan/contracts'
 import { Measured } from '../measured.ts'
 import type {
   ByteRange,
+  FoundObject,
   ListOptions,
   ObjectContent,
   ObjectInfo,
@@ -122,7 +123,7 @@ export class S3Store implements ObjectStore {
     return { info, range: part, stream: whole ? verified(body, key, info.sha256!) : body }
   }
 
-  async head(key: string): Promise<ObjectInfo | null> {
+  async head(key: string): Promise<FoundObject | null> {
     checkKey(key)
     const answer = await this.#found(() => this.#client.send(new HeadObjectCommand(this.#at(key))))
     return answer && infoOf(key, answer.ContentLength ?? 0, answer)
@@ -161,7 +162,11 @@ export class S3Store implements ObjectStore {
         }),
       ),
     )
-    const objects = Contents.map(({ Key, Size }) => ({ key: Key!, size: Size ?? 0 }))
+    const objects = Contents.map(({ Key, Size, ...one }) => ({
+      key: Key!,
+      size: Size ?? 0,
+      version: versionOf(one),
+    }))
     return { objects, next: IsTruncated ? (objects.at(-1)?.key ?? null) : null }
   }
 
@@ -249,9 +254,15 @@ interface Described {
   readonly ContentType?: string | undefined
   readonly Metadata?: Record<string, string> | undefined
   readonly LastModified?: Date | undefined
+  readonly ETag?: string | undefined
 }
 
-function infoOf(key: string, size: number, answer: Described): ObjectInfo {
+/** A listing tells milliseconds, the header of a single object does not. */
+function versionOf({ ETag, LastModified }: Pick<Described, 'ETag' | 'LastModified'>): string {
+  return `${Math.floor((LastModified?.getTime() ?? 0) / 1000)}/${ETag ?? ''}`
+}
+
+function infoOf(key: string, size: number, answer: Described): FoundObject {
   const { [SHA256]: sha256 = null, ...metadata } = answer.Metadata ?? {}
   return {
     key,
@@ -260,6 +271,7 @@ function infoOf(key: string, size: number, answer: Described): ObjectInfo {
     contentType: answer.ContentType ?? 'application/octet-stream',
     metadata: decoded(metadata),
     storedAt: answer.LastModified ?? new Date(0),
+    version: versionOf(answer),
   }
 }
 
