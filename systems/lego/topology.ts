@@ -1,9 +1,11 @@
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ManagedProcess, ProcessEvent, Supervisor } from '@banyan/lab'
 import { ControlClient, ControlError } from '@banyan/migration'
 import { type EmbeddedPostgres, freePort } from '@banyan/postgres'
 import { newServiceKey } from '@banyan/service'
+import { type FileServices, superviseFileServices } from './file-services.ts'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const BANYAN = here('../../packages/cli/src/main.ts')
@@ -27,6 +29,8 @@ export interface LegoOptions {
   readonly env: Readonly<Record<string, string>>
   /** Settings of both PostgreSQL servers. */
   readonly postgres?: Readonly<Record<string, string | number>>
+  /** Storage and Processing run, and the monolith has them keep its files and read its parts lists; no by default. */
+  readonly fileServices?: boolean
   /** Called when every table is made and filled, before an engine or a gateway starts. */
   onFilled?(servers: { source: EmbeddedPostgres; target: EmbeddedPostgres }): Promise<void>
   onStep(what: string): void
@@ -47,6 +51,8 @@ export interface Lego {
   readonly auth: ManagedProcess
   readonly monolith: ManagedProcess
   readonly services: Readonly<Partial<Record<ExtractionName, ManagedProcess>>>
+  /** Of the monolith; null where it does by itself what they do. */
+  readonly fileServices: FileServices | null
   /** The first is the one people are told of. */
   readonly gateways: readonly [ManagedProcess, ...ManagedProcess[]]
   readonly engines: readonly ManagedProcess[]
@@ -106,6 +112,15 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
     supervisor.process(name, { file: here(file), env: { ...env, ...more } })
 
   onStep('the Auth Service, the monolith and the services')
+  const fileServices = options.fileServices
+    ? await superviseFileServices({
+        start,
+        server: target,
+        bus,
+        folder: join(supervisor.folder, 'objects'),
+        ports: { storage: await port(9800), processing: await port(9500) },
+      })
+    : null
   const keys = await each((name) => newServiceKey(name))
   const publicKeys = JSON.stringify({ keys: EXTRACTIONS.map((name) => keys[name].publicJwk) })
   const service = (name: ExtractionName) =>
@@ -127,6 +142,7 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
     start('monolith', 'monolith/main.ts', {
       DATABASE_URL: urls.monolith,
       PORT: String(ports.monolith),
+      ...fileServices?.monolithEnv,
     }),
     ...options.extractions.map(service),
   ])
@@ -165,6 +181,7 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
     urls,
     auth,
     monolith,
+    fileServices,
     services: Object.fromEntries(options.extractions.map((name, i) => [name, services[i]!])),
     gateways: (await Promise.all(gateways)) as [ManagedProcess, ...ManagedProcess[]],
     engines: await Promise.all(engines),

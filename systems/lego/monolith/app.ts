@@ -5,6 +5,7 @@ import { authenticate } from './http/auth.ts'
 import { answerError, unknownRoute } from './http/errors.ts'
 import { mocRoutes } from './mocs/routes.ts'
 import { searchRoutes } from './search/routes.ts'
+import { servicesOf } from './services/services.ts'
 import type { Settings } from './settings.ts'
 import { userRoutes } from './users/routes.ts'
 import { wishlistRoutes } from './wishlist/routes.ts'
@@ -12,11 +13,16 @@ import { wishlistRoutes } from './wishlist/routes.ts'
 /** The LEGO Projects API. */
 export function createApp({ pool, db }: Connection, settings: Settings): Express {
   const app = express()
+  const services = servicesOf(settings)
   app.disable('x-powered-by')
 
   app.get('/health', async (_req, res) => {
     await pool.query('SELECT 1')
     res.json({ status: 'ok' })
+  })
+  app.get('/metrics', async (_req, res) => {
+    const { registry } = services.tallies
+    res.type(registry.contentType).send(await registry.metrics())
   })
 
   app.use('/api', authenticate(settings), express.json({ limit: '1mb' }))
@@ -25,7 +31,7 @@ export function createApp({ pool, db }: Connection, settings: Settings): Express
     req.body ??= {}
     next()
   })
-  app.use('/api/mocs', mocRoutes(db))
+  app.use('/api/mocs', mocRoutes(db, services))
   app.use('/api/gallery', galleryRoutes(db))
   app.use('/api/wishlist', wishlistRoutes(db))
   app.use('/api/users', userRoutes(db))

@@ -1,13 +1,30 @@
 import { z } from 'zod'
 
-const Settings = z.object({
-  /** Port on 127.0.0.1; 0 takes a free one. */
-  PORT: z.coerce.number().int().min(0).max(65535).default(9001),
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
-  JWKS_URL: z.url({ protocol: /^https?$/ }),
-  ISSUER: z.string().min(1).default('https://auth.lego.local'),
-  AUDIENCE: z.string().min(1).default('lego-api'),
-})
+const httpUrl = z.url({ protocol: /^https?$/ })
+
+const Settings = z
+  .object({
+    /** Port on 127.0.0.1; 0 takes a free one. */
+    PORT: z.coerce.number().int().min(0).max(65535).default(9001),
+    DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
+    JWKS_URL: httpUrl,
+    ISSUER: z.string().min(1).default('https://auth.lego.local'),
+    AUDIENCE: z.string().min(1).default('lego-api'),
+    /** The File Storage Service; files are kept here alone where it is not set. */
+    STORAGE_URL: httpUrl.optional(),
+    /** The File Processing Service; parts lists are read here alone where it is not set. */
+    PROCESSING_URL: httpUrl.optional(),
+    /** For Processing to read a list, ms; then it is read here. */
+    PROCESSING_WAIT_MS: z.coerce.number().int().min(1).max(60_000).default(5_000),
+    /** Says to them who asks: a private JSON Web Key (ES256) with its `kid`. */
+    SERVICE_KEY: z.string().optional(),
+    SERVICE_ISSUER: z.string().min(1).default('banyan'),
+  })
+  .refine(
+    ({ STORAGE_URL, PROCESSING_URL, SERVICE_KEY }) =>
+      SERVICE_KEY !== undefined || (STORAGE_URL ?? PROCESSING_URL) === undefined,
+    { path: ['SERVICE_KEY'], error: 'must be set where STORAGE_URL or PROCESSING_URL is' },
+  )
 
 export type Settings = z.infer<typeof Settings>
 

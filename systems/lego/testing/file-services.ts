@@ -18,19 +18,20 @@ import storage from '../services/storage/service.ts'
 
 export const QUOTA_BYTES = 5_000
 
-/** Storage and Processing as they are, on one server, and the settings of a MOC service beside them. */
+/** Storage and Processing as they are, on one server, and the settings of those who call them. */
 export async function startFileServices() {
   const server = await EmbeddedPostgres.start()
   const folder = await mkdtemp(join(tmpdir(), 'moc-files-'))
   const bus = await server.createDatabase('bus')
   const key = await newServiceKey('moc')
+  const monolithKey = await newServiceKey('lego')
   const common = async (name: string) => ({
     PORT: '0',
     LOG_LEVEL: 'silent',
     BANYAN_IDENTITY_KEY: IDENTITY_KEY,
     BUS_URL: bus,
     DATABASE_URL: await server.createDatabase(name),
-    BANYAN_SERVICE_KEYS: JSON.stringify({ keys: [key.publicJwk] }),
+    BANYAN_SERVICE_KEYS: JSON.stringify({ keys: [key.publicJwk, monolithKey.publicJwk] }),
   })
   const stores = await startService(storage, {
     env: {
@@ -60,6 +61,12 @@ export async function startFileServices() {
   return {
     server,
     mocEnv,
+    /** Settings of a monolith that uses them. */
+    monolithEnv: {
+      STORAGE_URL: stores.url,
+      PROCESSING_URL: reads.url,
+      SERVICE_KEY: JSON.stringify(monolithKey.privateJwk),
+    },
     /** Storage, as another service asks it. */
     files,
     stop: async () => {

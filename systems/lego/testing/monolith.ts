@@ -25,7 +25,8 @@ export interface System {
   stop(): Promise<void>
 }
 
-export async function startSystem(): Promise<System> {
+/** @param monolithEnv further settings of the monolith */
+export async function startSystem(monolithEnv: Record<string, string> = {}): Promise<System> {
   const server = await EmbeddedPostgres.start()
   const authDatabase = await server.createDatabase('auth')
   const monolithDatabase = await server.createDatabase('lego')
@@ -38,6 +39,7 @@ export async function startSystem(): Promise<System> {
   const env = {
     DATABASE_URL: monolithDatabase,
     JWKS_URL: `${auth.url}/.well-known/jwks.json`,
+    ...monolithEnv,
   }
   const mint = await minter(authDatabase)
   let monolith = await startProcess('monolith/main.ts', env)

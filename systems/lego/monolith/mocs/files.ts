@@ -3,8 +3,10 @@ import { z } from 'zod'
 import type { Database } from '../db/connect.ts'
 import { FILE_KINDS, mocFiles } from '../db/schema.ts'
 import { HttpError, notFound } from '../http/errors.ts'
+import type { Services } from '../services/services.ts'
+import { keepFile } from './keep-file.ts'
 import { lockOwnMoc } from './mocs.ts'
-import type { Upload } from './parts-lists.ts'
+import type { Upload } from './upload.ts'
 
 const { content: _content, ...summary } = getTableColumns(mocFiles)
 
@@ -12,26 +14,30 @@ export const FileForm = z.object({ kind: z.enum(FILE_KINDS).default('instruction
 
 export async function addFile(
   db: Database,
+  services: Services,
   userId: string,
   mocId: string,
   upload: Upload,
   { kind }: z.infer<typeof FileForm>,
 ) {
-  return db.transaction(async (tx) => {
-    await lockOwnMoc(tx, userId, mocId)
-    const [row] = await tx
-      .insert(mocFiles)
-      .values({
-        mocId,
-        kind,
-        fileName: upload.name,
-        mimeType: upload.mimeType,
-        sizeBytes: upload.content.length,
-        content: upload.content,
-      })
-      .returning(summary)
-    return row!
-  })
+  const write = (id: string) =>
+    db.transaction(async (tx) => {
+      await lockOwnMoc(tx, userId, mocId)
+      const [row] = await tx
+        .insert(mocFiles)
+        .values({
+          id,
+          mocId,
+          kind,
+          fileName: upload.name,
+          mimeType: upload.mimeType,
+          sizeBytes: upload.content.length,
+          content: upload.content,
+        })
+        .returning(summary)
+      return row!
+    })
+  return keepFile(db, services, { userId, mocId }, upload, write)
 }
 
 export async function listFiles(db: Database, mocId: string) {
@@ -52,6 +58,7 @@ export async function readFile(db: Database, mocId: string, id: string) {
 /** Deletes a file; the last instructions of a complete MOC stay. */
 export async function deleteFile(
   db: Database,
+  { storage }: Services,
   userId: string,
   mocId: string,
   id: string,
@@ -73,6 +80,7 @@ export async function deleteFile(
       'A complete MOC needs at least one instruction file',
     )
   })
+  await storage?.forget([id])
 }
 
 function inMoc(mocId: string, id: string) {

@@ -12,6 +12,7 @@ import {
 import { HttpError, notFound } from '../http/errors.ts'
 import { Page, pagination } from '../http/validate.ts'
 import { searchDocument } from '../search/document.ts'
+import type { Services } from '../services/services.ts'
 import { CATEGORIES } from '../wishlist/schemas.ts'
 
 const { search: _search, ...columns } = getTableColumns(mocInstructions)
@@ -123,11 +124,22 @@ export async function changeMoc(
   return getMoc(db, id)
 }
 
-export async function deleteMoc(db: Database, userId: string, id: string): Promise<void> {
-  await db.transaction(async (tx) => {
+/** Deletes it with all that is its own, files at Storage too. */
+export async function deleteMoc(
+  db: Database,
+  { storage }: Services,
+  userId: string,
+  id: string,
+): Promise<void> {
+  const files = await db.transaction(async (tx) => {
     await lockOwnMoc(tx, userId, id)
+    const own = storage
+      ? await tx.select({ id: mocFiles.id }).from(mocFiles).where(eq(mocFiles.mocId, id))
+      : []
     await tx.delete(mocInstructions).where(eq(mocInstructions.id, id))
+    return own
   })
+  await storage?.forget(files.map((file) => file.id))
 }
 
 /** The MOC, locked so that its parts lists and files change one at a time; only its user may. */

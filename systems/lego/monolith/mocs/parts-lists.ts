@@ -3,18 +3,18 @@ import { z } from 'zod'
 import type { Database, Transaction } from '../db/connect.ts'
 import { mocFiles, mocInstructions, mocPartsLists } from '../db/schema.ts'
 import { HttpError, notFound } from '../http/errors.ts'
-import { parseBrickLinkXml } from './bricklink-xml.ts'
+import type { Services } from '../services/services.ts'
+import { keepFile } from './keep-file.ts'
 import { lockOwnMoc } from './mocs.ts'
-import { type ParsedParts, UnreadableParts } from './parts.ts'
-import { parseRebrickableCsv } from './rebrickable-csv.ts'
+import { PARTS_FORMATS } from './parts.ts'
+import { readParts } from './read-parts.ts'
+import type { Upload } from './upload.ts'
 
 const { parts: _parts, ...summary } = getTableColumns(mocPartsLists)
 
-const FORMATS = ['bricklink-xml', 'rebrickable-csv'] as const
-
 export const PartsListForm = z.object({
   title: z.string().trim().min(1).max(200).optional(),
-  format: z.enum(FORMATS).optional(),
+  format: z.enum(PARTS_FORMATS).optional(),
 })
 export const PartsListChange = z
   .strictObject({
@@ -23,47 +23,44 @@ export const PartsListChange = z
   })
   .refine((change) => Object.keys(change).length > 0, { error: 'Name at least one field' })
 
-export interface Upload {
-  readonly name: string
-  readonly mimeType: string
-  readonly content: Buffer
-}
-
-/** Parses the upload (here, inside the request) and adds it to the MOC, with the file it came from. */
+/** Has the upload read, and adds it to the MOC, with the file it came from. */
 export async function addPartsList(
   db: Database,
+  services: Services,
   userId: string,
   mocId: string,
   upload: Upload,
   form: z.infer<typeof PartsListForm>,
 ) {
-  const format = form.format ?? guessFormat(upload)
-  const { parts, rejected } = parse(format, upload)
+  const { format, parts, rejected } = await readParts(services, userId, upload, form.format)
   const pieceCount = parts.reduce((sum, part) => sum + part.quantity, 0)
-  const partsList = await db.transaction(async (tx) => {
-    await lockOwnMoc(tx, userId, mocId)
-    await tx.insert(mocFiles).values({
-      mocId,
-      kind: 'parts-list',
-      fileName: upload.name,
-      mimeType: upload.mimeType,
-      sizeBytes: upload.content.length,
-      content: upload.content,
-    })
-    const [created] = await tx
-      .insert(mocPartsLists)
-      .values({
+  const write = (fileId: string) =>
+    db.transaction(async (tx) => {
+      await lockOwnMoc(tx, userId, mocId)
+      await tx.insert(mocFiles).values({
+        id: fileId,
         mocId,
-        title: form.title ?? upload.name,
-        format,
-        parts,
-        lotCount: parts.length,
-        pieceCount,
+        kind: 'parts-list',
+        fileName: upload.name,
+        mimeType: upload.mimeType,
+        sizeBytes: upload.content.length,
+        content: upload.content,
       })
-      .returning()
-    await countPieces(tx, mocId)
-    return created!
-  })
+      const [created] = await tx
+        .insert(mocPartsLists)
+        .values({
+          mocId,
+          title: form.title ?? upload.name,
+          format,
+          parts,
+          lotCount: parts.length,
+          pieceCount,
+        })
+        .returning()
+      await countPieces(tx, mocId)
+      return created!
+    })
+  const partsList = await keepFile(db, services, { userId, mocId }, upload, write)
   return { ...partsList, rejected }
 }
 
@@ -136,29 +133,6 @@ async function countPieces(tx: Transaction, mocId: string): Promise<void> {
       updatedAt: sql`now()`,
     })
     .where(eq(mocInstructions.id, mocId))
-}
-
-function guessFormat(upload: Upload): (typeof FORMATS)[number] {
-  if (/\.xml$/i.test(upload.name)) return 'bricklink-xml'
-  if (/\.csv$/i.test(upload.name)) return 'rebrickable-csv'
-  throw new HttpError(
-    415,
-    'UNKNOWN_FORMAT',
-    `Name the file .xml (BrickLink) or .csv (Rebrickable), or send "format" as one of ${FORMATS.join(', ')}; given "${upload.name}"`,
-  )
-}
-
-function parse(format: (typeof FORMATS)[number], upload: Upload): ParsedParts {
-  const text = upload.content.toString('utf8')
-  let parsed: ParsedParts
-  try {
-    parsed = format === 'bricklink-xml' ? parseBrickLinkXml(text) : parseRebrickableCsv(text)
-  } catch (error) {
-    if (!(error instanceof UnreadableParts)) throw error
-    throw new HttpError(422, 'UNREADABLE_PARTS_LIST', error.message)
-  }
-  if (parsed.parts.length > 0) return parsed
-  throw new HttpError(422, 'NO_PARTS', 'The file names no part that could be read', parsed.rejected)
 }
 
 function inMoc(mocId: string, id: string) {

@@ -1,3 +1,7 @@
+/** What a parts list of ours may have come from. */
+export const PARTS_FORMATS = ['bricklink-xml', 'rebrickable-csv'] as const
+export type PartsFormat = (typeof PARTS_FORMATS)[number]
+
 /** One lot of a parts list. */
 export interface Part {
   /** Part number in the catalogue of the list's format. */

@@ -4,6 +4,7 @@ import type { Database } from '../db/connect.ts'
 import { userOf } from '../http/auth.ts'
 import { HttpError } from '../http/errors.ts'
 import { idParam, read } from '../http/validate.ts'
+import type { Services } from '../services/services.ts'
 import { addFile, deleteFile, FileForm, listFiles, readFile } from './files.ts'
 import {
   changeMoc,
@@ -23,15 +24,15 @@ import {
   listPartsLists,
   PartsListChange,
   PartsListForm,
-  type Upload,
 } from './parts-lists.ts'
+import type { Upload } from './upload.ts'
 
 const upload = multer({
   storage: multer.memoryStorage(),
   limits: { fileSize: 10 * 1024 * 1024, files: 1, fields: 10 },
 }).single('file')
 
-export function mocRoutes(db: Database): Router {
+export function mocRoutes(db: Database, services: Services): Router {
   const router = Router()
   const moc = (req: Request) => idParam(req.params.id, 'MOC')
 
@@ -48,7 +49,7 @@ export function mocRoutes(db: Database): Router {
     res.json(await changeMoc(db, userOf(req).id, moc(req), read(MocChange, req.body)))
   })
   router.delete('/:id', async (req, res) => {
-    await deleteMoc(db, userOf(req).id, moc(req))
+    await deleteMoc(db, services, userOf(req).id, moc(req))
     res.status(204).end()
   })
 
@@ -59,7 +60,8 @@ export function mocRoutes(db: Database): Router {
   })
   router.post('/:id/parts-lists', upload, async (req, res) => {
     const form = read(PartsListForm, req.body)
-    res.status(201).json(await addPartsList(db, userOf(req).id, moc(req), uploaded(req), form))
+    const added = await addPartsList(db, services, userOf(req).id, moc(req), uploaded(req), form)
+    res.status(201).json(added)
   })
   router.get('/:id/parts-lists/:listId', async (req, res) => {
     res.json(await getPartsList(db, moc(req), partsList(req)))
@@ -80,7 +82,8 @@ export function mocRoutes(db: Database): Router {
   })
   router.post('/:id/files', upload, async (req, res) => {
     const form = read(FileForm, req.body)
-    res.status(201).json(await addFile(db, userOf(req).id, moc(req), uploaded(req), form))
+    const added = await addFile(db, services, userOf(req).id, moc(req), uploaded(req), form)
+    res.status(201).json(added)
   })
   router.get('/:id/files/:fileId', async (req, res) => {
     const { content, fileName } = await readFile(db, moc(req), file(req))
@@ -88,7 +91,7 @@ export function mocRoutes(db: Database): Router {
     res.attachment(fileName).type('application/octet-stream').send(content)
   })
   router.delete('/:id/files/:fileId', async (req, res) => {
-    await deleteFile(db, userOf(req).id, moc(req), file(req))
+    await deleteFile(db, services, userOf(req).id, moc(req), file(req))
     res.status(204).end()
   })
 

@@ -1,0 +1,51 @@
+import { randomBytes } from 'node:crypto'
+import { pathToFileURL } from 'node:url'
+import type { ManagedProcess } from '@banyan/lab'
+import type { EmbeddedPostgres } from '@banyan/postgres'
+import { newServiceKey } from '@banyan/service'
+
+export interface FileServices {
+  readonly storage: ManagedProcess
+  readonly processing: ManagedProcess
+  /** Settings of the monolith that make it use them. */
+  readonly monolithEnv: Readonly<Record<string, string>>
+}
+
+export interface FileServicesOptions {
+  start(name: string, file: string, env: Record<string, string>): Promise<ManagedProcess>
+  /** Where their databases are made. */
+  readonly server: EmbeddedPostgres
+  readonly bus: string
+  /** Of the stored files; deleted by whoever has named it. */
+  readonly folder: string
+  readonly ports: Readonly<Record<'storage' | 'processing', number>>
+}
+
+/** Starts Storage and Processing, beside a monolith that is to call them. */
+export async function superviseFileServices(options: FileServicesOptions): Promise<FileServices> {
+  const { start, server, bus, folder, ports } = options
+  const { privateJwk, publicJwk } = await newServiceKey('lego')
+  const url = (name: 'storage' | 'processing') => `http://127.0.0.1:${ports[name]}`
+  const service = async (name: 'storage' | 'processing', more: Record<string, string>) =>
+    start(name, `services/${name}/main.ts`, {
+      DATABASE_URL: await server.createDatabase(name),
+      BUS_URL: bus,
+      BANYAN_SERVICE_KEYS: JSON.stringify({ keys: [publicJwk] }),
+      LOG_LEVEL: 'warn',
+      PORT: String(ports[name]),
+      ...more,
+    })
+  const storage = await service('storage', {
+    OBJECTS_URL: pathToFileURL(folder).href,
+    OBJECTS_KEYS: `k1:${randomBytes(32).toString('base64')}`,
+    OBJECTS_PUBLIC_URL: `${url('storage')}/v1/objects`,
+    VIRUS_SCANNER: 'none',
+  })
+  const processing = await service('processing', { FILE_ORIGINS: url('storage') })
+  const monolithEnv = {
+    STORAGE_URL: url('storage'),
+    PROCESSING_URL: url('processing'),
+    SERVICE_KEY: JSON.stringify(privateJwk),
+  }
+  return { storage, processing, monolithEnv }
+}
