@@ -1,3 +1,4 @@
+import type { CallError } from '@banyan/service'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { readSettings } from '../monolith/settings.ts'
 import { QUOTA_BYTES, startFileServices } from '../testing/file-services.ts'
@@ -41,7 +42,13 @@ const as = async (user: string, method: string, path: string, body?: unknown) =>
   )
 const newMoc = async (user: string) =>
   (await as(user, 'POST', '/mocs', { title: 'Harbour crane' })).body.id as string
-const upload = (user: string, moc: string, what: 'files' | 'parts-lists', name: string, content: string) => {
+const upload = (
+  user: string,
+  moc: string,
+  what: 'files' | 'parts-lists',
+  name: string,
+  content: string,
+) => {
   const form = new FormData()
   form.set('file', new Blob([content], { type: 'text/plain' }), name)
   return as(user, 'POST', `/mocs/${moc}/${what}`, form)
@@ -49,7 +56,7 @@ const upload = (user: string, moc: string, what: 'files' | 'parts-lists', name: 
 const filesOf = async (moc: string) =>
   (await as('anyone', 'GET', `/mocs/${moc}/files`)).body.files as { id: string }[]
 const atStorage = (id: string) =>
-  services.files.getFile({ params: { id } }).catch(({ status }: { status: number }) => status)
+  services.files.getFile({ params: { id } }).catch(({ answer }: CallError) => answer?.status)
 
 /** A number of `/metrics`; 0 for one that is not there yet. */
 async function metric(name: string): Promise<number> {
@@ -130,7 +137,10 @@ describe('with Storage and Processing set, the monolith', () => {
     const moc = await newMoc('attacker')
     const bomb = '<!DOCTYPE a [<!ENTITY b "c">]><INVENTORY></INVENTORY>'
     const answer = await upload('attacker', moc, 'parts-lists', 'bomb.xml', bomb)
-    expect(answer).toMatchObject({ status: 422, body: { error: { code: 'UNREADABLE_PARTS_LIST' } } })
+    expect(answer).toMatchObject({
+      status: 422,
+      body: { error: { code: 'UNREADABLE_PARTS_LIST' } },
+    })
     expect(await filesOf(moc)).toEqual([])
   })
 

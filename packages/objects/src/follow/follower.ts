@@ -13,7 +13,7 @@ const REST_MS = 200
 /** A quarter of the time at most is spent looking. */
 const REST_SHARE = 3
 /** After a look that failed, ms, more each time. */
-const RETRY_MS = { least: 500, most: 30_000 }
+const RETRY_MS = { least: 250, most: 30_000 }
 const SIDES: readonly SideName[] = ['source', 'target']
 
 /** A comparison of all, as far as it has come. */
@@ -239,6 +239,6 @@ export class Follower {
   }
 
   #retryMs(): number {
-    return RETRY_MS.least * 2 ** Math.min(10, this.#failures)
+    return RETRY_MS.least * 2 ** Math.min(10, this.#failures - 1)
   }
 }
