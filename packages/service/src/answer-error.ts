@@ -8,6 +8,8 @@ import { isPassing, NOT_OWNER_STATE, rootCause } from './failures.ts'
 /** How a failure is written: `null` for problem details, or the shape clients of old are used to. */
 export type WriteFailure = (failure: Failure) => { status: number; body: unknown } | null
 
+const UNKEPT_TEXT: ReadonlySet<string> = new Set(['22021', '22P05'])
+
 /** The one place where errors become answers. */
 export function answerError(
   write: WriteFailure | undefined,
@@ -65,6 +67,10 @@ function failureOf(error: FastifyError, request: FastifyRequest): Failure {
   }
   // unique_violation: two requests wanted the same place; either may try again.
   if (sqlState(error) === '23505') return catalogue('CONFLICT', {})
+  // character_not_in_repertoire, untranslatable_character: JSON has it, PostgreSQL's text and jsonb have not.
+  if (UNKEPT_TEXT.has(sqlState(error) ?? '')) {
+    return catalogue('BAD_REQUEST', { reason: 'A text has the character NUL (U+0000).' })
+  }
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
     return catalogue('TOO_LARGE', { limitBytes: request.routeOptions.bodyLimit })
   }

@@ -77,6 +77,11 @@ export interface ServiceContext<
    * @returns what the handler returns, typed as the answer: so its route's schema is held against it
    */
   answerOnce<R>(request: Asking, reply: Answering, status: number, work: Work<T, R>): Promise<R>
+  /**
+   * The same where the answer is made of more than the work: what it resolves to is kept, as JSON, and
+   * resolved to again when the request is sent again with its Idempotency-Key.
+   */
+  doOnce<R>(request: Asking, work: Work<T, R>): Promise<R>
 }
 
 /** What a service has beside its process; null is what its definition does not ask for. */
@@ -116,6 +121,10 @@ export function createContext<Config, T extends Tables, D extends Dependencies>(
       })
       // A reply that was sent is all that Fastify wants of a handler.
       return send() as R
+    },
+    doOnce: (request, work) => {
+      const { keys } = own()
+      return transaction((tx) => keys.result(tx.client, request, () => work(tx)))
     },
   }
 }

@@ -81,3 +81,22 @@ it('forgets keys that are over, two with each new one', async () => {
   const after = await pool.query('SELECT FROM notes.idempotency_keys')
   expect(after.rowCount).toBe(before.rowCount! - 2)
 })
+
+it('keeps what the work came to, where the answer is more than that', async () => {
+  const { context } = service
+  const asking = (body: string) => ({
+    method: 'POST',
+    url: '/v1/orders',
+    headers: { 'idempotency-key': 'k6' },
+    routeOptions: { url: '/v1/orders' } as never,
+    body: { body },
+  })
+  let done = 0
+  const order = async () => ({ order: ++done })
+  expect(await context.doOnce(asking('one'), order)).toEqual({ order: 1 })
+  expect(await context.doOnce(asking('one'), order)).toEqual({ order: 1 })
+  await expect(context.doOnce(asking('two'), order)).rejects.toMatchObject({ code: 'KEY_REUSED' })
+  expect(done).toBe(1)
+  const unkeyed = { ...asking('one'), headers: {} }
+  expect(await context.doOnce(unkeyed, order)).toEqual({ order: 2 })
+})

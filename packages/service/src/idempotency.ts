@@ -79,6 +79,48 @@ export class IdempotencyKeys {
       const body = await work()
       return () => reply.send(body)
     }
+    const { answer, isFormer } = await this.#recall(client, request, key, async () => {
+      const body = reply.serialize(await work()) as string
+      const headers: Record<string, string> = {}
+      for (const name of KEPT_HEADERS) {
+        const value = reply.getHeader(name)
+        if (value !== undefined) headers[name] = String(value)
+      }
+      return { status: reply.statusCode, headers, body }
+    })
+    return () => {
+      if (isFormer) {
+        reply.header(REPLAYED_HEADER, 'true')
+        for (const [name, value] of Object.entries(answer.headers)) reply.header(name, value)
+        reply.status(answer.status)
+      }
+      reply.type('application/json; charset=utf-8')
+      return reply.send(answer.body)
+    }
+  }
+
+  /**
+   * The same for what is no answer yet: what `work` resolves to is kept as JSON, and read again for a
+   * request of the same key.
+   *
+   * @throws as `once` does
+   */
+  async result<R>(client: PoolClient, request: Asking, work: () => Promise<R>): Promise<R> {
+    const key = keyOf(request)
+    if (key === null) return work()
+    const { answer } = await this.#recall(client, request, key, async () => {
+      return { status: 200, headers: {}, body: JSON.stringify(await work()) }
+    })
+    return JSON.parse(answer.body) as R
+  }
+
+  /** What is kept for the key, or else what `make` makes, which is kept from now on. */
+  async #recall(
+    client: PoolClient,
+    request: Asking,
+    key: string,
+    make: () => Promise<KeptAnswer>,
+  ): Promise<{ answer: KeptAnswer; isFormer: boolean }> {
     const id = digest([currentScope()?.user?.userId, request.method, request.routeOptions.url, key])
     const fingerprint = digest([request.url, request.body])
     // Kept until the transaction ends; the second request is told, rather than kept waiting.
@@ -90,28 +132,11 @@ export class IdempotencyKeys {
     const { rows } = await client.query<KeptAnswer & { fingerprint: Buffer }>(this.#find, [id])
     const kept = rows[0]
     if (kept && !kept.fingerprint.equals(fingerprint)) throw new BanyanError('KEY_REUSED')
-    if (kept) {
-      return () => {
-        reply.header(REPLAYED_HEADER, 'true')
-        for (const [name, value] of Object.entries(kept.headers)) reply.header(name, value)
-        reply.status(kept.status)
-        return sendText(reply, kept.body)
-      }
-    }
-    const body = reply.serialize(await work()) as string
-    const headers: Record<string, string> = {}
-    for (const name of KEPT_HEADERS) {
-      const value = reply.getHeader(name)
-      if (value !== undefined) headers[name] = String(value)
-    }
-    await client.query(this.#keep, [id, fingerprint, reply.statusCode, headers, body])
-    return () => sendText(reply, body)
+    if (kept) return { answer: kept, isFormer: true }
+    const { status, headers, body } = await make()
+    await client.query(this.#keep, [id, fingerprint, status, headers, body])
+    return { answer: { status, headers, body }, isFormer: false }
   }
-}
-
-function sendText(reply: Answering, body: string): unknown {
-  reply.type('application/json; charset=utf-8')
-  return reply.send(body)
 }
 
 function keyOf(request: Asking): string | null {

@@ -90,6 +90,9 @@ describe('a service with a database', () => {
     expect(text).toMatchObject({ status: 415, body: { given: 'text/plain' } })
     const broken = await ask(`${service.url}/v1/notes`, { user: 'ada', body: '{"body":' })
     expect(broken).toMatchObject({ status: 400, body: { code: 'BAD_REQUEST' } })
+    // JSON has it, and the tables have not.
+    const unkept = await ask(`${service.url}/v1/notes`, { user: 'ada', body: { body: 'a\u0000b' } })
+    expect(unkept).toMatchObject({ status: 400, body: { code: 'BAD_REQUEST' } })
     const large = await ask(`${service.url}/v1/notes`, {
       user: 'ada',
       body: { body: 'x'.repeat(1024 * 1024) },

@@ -1,3 +1,4 @@
+import { connect, type Socket } from 'node:net'
 import { signIdentity } from '@banyan/contracts'
 import { EmbeddedPostgres } from '@banyan/postgres'
 import { defineService, newServiceKey, startService } from '@banyan/service'
@@ -193,6 +194,32 @@ describe('a MOC', () => {
     many.set('file', new Blob([['Part,Color,Quantity', ...lines].join('\n')]), 'a.csv')
     const answer = await as('form', 'POST', `/${id}/parts-lists`, many)
     expect([answer.status, answer.body.error.code]).toEqual([422, 'TOO_MANY_PIECES'])
+  })
+
+  it('holds forty forms at once, and refuses further ones until those have gone', async () => {
+    const { id } = await addMoc('crowd')
+    const identity = signIdentity({ userId: 'crowd', email: null, roles: [] }, KEY)
+    let refused = ''
+    const begun = Array.from({ length: 41 }, () =>
+      connect(service.port, '127.0.0.1', function (this: Socket) {
+        this.write(
+          `POST /v1/mocs/${id}/parts-lists HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n` +
+            `Content-Type: multipart/form-data; boundary=x\r\nX-Banyan-Identity: ${identity}\r\n\r\n--x`,
+        )
+      }).on('data', (data) => {
+        refused += data
+      }),
+    )
+    const add = () => as('crowd', 'POST', `/${id}/parts-lists`, csv(1))
+    try {
+      await eventually('one is refused', async () => refused.includes('TOO_MANY_UPLOADS'))
+      expect((await add()).status).toBe(503)
+      // What holds no form is answered.
+      expect((await as('crowd', 'GET', `/${id}`)).status).toBe(200)
+    } finally {
+      for (const socket of begun) socket.destroy()
+    }
+    await eventually('they have gone', async () => (await add()).status === 201)
   })
 })
 

@@ -20,10 +20,14 @@ const receive = multer({
   limits: { fileSize: LARGEST_BYTES, files: 1, fields: 10 },
 }).single('file')
 
+/** Forms with one file that a process holds: 400 MiB at most. */
+const MOST_AT_ONCE = 40
+
 const uploads = new WeakMap<IncomingMessage, Upload>()
 
 /** Has the routes of `app` take a form with one file, called `file`; the other fields are the body. */
 export function takeUploads(app: App): void {
+  holdAtMost(app, MOST_AT_ONCE)
   app.addContentTypeParser(/^multipart\//, ({ raw }, _payload, done) => {
     // It asks no more of its request and its reply than Node's have.
     receive(raw as never, undefined as never, (error: unknown) => {
@@ -34,6 +38,19 @@ export function takeUploads(app: App): void {
         uploads.set(raw, { name: originalname.slice(0, LONGEST_NAME), mimeType, content })
       }
       done(null, { ...body })
+    })
+  })
+}
+
+/** Refuses further forms while `most` are held: each stands in memory until it is answered. */
+export function holdAtMost(app: App, most: number): void {
+  let held = 0
+  app.addHook('onRequest', async ({ headers }, { raw: answer }) => {
+    if (!headers['content-type']?.startsWith('multipart/')) return
+    if (held >= most) throw fail('TOO_MANY_UPLOADS')
+    held += 1
+    answer.once('close', () => {
+      held -= 1
     })
   })
 }

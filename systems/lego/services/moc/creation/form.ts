@@ -4,7 +4,7 @@ import multer from 'multer'
 import { MAX_INLINE_BYTES } from '../../processing/client.ts'
 import { fail } from '../fail.ts'
 import { FILE_KINDS } from '../messages.ts'
-import { LARGEST_BYTES, LONGEST_NAME, refusal, type Upload } from '../upload.ts'
+import { holdAtMost, LARGEST_BYTES, LONGEST_NAME, refusal, type Upload } from '../upload.ts'
 
 export interface KindOfUpload extends Upload {
   readonly kind: (typeof FILE_KINDS)[number]
@@ -33,19 +33,14 @@ const received = new WeakMap<IncomingMessage, readonly KindOfUpload[]>()
 
 /** Has the routes of `app` take a form with files, each named by its kind; the other fields are the body. */
 export function takeForms(app: App): void {
-  let held = 0
-  app.addHook('onRequest', async ({ method, headers }, { raw: answer }) => {
+  app.addHook('onRequest', async ({ method, headers }) => {
     if (method !== 'POST') return
     const given = Number(headers['content-length'])
     // Only a length that is said beforehand bounds what comes.
     if (!Number.isInteger(given)) throw fail('UPLOAD_OF_UNKNOWN_LENGTH', { most: MOST_BYTES })
     if (given > MOST_BYTES) throw fail('UPLOAD_TOO_LARGE', { most: MOST_BYTES, given })
-    if (held >= MOST_AT_ONCE) throw fail('TOO_MANY_UPLOADS')
-    held += 1
-    answer.once('close', () => {
-      held -= 1
-    })
   })
+  holdAtMost(app, MOST_AT_ONCE)
   app.addContentTypeParser(/^multipart\//, ({ raw }, _payload, done) => {
     // It asks no more of its request and its reply than Node's have.
     receive(raw as never, undefined as never, (error: unknown) => {

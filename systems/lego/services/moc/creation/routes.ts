@@ -81,7 +81,7 @@ function createRoute(app: App, context: Context): void {
 type Asking = Parameters<Context['answerOnce']>[0] & Parameters<typeof uploadsOf>[0]
 
 /** Writes the request down and starts the saga; once for an Idempotency-Key. @returns the MOC's id */
-async function accept(
+function accept(
   context: Context,
   request: Asking,
   ownerId: string,
@@ -89,28 +89,12 @@ async function accept(
 ): Promise<string> {
   const uploads = uploadsOf(request)
   // What is kept for the key is which MOC it is; the answer itself says how that stands by now.
-  const kept = {
-    statusCode: 202,
-    serialize: (body: unknown) => JSON.stringify(body),
-    getHeader: () => undefined,
-    header: () => undefined,
-    status: () => undefined,
-    type: () => undefined,
-    send: (body: unknown) => body,
-  }
-  const accepted: unknown = await context.answerOnce(
-    askingWith(request, uploads),
-    kept,
-    202,
-    async (tx): Promise<unknown> => {
-      const mocId = crypto.randomUUID()
-      const fileIds = await stage(tx, { mocId, ownerId, wanted }, uploads)
-      await tx.startSaga(createMocWithFiles(context), { mocId, fileIds }, { key: mocId })
-      return { mocId }
-    },
-  )
-  const read = typeof accepted === 'string' ? JSON.parse(accepted) : accepted
-  return (read as { mocId: string }).mocId
+  return context.doOnce(askingWith(request, uploads), async (tx) => {
+    const mocId = crypto.randomUUID()
+    const fileIds = await stage(tx, { mocId, ownerId, wanted }, uploads)
+    await tx.startSaga(createMocWithFiles(context), { mocId, fileIds }, { key: mocId })
+    return mocId
+  })
 }
 
 async function whenEnded(
