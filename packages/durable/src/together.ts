@@ -94,7 +94,7 @@ async function attempt<Item>(
     for (const item of mine) {
       const tx = new OpenTransaction(client)
       try {
-        await work.run(item, tx)
+        await work.run(item, tx as unknown as Queryable)
       } catch (error) {
         // A statement that failed unnoticed in the item before makes the next one fail.
         if ((error as { code?: unknown }).code !== '25P02') culprit = { item, error }
@@ -139,16 +139,16 @@ async function end(client: PoolClient, error: unknown): Promise<boolean> {
 class OpenTransaction {
   readonly #client: Queryable
   #open = true
-  readonly query: Queryable['query']
 
   constructor(client: Queryable) {
     this.#client = client
-    const query = (...args: Parameters<Queryable['query']>) => {
-      if (!this.#open)
-        throw new Error('This transaction is over: await every statement in the handler.')
-      return this.#client.query(...args)
+  }
+
+  query(...args: Parameters<Queryable['query']>): unknown {
+    if (!this.#open) {
+      throw new Error('This transaction is over: await every statement in the handler.')
     }
-    this.query = query as unknown as Queryable['query']
+    return this.#client.query(...args)
   }
 
   close(): void {

@@ -1,14 +1,13 @@
 import type { Queryable } from '@banyan/postgres'
 import type { CutOff } from '../deadline.ts'
 import { errorText } from '../retry.ts'
-import { storable } from '../storable.ts'
+import { carryOut, StepAttempt } from './attempt.ts'
 import type { Json, SagaDefinition } from './definition.ts'
 import type { Journal, Written } from './journal.ts'
 import {
   advance,
   exhausted,
   failed,
-  outputsOf,
   type Progress,
   type Stop,
   succeeded,
@@ -32,7 +31,7 @@ export interface StepRun {
 export type AroundStep = <T>(step: StepRun, run: () => Promise<T>) => Promise<T>
 
 export interface DriverParts {
-  readonly around: AroundStep
+  readonly around: AroundStep | undefined
   readonly journal: Journal
   readonly transactor: Transactor
   /** Ended when steps under way have no more time. */
@@ -140,36 +139,21 @@ export class Driver {
   }
 
   /** The step, or its compensation, with its time limit. */
-  async #run(task: Task, tx: Queryable): Promise<Json | undefined> {
+  #run(task: Task, tx: Queryable): Promise<Json | undefined> {
     const { step } = task
-    const left = task.kind === 'run' ? this.#endsAt - performance.now() : Number.POSITIVE_INFINITY
-    const what = task.kind === 'run' ? `Step "${step.name}"` : `Compensation of "${step.name}"`
-    const { id: sagaId, name: saga, headers } = this.#saga
-    const attempt = this.#progress.attempts + 1
-    const about = { sagaId, step: step.name, headers, attempt }
-    const work = async (signal: () => AbortSignal): Promise<Json | undefined> => {
-      const context = {
-        ...about,
-        input: this.#input,
-        outputs: outputsOf(this.#progress),
-        idempotencyKey: `${sagaId}/${step.name}`,
-        get signal() {
-          return signal()
-        },
-      }
-      if (task.kind === 'run') {
-        const output = await step.run(context, tx)
-        if (output !== undefined) storable(`The answer of step "${step.name}"`, output)
-        return output
-      }
-      const record = this.#progress.steps.find((each) => each.name === step.name)
-      await step.compensate!({ ...context, output: record?.output }, tx)
-      return undefined
-    }
-    const run = { ...about, saga, compensates: task.kind !== 'run' }
-    return this.#parts.cutOff.within(Math.min(step.timeoutMs, left), what, (signal) =>
-      this.#parts.around(run, () => work(signal)),
-    )
+    const compensates = task.kind === 'undo'
+    const left = compensates ? Number.POSITIVE_INFINITY : this.#endsAt - performance.now()
+    const what = compensates ? `Compensation of "${step.name}"` : `Step "${step.name}"`
+    const { around, cutOff } = this.#parts
+    return cutOff.within(Math.min(step.timeoutMs, left), what, (limit) => {
+      const attempt = new StepAttempt(this.#saga, step.name, this.#input, this.#progress, limit)
+      if (!around) return carryOut(task, attempt, tx)
+      const { id: sagaId, name: saga, headers } = this.#saga
+      return around(
+        { sagaId, step: step.name, headers, attempt: attempt.attempt, saga, compensates },
+        () => carryOut(task, attempt, tx),
+      )
+    })
   }
 
   async #fail(task: Task, error: unknown): Promise<boolean> {

@@ -13,9 +13,9 @@ interface Waiting {
 }
 
 /** A statement with more rows gains little, and makes the first of them wait. */
-const MOST_ROWS = 500
-/** Statements on their way at once: while the server writes some sagas, steps of others run. */
-const AT_ONCE = 2
+const MOST_ROWS = 250
+/** Statements on their way at once: while the server writes some sagas, steps of others run; and commits share a flush. */
+const AT_ONCE = 4
 const RETRY_MS = 200
 
 /**

@@ -152,8 +152,10 @@ function withRecord(steps: readonly StepRecord[], record: StepRecord): StepRecor
 }
 
 function firstUnknown(definition: SagaDefinition, progress: Progress): string | null {
-  const known = ({ name }: StepRecord) => definition.steps.some((step) => step.name === name)
-  return progress.steps.find((record) => !known(record))?.name ?? null
+  for (const { name } of progress.steps) {
+    if (!definition.steps.some((step) => step.name === name)) return name
+  }
+  return null
 }
 
 function refusal(definition: SagaDefinition, stranger: string): string {

@@ -1,5 +1,6 @@
 import type { Queryable } from '@banyan/postgres'
 import { errorText, Unprocessable } from '../retry.ts'
+import { carryOut, StepAttempt } from './attempt.ts'
 import type { SagaDefinition } from './definition.ts'
 import {
   advance,
@@ -81,22 +82,10 @@ const BEGINNING: Progress = {
   reason: null,
 }
 
-async function run(task: Task, progress: Progress, input: unknown, tx: Queryable = NO_TX) {
-  const { step } = task
-  const context = {
-    sagaId: 'rehearsal',
-    step: step.name,
-    input,
-    outputs: outputsOf(progress),
-    headers: {},
-    idempotencyKey: `rehearsal/${step.name}`,
-    attempt: progress.attempts + 1,
-    signal: new AbortController().signal,
-  }
-  if (task.kind === 'run') return step.run(context, tx)
-  const record = progress.steps.find((each) => each.name === step.name)
-  await step.compensate!({ ...context, output: record?.output }, tx)
-  return undefined
+function run(task: Task, progress: Progress, input: unknown, tx: Queryable = NO_TX) {
+  const saga = { id: 'rehearsal', headers: {} }
+  const limit = new AbortController()
+  return carryOut(task, new StepAttempt(saga, task.step.name, input, progress, limit), tx)
 }
 
 /** A misspelt step would rehearse nothing, and the test would pass. */

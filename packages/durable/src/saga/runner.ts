@@ -11,7 +11,7 @@ import { Transactor } from './transactor.ts'
 export interface SagaRunnerOptions {
   readonly durable: Durable
   readonly sagas: readonly SagaDefinition[]
-  /** Sagas under way at once; 500 by default. Each waits in memory for its own calls. */
+  /** Sagas under way at once; 1,000 by default. Each waits in memory for its own calls. */
   readonly concurrency?: number
   /** Transactions of steps at once, each with a connection of the pool; 2 by default. */
   readonly connections?: number
@@ -126,7 +126,7 @@ export class SagaRunner {
   async #pass(signal: AbortSignal): Promise<boolean> {
     if (!this.#unblocked) await this.#store.unblock([...this.#definitions.values()])
     this.#unblocked = true
-    const { concurrency = 500, keptMs = 7 * DAY_MS } = this.#options
+    const { concurrency = 1_000, keptMs = 7 * DAY_MS } = this.#options
     await this.#room(concurrency, signal)
     if (signal.aborted) return false
     const limit = concurrency - this.#active.size
@@ -154,7 +154,7 @@ export class SagaRunner {
 
   #drive(saga: LeasedSaga): void {
     const driver = new Driver(saga, this.#definitions.get(saga.name)!, {
-      around: this.#options.around ?? ((_, run) => run()),
+      around: this.#options.around,
       journal: this.#journal,
       transactor: this.#transactor,
       cutOff: this.#cutOff,

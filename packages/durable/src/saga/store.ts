@@ -34,6 +34,7 @@ export class SagaStore {
   readonly #tables: Tables
   readonly #claim: string
   readonly #write: string
+  readonly #writeStuck: string
   readonly #renew: string
   readonly #release: string
   readonly #unblock: string
@@ -50,29 +51,29 @@ export class SagaStore {
       order: 'due_at',
       // Whoever had it has not given it back: that attempt has failed, or it ends runner after runner.
       set: `attempts = attempts + (leased_until > '-infinity')::int`,
-      returning: 't.*, extract(epoch FROM t.deadline - now()) * 1000 AS remaining_ms',
+      returning: `t.id, t.name, t.token, t.input, t.headers, t.steps, t.state, t.attempts, t.error,
+        t.reason, t.cancelling, extract(epoch FROM t.deadline - now())::float8 * 1000 AS remaining_ms`,
     })
-    this.#write = `
-      WITH written AS (
-        UPDATE ${saga} s
-        SET version = greatest(s.version, n.version), state = n.state, blocked = n.blocked,
-            steps = n.steps, attempts = n.attempts, error = n.error, reason = n.reason,
-            updated_at = now(),
-            leased_until = CASE WHEN n.release_ms IS NULL THEN s.leased_until ELSE '-infinity' END,
-            due_at = CASE WHEN n.release_ms IS NULL THEN s.due_at
-                          ELSE now() + n.release_ms * interval '1 ms' END,
-            ended_at = CASE WHEN n.state IN ('completed', 'compensated') THEN now() END
-        FROM ROWS FROM (
-          unnest($1::uuid[], $2::bigint[], $3::int[], $4::text[], $5::text[], $6::int[],
-                 $7::text[], $8::text[], $9::float8[], $10::text[]),
-          -- One JSON text: in an array each of them would be escaped, which costs more than the rest.
-          jsonb_array_elements($11::jsonb)
-        ) AS n (id, token, version, state, blocked, attempts, error, reason, release_ms, step, steps)
-        WHERE s.id = n.id AND s.token = n.token
-        RETURNING s.*, n.step
-      ), dead AS (
+    const written = (returning: string) => `
+      UPDATE ${saga} s
+      SET version = greatest(s.version, n.version), state = n.state, blocked = n.doc ->> 'blocked',
+          steps = n.doc -> 'steps', attempts = n.attempts, error = n.doc ->> 'error',
+          reason = n.doc ->> 'reason', updated_at = now(),
+          leased_until = CASE WHEN n.release_ms IS NULL THEN s.leased_until ELSE '-infinity' END,
+          due_at = CASE WHEN n.release_ms IS NULL THEN s.due_at
+                        ELSE now() + n.release_ms * interval '1 ms' END,
+          ended_at = CASE WHEN n.state IN ('completed', 'compensated') THEN now() END
+      FROM ROWS FROM (
+        unnest($1::uuid[], $2::bigint[], $3::int[], $4::text[], $5::int[], $6::float8[]),
+        jsonb_array_elements($7::jsonb)
+      ) AS n (id, token, version, state, attempts, release_ms, doc)
+      WHERE s.id = n.id AND s.token = n.token
+      RETURNING ${returning}`
+    this.#write = written('s.id, s.cancelling')
+    this.#writeStuck = `
+      WITH written AS (${written('s.*, n.doc')}), dead AS (
         INSERT INTO ${prefix}dead_letter (kind, source, subject, key, body, error, attempts)
-        SELECT 'saga', name, step, id::text,
+        SELECT 'saga', name, doc ->> 'step', id::text,
           json_build_object('input', input, 'steps', steps, 'reason', reason), error, attempts
         FROM written WHERE state = 'stuck'
       )
@@ -113,7 +114,7 @@ export class SagaStore {
       token: row.token,
       input: row.input,
       headers: row.headers,
-      remainingMs: Number(row.remaining_ms),
+      remainingMs: row.remaining_ms,
       cancelling: row.cancelling,
       progress: {
         state: row.state,
@@ -133,19 +134,20 @@ export class SagaStore {
    * @returns of each written one, whether an operator wants it to turn round.
    */
   async write(db: Queryable, writes: readonly SagaWrite[]): Promise<Map<string, boolean>> {
-    const { rows } = await db.query<{ id: string; cancelling: boolean }>(this.#write, [
-      writes.map((write) => write.id),
-      writes.map((write) => write.token),
-      writes.map((write) => write.version),
-      writes.map((write) => write.progress.state),
-      writes.map((write) => write.progress.blocked),
-      writes.map((write) => write.progress.attempts),
-      writes.map((write) => write.progress.error),
-      writes.map((write) => write.progress.reason),
-      writes.map((write) => write.releaseAfterMs),
-      writes.map((write) => write.step),
-      JSON.stringify(writes.map((write) => write.progress.steps)),
-    ])
+    const stuck = writes.some((write) => write.progress.state === 'stuck')
+    const { rows } = await db.query<{ id: string; cancelling: boolean }>(
+      stuck ? this.#writeStuck : this.#write,
+      [
+        arrayOf(writes.map((write) => write.id)),
+        arrayOf(writes.map((write) => write.token)),
+        arrayOf(writes.map((write) => write.version)),
+        arrayOf(writes.map((write) => write.progress.state)),
+        arrayOf(writes.map((write) => write.progress.attempts)),
+        arrayOf(writes.map((write) => write.releaseAfterMs ?? 'NULL')),
+        // One JSON text: in an array each of them would be escaped, which costs more than the rest.
+        `[${writes.map(documentOf).join()}]`,
+      ],
+    )
     return new Map(rows.map((row) => [row.id, row.cancelling]))
   }
 
@@ -186,7 +188,24 @@ interface SagaRow {
   error: string | null
   reason: string | null
   cancelling: boolean
-  remaining_ms: string
+  remaining_ms: number
+}
+
+/** An array as PostgreSQL reads it, of what needs no quotes. */
+function arrayOf(values: readonly (string | number)[]): string {
+  return `{${values.join()}}`
+}
+
+/** What of a saga's progress is text of any kind, as JSON; what is null is left out. */
+function documentOf({ progress, step }: SagaWrite): string {
+  const { steps, blocked, error, reason } = progress
+  return JSON.stringify({
+    steps,
+    blocked: blocked ?? undefined,
+    error: error ?? undefined,
+    reason: reason ?? undefined,
+    step: progress.state === 'stuck' ? step : undefined,
+  })
 }
 
 function versionsOf(definitions: readonly SagaDefinition[]): string {

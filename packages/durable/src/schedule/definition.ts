@@ -1,7 +1,10 @@
 import type { Queryable } from '@banyan/postgres'
 import type { z } from 'zod'
+import type { TimeLimit } from '../deadline.ts'
 import { Unprocessable } from '../retry.ts'
 import type { RetryPolicy } from '../saga/definition.ts'
+import { Attempt } from './attempt.ts'
+import type { TakenJob } from './store.ts'
 import { cronTiming, intervalTiming, type Misfire, type Timing } from './timing.ts'
 
 interface RunContext {
@@ -78,7 +81,7 @@ export interface ScheduleDefinition {
 export interface Runner {
   readonly timeoutMs: number
   readonly retry: RetryPolicy
-  run(job: JobContext<unknown>, tx: Queryable): Promise<void>
+  run(job: TakenJob, limit: TimeLimit, tx: Queryable): Promise<void>
 }
 
 const TIMEOUT_MS = 30_000
@@ -95,23 +98,12 @@ export function defineJob<Payload>(options: JobOptions<Payload>): JobDefinition<
     runner: {
       timeoutMs,
       retry,
-      run: async (job: JobContext<unknown>, tx: Queryable) => {
+      run: (job: TakenJob, limit: TimeLimit, tx: Queryable) => {
         const read = payload.safeParse(job.payload)
         if (!read.success) {
           throw new Unprocessable(`The payload does not fit any more: ${read.error.message}`)
         }
-        const { id, dueAt, attempt, headers } = job
-        const context = {
-          id,
-          dueAt,
-          attempt,
-          headers,
-          payload: read.data,
-          get signal() {
-            return job.signal
-          },
-        }
-        await run(context, tx)
+        return run(new Attempt(job, read.data, limit), tx)
       },
     },
   })
@@ -137,8 +129,8 @@ export function defineSchedule(options: ScheduleOptions): ScheduleDefinition {
     runner: {
       timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
       retry: options.retry ?? RETRY,
-      run: ({ dueAt, attempt, signal }: JobContext<unknown>, tx: Queryable) =>
-        run({ dueAt, attempt, signal }, tx),
+      run: (job: TakenJob, limit: TimeLimit, tx: Queryable) =>
+        run(new Attempt(job, undefined, limit), tx),
     },
   })
 }

@@ -8,6 +8,7 @@ import { backoff } from '../saga/progress.ts'
 import { runTogether, type Together } from '../together.ts'
 import { Agenda } from './agenda.ts'
 import type { JobDefinition, Runner, ScheduleDefinition } from './definition.ts'
+import { GroupSize } from './group-size.ts'
 import { JobStore, type Kind, type TakenJob } from './store.ts'
 
 export interface SchedulerOptions {
@@ -17,7 +18,7 @@ export interface SchedulerOptions {
   readonly jobs?: readonly JobDefinition[]
   /** Groups of jobs at once, each with a connection of the pool; 2 by default. */
   readonly connections?: number
-  /** Jobs at most in one transaction; 500 by default. */
+  /** Jobs at most in one transaction, however quick they are; 2,000 by default. */
   readonly groupSize?: number
   /** Looks for due jobs and schedules at least this often, ms; 500 by default. */
   readonly pollMs?: number
@@ -66,6 +67,7 @@ export class Scheduler {
   readonly #runners: ReadonlyMap<string, Runner>
   readonly #loops: readonly Loop[]
   readonly #cutOff = new CutOff()
+  readonly #groupSize: GroupSize
   readonly #report: (error: Error) => void
   readonly #silenceMs: number
   readonly #pollMs: number
@@ -92,6 +94,7 @@ export class Scheduler {
     this.#report = options.onProblem ?? (() => {})
     this.#silenceMs = options.silenceMs ?? 30_000
     this.#pollMs = options.pollMs ?? 500
+    this.#groupSize = new GroupSize(options.groupSize ?? 2_000)
     this.#store = new JobStore(durable)
     this.#agenda = new Agenda(durable, schedules)
     this.#loops = Array.from({ length: options.connections ?? 2 }, (_, i) => {
@@ -160,7 +163,7 @@ export class Scheduler {
   }
 
   async #runDue(): Promise<boolean> {
-    const fresh = await this.#runGroup('fresh', this.#options.groupSize ?? 500)
+    const fresh = await this.#runGroup('fresh', this.#groupSize.size)
     // While there is other work, now and then: looking costs as much as a whole group does.
     if (fresh && performance.now() - this.#triedAgainAt < TRY_AGAIN_EVERY_MS) return true
     this.#triedAgainAt = performance.now()
@@ -178,9 +181,11 @@ export class Scheduler {
     const group = messageId()
     const ids = await this.#store.pick(group, kind, [...this.#runners.keys()], limit)
     if (ids.length === 0) return false
+    const began = performance.now()
     try {
       const held = ids.map((id): Held => ({ id, job: null }))
       const outcome = await runTogether(pool, held, this.#work(group, held.length))
+      if (kind === 'fresh') this.#groupSize.took(ids.length, performance.now() - began)
       this.#jobsDone += outcome.done.length
       const failed = outcome.failed.flatMap(({ item: { job }, error }) =>
         job ? [{ job, error }] : [],
@@ -219,30 +224,16 @@ export class Scheduler {
     }
   }
 
-  async #run(job: TakenJob, tx: Queryable): Promise<void> {
-    const { timeoutMs, run } = this.#runners.get(job.name)!
-    const what = `Job "${job.name}"`
-    const { around = (_, work) => work() } = this.#options
-    const { id, payload, headers } = job
-    const attempt = job.attempts + 1
-    const dueAt = job.occurrence ?? job.dueAt
-    await this.#cutOff.within(timeoutMs, what, (signal) =>
-      around({ job: job.name, id, attempt, headers }, () =>
-        run(
-          {
-            id,
-            payload,
-            headers,
-            dueAt,
-            attempt,
-            get signal() {
-              return signal()
-            },
-          },
-          tx,
-        ),
-      ),
-    )
+  #run(job: TakenJob, tx: Queryable): Promise<void> {
+    const runner = this.#runners.get(job.name)!
+    const { around } = this.#options
+    return this.#cutOff.within(runner.timeoutMs, `Job "${job.name}"`, (limit) => {
+      if (!around) return runner.run(job, limit, tx)
+      const { name, id, headers } = job
+      return around({ job: name, id, attempt: job.attempts + 1, headers }, async () =>
+        runner.run(job, limit, tx),
+      )
+    })
   }
 
   async #fail(failures: readonly { job: TakenJob; error: unknown }[]): Promise<void> {

@@ -5,9 +5,9 @@ import type { Tables } from '../tables.ts'
 export interface TakenJob {
   readonly id: string
   readonly name: string
-  readonly key: string | null
   readonly payload: unknown
-  readonly dueAt: Date
+  /** Since 1970, ms. */
+  readonly dueMs: number
   readonly occurrence: Date | null
   readonly attempts: number
   readonly headers: Readonly<Record<string, string>>
@@ -24,7 +24,9 @@ export interface FailedJob {
 /** Which jobs a group is made of. */
 export type Kind = 'fresh' | 'failed before'
 
-const COLUMNS = `j.id, j.name, j.key, j.payload, j.due_at AS "dueAt", j.occurrence, j.attempts, j.headers`
+// A time as a number: to read it as text costs as much as all the other columns.
+const COLUMNS = `j.id, j.name, j.payload, extract(epoch FROM j.due_at)::float8 * 1000 AS "dueMs",
+  j.occurrence, j.attempts, j.headers`
 
 /** The statements that run jobs. */
 export class JobStore {
