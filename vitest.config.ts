@@ -8,6 +8,8 @@ const ASIDE = {
   BANYAN_CROSSINGS: 'packages/**/*.majors.test.ts',
   /** Real servers: `npm run test:servers` starts them. */
   BANYAN_SERVERS: '{packages,systems,scripts}/**/*.servers.test.ts',
+  /** A browser: `npm run test:browser` gets one. */
+  BANYAN_BROWSER: 'systems/**/*.browser.test.ts',
 }
 
 /** The transport that `npm test` can run is shown beside those that it cannot. */
@@ -23,7 +25,7 @@ export default defineConfig({
     // Tests start real servers and processes; two cores must not be asked for more than two at once.
     // Tests of one server restart it, and must not meet each other.
     pool: 'forks',
-    maxWorkers: process.env.BANYAN_SERVERS ? 1 : 2,
+    maxWorkers: process.env.BANYAN_SERVERS || process.env.BANYAN_BROWSER ? 1 : 2,
     // Brokers that are killed and started again on a busy machine take their time.
     testTimeout: process.env.BANYAN_SERVERS ? 300_000 : 120_000,
     hookTimeout: 120_000,

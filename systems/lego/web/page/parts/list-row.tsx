@@ -1,0 +1,77 @@
+import { useMutation } from '@tanstack/react-query'
+import { type FormEvent, useId } from 'react'
+import { ask } from '../api/request.ts'
+import type { PartsListSummary } from '../api/types.ts'
+import { useAnnounce } from '../ui/announcer.tsx'
+import { ConfirmButton } from '../ui/confirm-button.tsx'
+import { FailureNotice } from '../ui/notice.tsx'
+import { Progress } from '../ui/progress.tsx'
+
+interface Props {
+  readonly mocId: string
+  readonly list: PartsListSummary
+  readonly isMine: boolean
+  refresh(): Promise<unknown>
+}
+
+/** One parts list as a whole; its owner says how many of its pieces are there. */
+export function ListRow({ mocId, list, isMine, refresh }: Props) {
+  const id = useId()
+  const announce = useAnnounce()
+  const path = `/api/mocs/${mocId}/parts-lists/${list.id}`
+  const change = useMutation({
+    mutationFn: (acquiredCount: number) => ask('PATCH', path, { acquiredCount }),
+    onSuccess: () => announce(`${list.title} is saved`),
+    onSettled: refresh,
+  })
+  const remove = useMutation({
+    mutationFn: () => ask('DELETE', path),
+    onSuccess: () => announce(`${list.title} is deleted`),
+    onSettled: refresh,
+  })
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault()
+    change.mutate(Number(new FormData(event.currentTarget).get('acquired')))
+  }
+  const { title, lotCount, pieceCount, acquiredCount } = list
+  const text = `${acquiredCount.toLocaleString('en')} of ${pieceCount.toLocaleString('en')} pieces`
+  return (
+    <li className="list-row">
+      <Progress
+        label={`${title}, ${lotCount} lots`}
+        share={pieceCount === 0 ? 0 : acquiredCount / pieceCount}
+        text={text}
+      />
+      {isMine && (
+        <div className="list-actions">
+          <form onSubmit={submit}>
+            <label htmlFor={id} className="unseen">
+              Pieces there are of {title}
+            </label>
+            <input
+              key={acquiredCount}
+              id={id}
+              name="acquired"
+              type="number"
+              required
+              min={0}
+              max={pieceCount}
+              defaultValue={acquiredCount}
+            />
+            <button type="submit" className="quiet" disabled={change.isPending}>
+              Set
+            </button>
+          </form>
+          <ConfirmButton
+            label={`Delete ${title}`}
+            question="Delete the list?"
+            onConfirm={() => remove.mutate()}
+          >
+            Delete
+          </ConfirmButton>
+        </div>
+      )}
+      <FailureNotice error={change.error ?? remove.error} title={`${title} was not changed`} />
+    </li>
+  )
+}
