@@ -2,7 +2,16 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { send } from '../../testing/monolith.ts'
 import { eventually } from '../../testing/processes.ts'
-import { go, main, openBrowser, signUp, tokenOf, type Visitor, visit } from '../testing/browser.ts'
+import {
+  go,
+  main,
+  openBrowser,
+  signUp,
+  takePicture,
+  tokenOf,
+  type Visitor,
+  visit,
+} from '../testing/browser.ts'
 import { QUOTA_BYTES, startOnServices } from '../testing/on-services.ts'
 import { addWishes, drag, wishes } from '../testing/wishes.ts'
 
@@ -64,6 +73,7 @@ describe('journeys through the page, when everything has moved', () => {
     await have.fill('5')
     await have.press('Enter')
     await main(ada).getByText('8 of 13, 5 missing').waitFor()
+    await takePicture(ada, 'have-and-need')
     await eventually('both are kept', async () => {
       await page.reload()
       await main(ada).getByText('What you have of all parts').waitFor()
@@ -156,5 +166,6 @@ describe('journeys through the page, when everything has moved', () => {
     expect(await alert.innerText()).toMatch(/This MOC is incomplete.*could not be handed over/s)
     expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe('Unread castle')
     await main(ada).getByText('steps.pdf').waitFor()
+    await takePicture(ada, 'incomplete')
   })
 })

@@ -101,7 +101,7 @@ describe('the page on the monolith alone', () => {
     const row = page.getByRole('row', { name: /3001 Red/ })
     expect(await row.getByRole('cell').allInnerTexts()).toEqual(['Red', '8'])
     // What the MOC itself keeps goes on.
-    await page.getByLabel('Pieces there are of crane.csv').fill('6')
+    await page.getByLabel('Have, pieces of crane.csv').fill('6')
     await page.getByRole('button', { name: 'Set' }).click()
     await main(ada).getByText('6 of 13 pieces').waitFor()
   })

@@ -115,6 +115,7 @@ export function GalleryPage() {
                 </ConfirmButton>
               ) : (
                 <ConfirmButton
+                  mild
                   label={`Report ${image.title}`}
                   question="Not fit for here?"
                   onConfirm={() => report.mutate(image)}
@@ -177,7 +178,7 @@ function NewImageForm({ onAdded }: { onAdded(): void }) {
         <Field label="Tags" hint="With commas between them.">
           {(ids) => <input {...ids} name="tags" />}
         </Field>
-        <Field label="Description">
+        <Field label="Description" wide>
           {(ids) => <textarea {...ids} name="description" rows={2} maxLength={2000} />}
         </Field>
       </div>

@@ -122,7 +122,7 @@ export function FileChooser({
               type="button"
               className="quiet"
               disabled={disabled}
-              aria-label={`Leave ${file.name} out`}
+              aria-label={`Leave out ${file.name}`}
               onClick={() => {
                 onChange(files.filter((one) => one.id !== chosen))
                 input.current?.focus()

@@ -15,7 +15,7 @@ export function MocCard({ moc }: { readonly moc: MocSummary }) {
           <span className="muted">
             {[theme, `${totalPieceCount.toLocaleString('en')} pieces`].filter(Boolean).join(' · ')}
           </span>
-          {status === 'draft' && <span className="badge">Draft</span>}
+          {status === 'complete' && <span className="badge good">Complete</span>}
         </span>
       </Link>
     </li>

@@ -49,7 +49,7 @@ export function MocFields({ known }: { readonly known?: Known }) {
           />
         )}
       </Field>
-      <Field label="Description">
+      <Field label="Description" wide>
         {(ids) => (
           <textarea
             {...ids}

@@ -45,12 +45,11 @@ export function ListRow({ mocId, list, isMine, refresh }: Props) {
       {isMine && (
         <div className="list-actions">
           <form onSubmit={submit}>
-            <label htmlFor={id} className="unseen">
-              Pieces there are of {title}
-            </label>
+            <label htmlFor={id}>Have</label>
             <input
               key={acquiredCount}
               id={id}
+              aria-label={`Have, pieces of ${title}`}
               name="acquired"
               type="number"
               required

@@ -5,6 +5,7 @@ export function ConfirmButton({
   children,
   label,
   question,
+  mild,
   disabled,
   onConfirm,
 }: {
@@ -12,6 +13,8 @@ export function ConfirmButton({
   /** What is heard, where the words alone do not say of what. */
   readonly label?: string
   readonly question: string
+  /** It takes little away: it need not stand out. */
+  readonly mild?: boolean
   readonly disabled?: boolean
   onConfirm(): void
 }) {
@@ -29,7 +32,7 @@ export function ConfirmButton({
       <button
         ref={first}
         type="button"
-        className="quiet danger"
+        className={`quiet ${mild ? 'mild' : 'danger'}`}
         aria-label={label}
         disabled={disabled}
         onClick={() => setAsking(true)}

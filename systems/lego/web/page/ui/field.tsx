@@ -4,16 +4,19 @@ import { type ReactNode, useId } from 'react'
 export function Field({
   label,
   hint,
+  wide,
   children,
 }: {
   readonly label: string
   readonly hint?: string
+  /** As wide as all fields together. */
+  readonly wide?: boolean
   children(ids: { readonly id: string; readonly 'aria-describedby'?: string }): ReactNode
 }) {
   const id = useId()
   const hintId = `${id}-hint`
   return (
-    <div className="field">
+    <div className={wide ? 'field wide' : 'field'}>
       <label htmlFor={id}>{label}</label>
       {children({ id, ...(hint === undefined ? {} : { 'aria-describedby': hintId }) })}
       {hint && (

@@ -48,10 +48,19 @@ export function WishlistPage() {
     if (over && active.id !== over.id) move(String(active.id), placeOf(over.id))
   }
   const named = (id: unknown) => items[placeOf(id)]?.title ?? 'The item'
+  /** Where what is dragged is by what was last said. */
+  const said = useRef(-1)
   const announcements: Announcements = {
-    onDragStart: ({ active }) => `${named(active.id)} is picked up.`,
-    onDragOver: ({ active, over }) =>
-      over ? `${named(active.id)} is over place ${placeOf(over.id) + 1}.` : undefined,
+    onDragStart({ active }) {
+      said.current = placeOf(active.id)
+      return `${named(active.id)} is picked up, place ${said.current + 1} of ${items.length}.`
+    },
+    onDragOver({ active, over }) {
+      const place = over ? placeOf(over.id) : said.current
+      if (place === said.current) return undefined
+      said.current = place
+      return `${named(active.id)} is over place ${place + 1}.`
+    },
     // What came of it the page says itself.
     onDragEnd: () => undefined,
     onDragCancel: ({ active }) => `${named(active.id)} is back where it was.`,
