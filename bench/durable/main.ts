@@ -16,7 +16,7 @@ import { runOnce, SERVER_SETTINGS } from './race.ts'
 
 /** Pieces of work of one contender in one round: a few seconds each. */
 type Sizes = Readonly<Record<Race, number>>
-const FULL: Sizes = { relay: 50_000, saga: 4_000, schedule: 50_000 }
+const FULL: Sizes = { relay: 50_000, saga: 10_000, schedule: 50_000 }
 const QUICK: Sizes = { relay: 10_000, saga: 1_000, schedule: 10_000 }
 const WHAT_OF: Readonly<Record<Race, string>> = {
   relay: 'events relayed',

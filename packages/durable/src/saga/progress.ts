@@ -29,6 +29,16 @@ export interface Progress {
   readonly reason: string | null
 }
 
+/** Of a saga that nobody has worked on. */
+export const BEGINNING: Progress = {
+  state: 'running',
+  blocked: null,
+  steps: [],
+  attempts: 0,
+  error: null,
+  reason: null,
+}
+
 export interface Task {
   readonly kind: 'run' | 'undo'
   readonly step: AnyStep
@@ -56,6 +66,11 @@ export function advance(
   if (now.state === 'running') return forward(definition, now)
   if (now.state === 'compensating') return backward(definition, now)
   return { progress: now, task: null }
+}
+
+/** What stands there before anything is called: the first step, begun, if it is a call. */
+export function firstSteps(definition: SagaDefinition): readonly StepRecord[] {
+  return forward(definition, BEGINNING).progress.steps
 }
 
 /** The task is done: its answer is kept, the count of attempts starts again. */
@@ -115,14 +130,19 @@ function forward(definition: SagaDefinition, progress: Progress) {
   const begun = progress.steps.find((record) => record.state === 'begun')
   const open = begun && definition.steps.find((step) => step.name === begun.name && !step.retired)
   if (open) return { progress, task: { kind: 'run' as const, step: open } }
-  const step = definition.steps.find(
-    ({ name, retired }) => !retired && !progress.steps.some((record) => record.name === name),
-  )
+  const step = firstLeft(definition, progress)
   if (!step) return { progress: { ...progress, state: 'completed' as const }, task: null }
   const task = { kind: 'run' as const, step }
   if (step.writes) return { progress, task }
   const record: StepRecord = { name: step.name, state: 'begun', at: timestamp() }
   return { progress: { ...progress, steps: [...progress.steps, record] }, task }
+}
+
+function firstLeft(definition: SagaDefinition, { steps }: Progress): AnyStep | null {
+  for (const step of definition.steps) {
+    if (!step.retired && !isAmong(steps, step.name)) return step
+  }
+  return null
 }
 
 function backward(definition: SagaDefinition, progress: Progress) {
@@ -151,11 +171,15 @@ function withRecord(steps: readonly StepRecord[], record: StepRecord): StepRecor
   return steps.with(at, merged)
 }
 
-function firstUnknown(definition: SagaDefinition, progress: Progress): string | null {
-  for (const { name } of progress.steps) {
-    if (!definition.steps.some((step) => step.name === name)) return name
-  }
+function firstUnknown(definition: SagaDefinition, { steps }: Progress): string | null {
+  for (const { name } of steps) if (!isAmong(definition.steps, name)) return name
   return null
+}
+
+/** A loop, as it is asked many times for each step: a closure each time would cost more than the rest. */
+function isAmong(named: readonly { readonly name: string }[], name: string): boolean {
+  for (const each of named) if (each.name === name) return true
+  return false
 }
 
 function refusal(definition: SagaDefinition, stranger: string): string {

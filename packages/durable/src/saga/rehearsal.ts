@@ -4,6 +4,7 @@ import { carryOut, StepAttempt } from './attempt.ts'
 import type { SagaDefinition } from './definition.ts'
 import {
   advance,
+  BEGINNING,
   failed,
   outputsOf,
   type Progress,
@@ -71,15 +72,6 @@ export async function rehearse<Input>(
   }
   const { state, reason } = now.progress
   return { state, script: [...script, state], outputs: outputsOf(now.progress), reason }
-}
-
-const BEGINNING: Progress = {
-  state: 'running',
-  blocked: null,
-  steps: [],
-  attempts: 0,
-  error: null,
-  reason: null,
 }
 
 function run(task: Task, progress: Progress, input: unknown, tx: Queryable = NO_TX) {

@@ -2,7 +2,7 @@ import type { Queryable } from '@banyan/postgres'
 import { claim, claimSql } from '../claim.ts'
 import type { Tables } from '../tables.ts'
 import type { Json, SagaDefinition } from './definition.ts'
-import type { Progress, StepRecord } from './progress.ts'
+import { firstSteps, type Progress, type StepRecord } from './progress.ts'
 
 /** A saga a runner has leased. */
 export interface LeasedSaga {
@@ -44,13 +44,17 @@ export class SagaStore {
     this.#tables = tables
     const { prefix } = tables
     const saga = `${prefix}saga`
+    const begins = `steps = '[]' AND state = 'running' AND NOT cancelling AND deadline > now()`
     this.#claim = claimSql(tables, {
       table: 'saga',
       ready: `state IN ('running', 'compensating') AND blocked IS NULL AND due_at <= now()
         AND version <= ($3::jsonb ->> name)::int`,
       order: 'due_at',
       // Whoever had it has not given it back: that attempt has failed, or it ends runner after runner.
-      set: `attempts = attempts + (leased_until > '-infinity')::int`,
+      // What has not begun begins with it: a call is registered before it is made.
+      set: `attempts = attempts + (leased_until > '-infinity')::int,
+        steps = CASE WHEN ${begins} THEN coalesce($4::jsonb -> name, steps) ELSE steps END,
+        version = CASE WHEN ${begins} THEN ($3::jsonb ->> name)::int ELSE version END`,
       returning: `t.id, t.name, t.token, t.input, t.headers, t.steps, t.state, t.attempts, t.error,
         t.reason, t.cancelling, extract(epoch FROM t.deadline - now())::float8 * 1000 AS remaining_ms`,
     })
@@ -107,7 +111,11 @@ export class SagaStore {
     leaseMs: number,
   ): Promise<LeasedSaga[]> {
     const versions = versionsOf(definitions)
-    const taken = await claim<SagaRow>(this.#tables.pool, this.#claim, limit, leaseMs, [versions])
+    const firsts = JSON.stringify(
+      Object.fromEntries(definitions.map((each) => [each.name, firstSteps(each)])),
+    )
+    const more = [versions, firsts]
+    const taken = await claim<SagaRow>(this.#tables.pool, this.#claim, limit, leaseMs, more)
     return (taken?.rows ?? []).map((row) => ({
       id: row.id,
       name: row.name,
