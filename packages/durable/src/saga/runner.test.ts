@@ -277,6 +277,29 @@ it('is cancelled by an operator when its present step has ended', async () => {
   await expect(store.durable.sagaAdmin.show('nobody')).rejects.toThrow('Given "nobody"')
 })
 
+it('calls nothing, and undoes nothing, when it is cancelled before its first step', async () => {
+  const calls: string[] = []
+  const saga = defineSaga({
+    name: 'cancelled early',
+    version: 1,
+    input: z.null(),
+    steps: (steps) =>
+      steps.step('first', {
+        invoke: async () => {
+          calls.push('first')
+        },
+        compensate: async () => {
+          calls.push('undo first')
+        },
+      }),
+  })
+  const { id } = await start(saga, null)
+  await store.durable.sagaAdmin.cancel(id)
+  run([saga])
+  await inState(id, 'compensated')
+  expect(calls).toEqual([])
+})
+
 it('gives sagas back when its runner stops, and another one goes on where it was', async () => {
   const calls: string[] = []
   const saga = (hold: Promise<void>) =>

@@ -73,15 +73,20 @@ export class SagaStore {
       ) AS n (id, token, version, state, attempts, release_ms, doc)
       WHERE s.id = n.id AND s.token = n.token
       RETURNING ${returning}`
-    this.#write = written('s.id, s.cancelling')
+    // Of hundreds of rows that say the same each one costs to be sent and read: only what is special is.
+    const told = `
+      SELECT array_agg(id) FILTER (WHERE cancelling) AS cancelling,
+        CASE WHEN count(*) < cardinality($1::uuid[])
+          THEN coalesce(array_agg(id), '{}') END AS some
+      FROM written`
+    this.#write = `WITH written AS (${written('s.id, s.cancelling')}) ${told}`
     this.#writeStuck = `
       WITH written AS (${written('s.*, n.doc')}), dead AS (
         INSERT INTO ${prefix}dead_letter (kind, source, subject, key, body, error, attempts)
         SELECT 'saga', name, doc ->> 'step', id::text,
           json_build_object('input', input, 'steps', steps, 'reason', reason), error, attempts
         FROM written WHERE state = 'stuck'
-      )
-      SELECT id, cancelling FROM written`
+      ) ${told}`
     // What a transaction of ours is writing now is skipped: to wait for it could end in a deadlock.
     this.#renew = `
       UPDATE ${saga} s SET leased_until = clock_timestamp() + $3 * interval '1 ms'
@@ -143,20 +148,19 @@ export class SagaStore {
    */
   async write(db: Queryable, writes: readonly SagaWrite[]): Promise<Map<string, boolean>> {
     const stuck = writes.some((write) => write.progress.state === 'stuck')
-    const { rows } = await db.query<{ id: string; cancelling: boolean }>(
-      stuck ? this.#writeStuck : this.#write,
-      [
-        arrayOf(writes.map((write) => write.id)),
-        arrayOf(writes.map((write) => write.token)),
-        arrayOf(writes.map((write) => write.version)),
-        arrayOf(writes.map((write) => write.progress.state)),
-        arrayOf(writes.map((write) => write.progress.attempts)),
-        arrayOf(writes.map((write) => write.releaseAfterMs ?? 'NULL')),
-        // One JSON text: in an array each of them would be escaped, which costs more than the rest.
-        `[${writes.map(documentOf).join()}]`,
-      ],
-    )
-    return new Map(rows.map((row) => [row.id, row.cancelling]))
+    const { rows } = await db.query<WrittenRow>(stuck ? this.#writeStuck : this.#write, [
+      arrayOf(writes.map((write) => write.id)),
+      arrayOf(writes.map((write) => write.token)),
+      arrayOf(writes.map((write) => write.version)),
+      arrayOf(writes.map((write) => write.progress.state)),
+      arrayOf(writes.map((write) => write.progress.attempts)),
+      arrayOf(writes.map((write) => write.releaseAfterMs ?? 'NULL')),
+      // One JSON text: in an array each of them would be escaped, which costs more than the rest.
+      `[${writes.map(documentOf).join()}]`,
+    ])
+    const { cancelling, some } = rows[0]!
+    const ids = some ?? writes.map((write) => write.id)
+    return new Map(ids.map((id) => [id, cancelling?.includes(id) ?? false]))
   }
 
   /** Puts off the end of leases. */
@@ -214,6 +218,12 @@ function documentOf({ progress, step }: SagaWrite): string {
     reason: reason ?? undefined,
     step: progress.state === 'stuck' ? step : undefined,
   })
+}
+
+interface WrittenRow {
+  readonly cancelling: readonly string[] | null
+  /** Those that were written, where it was not all of them. */
+  readonly some: readonly string[] | null
 }
 
 function versionsOf(definitions: readonly SagaDefinition[]): string {
