@@ -163,7 +163,10 @@ describe('journeys through the page, when everything has moved', () => {
     await main(ada).getByText('Checking and storing the files').first().waitFor()
     const alert = page.getByRole('alert')
     await alert.waitFor({ timeout: 90_000 })
-    expect(await alert.innerText()).toMatch(/This MOC is incomplete.*could not be handed over/s)
+    expect(await alert.innerText()).toMatch(
+      /This MOC is incomplete.*could not be handed over.*could not be reached/s,
+    )
+    expect(await alert.innerText()).not.toMatch(/ECONN|127\.0\.0\.1/)
     expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe('Unread castle')
     await main(ada).getByText('steps.pdf').waitFor()
     await takePicture(ada, 'incomplete')

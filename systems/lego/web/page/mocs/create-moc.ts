@@ -105,12 +105,17 @@ async function askCreation(mocId: string, signal: AbortSignal): Promise<Creation
 }
 
 function failed({ problem, mocId }: Creation): Failure {
-  const reason = problem?.message ?? 'it took too long'
-  return new Failure(`The MOC was not created: ${reason.replace(/\.$/, '')}.`, {
+  return new Failure(`The MOC was not created: ${reasonOf(problem)}. Nothing was kept of it.`, {
     status: problem?.refused ? 422 : 503,
     code: 'CREATION_FAILED',
     correlationId: mocId,
   })
+}
+
+/** Why a creation did not end well. What is refused has a reason for people; what broke has one for the log. */
+export function reasonOf(problem: Creation['problem']): string {
+  if (problem?.refused) return problem.message.replace(/\.$/, '')
+  return 'what does that could not be reached, or took too long'
 }
 
 async function createApart(

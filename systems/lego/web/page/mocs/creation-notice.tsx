@@ -1,5 +1,6 @@
 import type { Creation, StoredFile } from '../api/types.ts'
 import { Notice } from '../ui/notice.tsx'
+import { reasonOf } from './create-moc.ts'
 
 /** What the owner of a MOC that came with its files should know of how that went. */
 export function CreationNotice({
@@ -23,8 +24,7 @@ export function CreationNotice({
         <Notice tone="bad" title="This MOC is incomplete">
           <p>
             The MOC and its files are stored, but its parts lists could not be handed over to be
-            read{problem ? `: ${problem.message.replace(/\.$/, '')}` : ''}. Its pieces are not
-            counted.
+            read: {reasonOf(problem)}. Its pieces are not counted.
           </p>
           <p>Add the parts list once more, under “Parts”, to complete it.</p>
           <p className="correlation">

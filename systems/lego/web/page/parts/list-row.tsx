@@ -11,11 +11,13 @@ interface Props {
   readonly mocId: string
   readonly list: PartsListSummary
   readonly isMine: boolean
+  /** What there is of each part is known: how many pieces of the list there are follows from that. */
+  readonly byPart: boolean
   refresh(): Promise<unknown>
 }
 
-/** One parts list as a whole; its owner says how many of its pieces are there. */
-export function ListRow({ mocId, list, isMine, refresh }: Props) {
+/** One parts list as a whole; where it is not known by part, its owner says how many of its pieces are there. */
+export function ListRow({ mocId, list, isMine, byPart, refresh }: Props) {
   const id = useId()
   const announce = useAnnounce()
   const path = `/api/mocs/${mocId}/parts-lists/${list.id}`
@@ -34,33 +36,41 @@ export function ListRow({ mocId, list, isMine, refresh }: Props) {
     change.mutate(Number(new FormData(event.currentTarget).get('acquired')))
   }
   const { title, lotCount, pieceCount, acquiredCount } = list
-  const text = `${acquiredCount.toLocaleString('en')} of ${pieceCount.toLocaleString('en')} pieces`
+  const pieces = pieceCount.toLocaleString('en')
   return (
     <li className="list-row">
-      <Progress
-        label={`${title}, ${lotCount} lots`}
-        share={pieceCount === 0 ? 0 : acquiredCount / pieceCount}
-        text={text}
-      />
+      {byPart ? (
+        <p>
+          {title} <span className="muted">{`${lotCount} lots, ${pieces} pieces`}</span>
+        </p>
+      ) : (
+        <Progress
+          label={`${title}, ${lotCount} lots`}
+          share={pieceCount === 0 ? 0 : acquiredCount / pieceCount}
+          text={`${acquiredCount.toLocaleString('en')} of ${pieces} pieces`}
+        />
+      )}
       {isMine && (
         <div className="list-actions">
-          <form onSubmit={submit}>
-            <label htmlFor={id}>Have</label>
-            <input
-              key={acquiredCount}
-              id={id}
-              aria-label={`Have, pieces of ${title}`}
-              name="acquired"
-              type="number"
-              required
-              min={0}
-              max={pieceCount}
-              defaultValue={acquiredCount}
-            />
-            <button type="submit" className="quiet" disabled={change.isPending}>
-              Set
-            </button>
-          </form>
+          {!byPart && (
+            <form onSubmit={submit}>
+              <label htmlFor={id}>Have</label>
+              <input
+                key={acquiredCount}
+                id={id}
+                aria-label={`Have, pieces of ${title}`}
+                name="acquired"
+                type="number"
+                required
+                min={0}
+                max={pieceCount}
+                defaultValue={acquiredCount}
+              />
+              <button type="submit" className="quiet" disabled={change.isPending}>
+                Set
+              </button>
+            </form>
+          )}
           <ConfirmButton
             label={`Delete ${title}`}
             question="Delete the list?"

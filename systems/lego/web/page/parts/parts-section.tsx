@@ -46,7 +46,11 @@ export function PartsSection({ mocId, isMine, lists, refresh }: Props) {
         <>
           <ul className="lists">
             {lists.data.map((list) => (
-              <ListRow key={list.id} mocId={mocId} list={list} isMine={isMine} refresh={refresh} />
+              <ListRow
+                key={list.id}
+                byPart={!inventory.isError}
+                {...{ mocId, list, isMine, refresh }}
+              />
             ))}
           </ul>
           {inventory.isError && <NoInventory error={inventory.error} />}
