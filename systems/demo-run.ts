@@ -2,7 +2,14 @@ import { writeFile } from 'node:fs/promises'
 import { Screen, type Supervisor } from '@banyan/lab'
 import { DemoError, isGood, Move } from './demo-move.ts'
 import { type Report, type SystemReport, summary } from './demo-view.ts'
-import { EXTRACTIONS, type ExtractionName, type Lego, startLego } from './lego/topology.ts'
+import { PASSWORD } from './lego/generate.ts'
+import {
+  EXTRACTIONS,
+  type ExtractionName,
+  type Lego,
+  startLego,
+  startWeb,
+} from './lego/topology.ts'
 import { Trial, TrialLoad } from './lego/trial.ts'
 
 /** The demonstration watches each step for seconds where a real move takes minutes or days. */
@@ -67,6 +74,8 @@ export class Demo {
       env: whole ? { ...PLAN_ENV, ...WHOLE_ENV } : PLAN_ENV,
       onStep: (what) => this.#say(`starting ${what}`),
     })
+    // Nobody looks at it where nothing stays up.
+    const web = once ? null : await startWeb(this.#supervisor, lego)
     const load = new TrialLoad(this.#supervisor)
     const reports: Report[] = []
     const writes = whole ? WRITES.oneOfMany : WRITES.alone
@@ -76,6 +85,7 @@ export class Demo {
       this.#say(`${trial.people.length} users at work, ${this.#options.rate} requests/s`)
       if (i === 0) {
         this.#say(`gateway ${lego.gateways[0].url}, control API ${lego.engines[0]!.url}`)
+        if (web) this.#say(`page ${web.url}: sign in as user.1@example.org, ${PASSWORD}`)
       }
       const voice = { screen: this.#screen, say: (text: string) => this.#say(text) }
       const { report, findings } = await new Move({ name, lego, trial, moved, writes, voice }).run()

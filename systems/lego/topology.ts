@@ -241,6 +241,18 @@ async function fill(
   }
 }
 
+/** Starts the page for those who use the system, on the documented port where that is free. */
+export async function startWeb(supervisor: Supervisor, lego: Lego): Promise<ManagedProcess> {
+  return supervisor.process('web', {
+    file: here('web/main.ts'),
+    env: {
+      PORT: String(await portNear(9002)),
+      GATEWAY_URL: lego.gateways[0].url,
+      AUTH_URL: lego.auth.url,
+    },
+  })
+}
+
 /** Starts the load process; `onEvent` is told its counts. */
 export function startLoad(
   supervisor: Supervisor,

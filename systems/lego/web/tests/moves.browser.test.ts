@@ -3,8 +3,8 @@ import type { Phase } from '@banyan/migration'
 import pg from 'pg'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { eventually, type Running, startProcess } from '../../testing/processes.ts'
-import { type Lego, startLego } from '../../topology.ts'
+import { eventually } from '../../testing/processes.ts'
+import { type Lego, startLego, startWeb } from '../../topology.ts'
 import { go, main, openBrowser, signUp, type Visitor, visit } from '../testing/browser.ts'
 import { addWishes, wishes } from '../testing/wishes.ts'
 
@@ -27,7 +27,6 @@ describe('the page while the wishlist and the profiles move out under it', () =>
   let supervisor: Supervisor
   let browser: Browser
   let lego: Lego
-  let web: Running
   let ada: Visitor
   beforeAll(async () => {
     supervisor = await Supervisor.create({ name: 'banyan-web' })
@@ -41,16 +40,11 @@ describe('the page while the wishlist and the profiles move out under it', () =>
         onStep: () => {},
       }),
     ])
-    web = await startProcess('web/main.ts', {
-      GATEWAY_URL: lego.gateways[0].url,
-      AUTH_URL: lego.auth.url,
-    })
-    ada = await visit(browser, web.url)
+    ada = await visit(browser, (await startWeb(supervisor, lego)).url)
     await signUp(ada, 'ada')
   })
   afterAll(async () => {
     await browser?.close()
-    await web?.end()
     await supervisor?.stopAll()
   })
 
