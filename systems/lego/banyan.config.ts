@@ -1,5 +1,6 @@
 import { definePlan } from '@banyan/migration'
 import { gallery } from './extractions/gallery.ts'
+import { limits } from './extractions/limits.ts'
 import { moc } from './extractions/moc.ts'
 import { profile } from './extractions/profile.ts'
 import { localDatabase, number } from './extractions/settings.ts'
@@ -29,6 +30,7 @@ export default definePlan({
       issuer: env.ISSUER ?? 'https://auth.lego.local',
       audience: env.AUDIENCE ?? 'lego-api',
     },
+    limits,
   },
   extractions: [wishlist, profile, gallery, moc],
 })

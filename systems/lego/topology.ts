@@ -95,6 +95,8 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
     BANYAN_DATABASE_URL: urls.banyan,
     BANYAN_CONTROL_PORT: String(ports.engines[0]),
     BANYAN_CONTROL_TOKEN: 'lego-control-token',
+    // Its users are few, and ask as much as many would.
+    LIMITS: 'off',
     BANYAN_IDENTITY_KEY: 'lego-identity-key-of-this-machine',
     MONOLITH_URL: local(ports.monolith),
     MONOLITH_DATABASE_URL: urls.monolith,

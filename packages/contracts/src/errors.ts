@@ -179,6 +179,12 @@ export const CATALOGUE = {
     title: 'The Idempotency-Key was used for another request',
     detail: 'A key stands for one request, sent once or often. Take a new key for a new request.',
   },
+  TOO_MANY_REQUESTS: {
+    status: 429,
+    title: 'Too many requests',
+    detail:
+      'Limit "{rule}" lets {requests} requests pass in {seconds} s for each {per}. The next one may come in {retryAfterS} s.',
+  },
   TOO_LARGE: {
     status: 413,
     title: 'The body is too large',

@@ -1,3 +1,5 @@
+import type { LimitStats } from './limits.ts'
+
 /**
  * The route table: what the control plane tells every gateway. It is swapped whole, never patched.
  * A gateway refuses a table whose `token` is below the highest it has seen, or, under the same
@@ -137,6 +139,7 @@ export interface TableAcknowledgement {
 export interface GatewayStats {
   readonly gateway: string
   readonly extractions: readonly ExtractionStats[]
+  readonly limits: readonly LimitStats[]
 }
 
 export interface ExtractionStats {

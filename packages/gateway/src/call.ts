@@ -40,6 +40,8 @@ export class Call {
   bodyTaken = false
   /** The client waits for "100 Continue". */
   expectsContinue = false
+  /** Flat names and values, of its limits, for the answer. */
+  limitHeaders: readonly string[] = []
 
   constructor(
     request: IncomingMessage,
@@ -78,34 +80,35 @@ export class Call {
       this.response.destroy()
       return
     }
-    const { correlationId } = this.head
-    refuse(
-      this.request,
-      this.response,
-      error,
-      status,
-      correlationId,
-      this.bodyTaken || this.expectsContinue,
-    )
+    refuse(this.request, this.response, error, status, {
+      correlationId: this.head.correlationId,
+      lost: this.bodyTaken || this.expectsContinue,
+      headers: this.limitHeaders,
+    })
   }
 }
 
-/**
- * Answers a problem of the catalogue.
- *
- * @param lost the rest of the body cannot be read and dropped: it went elsewhere, or its client may not send
- *   it at all. The connection must end, or the next request would be read in its place.
- */
+interface RefusalOptions {
+  readonly correlationId?: string
+  /**
+   * The rest of the body cannot be read and dropped: it went elsewhere, or its client may not send it at
+   * all. The connection must end, or the next request would be read in its place.
+   */
+  readonly lost?: boolean
+  /** Flat names and values, beside those of every refusal. */
+  readonly headers?: readonly string[]
+}
+
+/** Answers a problem of the catalogue. */
 export function refuse(
   request: IncomingMessage,
   response: ServerResponse,
   error: BanyanError,
   status: number,
-  correlationId?: string,
-  lost = false,
+  { correlationId, lost = false, headers: more = [] }: RefusalOptions = {},
 ): void {
   const body = Buffer.from(JSON.stringify({ ...error.toProblem(), status }))
-  const headers = ['content-type', PROBLEM_TYPE, 'content-length', String(body.length)]
+  const headers = ['content-type', PROBLEM_TYPE, 'content-length', String(body.length), ...more]
   if (correlationId !== undefined) headers.push(CORRELATION_HEADER, correlationId)
   if (status === 503) headers.push('retry-after', '1')
   const small = Number(request.headers['content-length'] ?? 0) <= DROPPED_BYTES

@@ -64,7 +64,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.#dropping = true
       return true
     }
-    const { response } = call
+    const { response, limitHeaders } = call
+    if (limitHeaders.length > 0) head.headers.push(...limitHeaders)
     // Answered before the request was read: what is left of it would be taken for the next request.
     if (call.hasUnreadBody && !call.request.complete) head.headers.push('connection', 'close')
     response.sendDate = false

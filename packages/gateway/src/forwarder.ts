@@ -4,7 +4,9 @@ import { BanyanError } from '@banyan/contracts'
 import type { Logger } from 'pino'
 import { Call, refuse } from './call.ts'
 import { canonicalTarget } from './canonical-target.ts'
+import type { Credentials } from './credentials.ts'
 import type { HoldQueue } from './hold-queue.ts'
+import type { Limits } from './limits/limits.ts'
 import type { Settings } from './options.ts'
 import { readHead } from './request-head.ts'
 import type { Side } from './route-table.ts'
@@ -16,6 +18,7 @@ export interface ForwarderParts extends RoutingOptions {
   readonly settings: Settings
   readonly queue: HoldQueue
   readonly shadow: Shadow
+  readonly limits: Limits
   readonly log: Logger
 }
 
@@ -61,7 +64,7 @@ export class Forwarder {
     this.calls.add(call)
     if (this.#onOver) response.shouldKeepAlive = false
     response.on('close', () => this.#closed(call))
-    this.route(call)
+    this.#limit(call)
   }
 
   /** From now on every answer ends its connection; `onOver` is called after each. */
@@ -111,6 +114,40 @@ export class Forwarder {
 
   #pass(call: Call): void {
     dispatchCall(call, new Trip(this, call, null), this.parts)
+  }
+
+  /** Counts a call that has just arrived, and goes on with it if it may. */
+  #limit(call: Call): void {
+    const { limits, authenticator } = this.parts
+    const concern = limits.concern(call)
+    if (concern === 'none') {
+      this.route(call)
+      return
+    }
+    if (concern === 'address') {
+      this.#admit(call)
+      return
+    }
+    // Who cannot be told now counts by address; a moved route asks again, and refuses.
+    try {
+      const credentials = authenticator.verify(call.head)
+      if (credentials instanceof Promise) {
+        credentials.then(
+          (known) => this.#admit(call, known),
+          () => this.#admit(call),
+        )
+      } else this.#admit(call, credentials)
+    } catch {
+      this.#admit(call)
+    }
+  }
+
+  #admit(call: Call, credentials: Credentials | null = null): void {
+    call.credentials = credentials
+    const { error, headers } = this.parts.limits.admit(call)
+    call.limitHeaders = headers
+    if (error) call.refuse(error)
+    else this.route(call)
   }
 
   #authenticate(call: Call): void {

@@ -8,6 +8,7 @@ import { refuse } from './call.ts'
 import { Forwarder } from './forwarder.ts'
 import { HoldQueue } from './hold-queue.ts'
 import { Lease } from './lease.ts'
+import { Limits } from './limits/limits.ts'
 import { type GatewayOptions, settingsOf } from './options.ts'
 import { parseRouteTable } from './route-table.ts'
 import { Shadow } from './shadow.ts'
@@ -63,6 +64,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     timeoutMs: timeouts.answerMs,
     random: Math.random,
   })
+  const limits = new Limits(settings.limits, now)
   const forwarder = new Forwarder({
     settings,
     tables,
@@ -71,6 +73,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     replayBytes: settings.replayBytes,
     queue,
     shadow,
+    limits,
     log,
   })
   const server = createPublicServer(forwarder)
@@ -85,6 +88,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       extractions: [...tables.states].map(([name, { counters }]) =>
         counters.read(name, shadow.read(name)),
       ),
+      limits: limits.stats(),
     }),
     health: () => ({
       ok: !closing && (lease?.problem() ?? null) === null,

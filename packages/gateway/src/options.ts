@@ -1,4 +1,4 @@
-import type { AuthSetting, IdentityKeys, RouteTable } from '@banyan/contracts'
+import type { AuthSetting, IdentityKeys, LimitSetting, RouteTable } from '@banyan/contracts'
 import { z } from 'zod'
 import type { SessionLookUp } from './session.ts'
 
@@ -35,6 +35,8 @@ export interface GatewayOptions {
   /** Connections to one upstream at most; 16,384 by default, since every event stream takes one. */
   readonly upstreamConnections?: number
   readonly shadow?: Partial<ShadowLimits>
+  /** How many requests callers may make; without it, any number. */
+  readonly limits?: LimitSetting
   /** pino level; `info` by default. Errors and changes of state are logged, requests are not. */
   readonly logLevel?: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent'
   /** ms on a monotonic clock; for tests. */
@@ -80,6 +82,7 @@ export interface Settings extends GatewayOptions {
   readonly leaseMarginMs: number
   readonly upstreamConnections: number
   readonly shadow: ShadowLimits
+  readonly limits: LimitSetting
   readonly now: () => number
 }
 
@@ -113,6 +116,7 @@ export function settingsOf(options: GatewayOptions): Settings {
       againMs: [100, 400, 1500],
       ...options.shadow,
     },
+    limits: options.limits ?? { rules: [] },
     now: options.now ?? (() => performance.now()),
   }
 }
@@ -140,6 +144,38 @@ const auth = z.discriminatedUnion('kind', [
   z.looseObject({ kind: z.literal('none') }),
 ])
 
+const limits = z.strictObject({
+  rules: z
+    .array(
+      z.strictObject({
+        name: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'has lower-case letters, digits and dashes'),
+        paths: z
+          .array(
+            z
+              .string()
+              .regex(
+                /^\/$|^(\/[^/?#%]+)+$/,
+                'begins with "/", and has no end "/", query or escape',
+              ),
+          )
+          .min(1),
+        methods: z
+          .array(z.string().regex(/^[A-Z]+$/, 'is a method in capitals'))
+          .min(1)
+          .optional(),
+        per: z.enum(['user', 'address']),
+        requests: z.number().int().min(1),
+        seconds: z.number().positive().max(86_400),
+        burst: z.number().int().min(1).optional(),
+      }),
+    )
+    .refine((rules) => new Set(rules.map(({ name }) => name)).size === rules.length, {
+      error: 'two rules have the same name',
+    }),
+  proxies: z.array(text).optional(),
+  callers: z.number().int().min(1).optional(),
+})
+
 const schema = z.looseObject({
   id: text,
   listen: z.looseObject({ port }),
@@ -148,4 +184,5 @@ const schema = z.looseObject({
   identityKey: z.union([secret, z.array(secret).min(1)]),
   auth,
   control: z.looseObject({ urls: z.array(http).min(1), token: text }).optional(),
+  limits: limits.optional(),
 })

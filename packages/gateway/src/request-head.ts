@@ -11,6 +11,8 @@ export interface RequestHead {
   readonly bodyLength: number | null
   /** What to ask the upstream to upgrade to; only WebSocket passes. */
   readonly upgrade: string | undefined
+  /** X-Forwarded-For as it came. */
+  readonly forwardedFor: string | undefined
   /** End-to-end headers, flat name and value, as the client spelled them; Host first when there is one. */
   readonly forward: string[]
   /** All headers as they came. */
@@ -146,6 +148,7 @@ export function readHead(
     correlationId,
     bodyLength: chunked ? null : (length ?? 0),
     upgrade: named?.has('upgrade') ? upgrade : undefined,
+    forwardedFor: forwardedFor === '' ? undefined : forwardedFor,
     forward,
     raw,
   }

@@ -1,4 +1,10 @@
-import { type AuthSetting, BanyanError, type IdentityKeys, type RouteRule } from '@banyan/contracts'
+import {
+  type AuthSetting,
+  BanyanError,
+  type IdentityKeys,
+  type LimitSetting,
+  type RouteRule,
+} from '@banyan/contracts'
 import type { TableSpec } from '@banyan/replication'
 import { z } from 'zod'
 
@@ -26,6 +32,8 @@ export interface GatewayPlan {
   readonly auth: AuthSetting
   /** HMAC key of the signed identity that services check; several while it changes. */
   readonly identityKey: IdentityKeys
+  /** How many requests callers may make; any number by default. */
+  readonly limits?: LimitSetting
 }
 
 export interface ExtractionPlan {

@@ -61,6 +61,7 @@ async function settingsFrom(session: Session, options: Options): Promise<Gateway
     auth: plan.gateway.auth,
     control: { urls: await session.controlUrls(), token: plan.control.token },
     logLevel: options.logLevel,
+    ...(plan.gateway.limits === undefined ? {} : { limits: plan.gateway.limits }),
     ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
     ...(options.adminUrl === undefined ? {} : { adminUrl: options.adminUrl }),
   }

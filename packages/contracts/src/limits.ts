@@ -1,0 +1,35 @@
+/** How many requests a caller may make; of several rules for one request each counts it. */
+export interface LimitRule {
+  /** Unique; named to the caller who is refused, and in the gateway's figures. */
+  readonly name: string
+  /** What is at and below them is counted together; `/` is every path. */
+  readonly paths: readonly string[]
+  /** All methods when left out. */
+  readonly methods?: readonly string[]
+  /** `user`: the verified subject, and the address of whoever is none. `address`: always that. */
+  readonly per: 'user' | 'address'
+  /** So many come back, evenly spread, in `seconds`. */
+  readonly requests: number
+  readonly seconds: number
+  /** So many at once after a pause; as many as `requests` by default. */
+  readonly burst?: number
+}
+
+/** What a gateway limits, and whom it believes about addresses. */
+export interface LimitSetting {
+  readonly rules: readonly LimitRule[]
+  /**
+   * Addresses or networks (`10.0.0.0/8`) of proxies in front of the gateway: of their requests the address
+   * is the last one in X-Forwarded-For that is none of theirs.
+   */
+  readonly proxies?: readonly string[]
+  /** Callers kept in memory for each rule; 100,000 by default. Beyond, the one not seen longest is forgotten. */
+  readonly callers?: number
+}
+
+/** Requests that a rule let pass and refused, since the gateway started. */
+export interface LimitStats {
+  readonly rule: string
+  readonly passed: number
+  readonly refused: number
+}
