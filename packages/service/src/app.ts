@@ -13,6 +13,7 @@ import { StaleAnswers } from './stale-answers.ts'
 import { guardCallers } from './tokens/caller-guard.ts'
 import { keySetFrom } from './tokens/service-key.ts'
 import { ServiceTokenVerifier } from './tokens/service-token-verifier.ts'
+import { refuseUnstorableTexts } from './unstorable-texts.ts'
 import { announceEnd } from './versions.ts'
 
 type AppParts = Pick<HttpAppParts, 'health' | 'tracing' | 'tls'>
@@ -36,6 +37,7 @@ export async function createApp<Config, T extends Tables, D extends Dependencies
   readIdentity(app, config.BANYAN_IDENTITY_KEY)
   requireKeys(app, name, config)
   guardCallers(app, { tokens: verifierOf(name, config), matchCertificate: parts.tls !== null })
+  refuseUnstorableTexts(app)
   for (const [prefix, given] of Object.entries(definition.routes)) {
     const version = typeof given === 'function' ? { routes: given } : given
     await app.register(

@@ -144,6 +144,26 @@ describe('a service with a database', () => {
     expect(text).toMatch(/db_pool_connections\{state="total",service="notes"\} \d/)
   })
 
+  it('refuses texts that no database takes, and says where they are', async () => {
+    for (const [body, path] of [
+      ['a\0b', 'body'],
+      ['a\ud800b', 'body'],
+    ]) {
+      const answer = await ask(`${service.url}/v1/notes`, { user: 'ada', body: { body } })
+      expect(answer).toMatchObject({ status: 400, body: { errors: [{ in: 'body', path }] } })
+    }
+    const deep = await ask(`${service.url}/v1/notes`, {
+      user: 'ada',
+      body: { body: 'x', more: [{ 'k\0': 1 }] },
+    })
+    expect(deep).toMatchObject({ status: 400, body: { errors: [{ in: 'body', path: 'more.0' }] } })
+    const id = await ask(`${service.url}/v1/notes/%00`, { user: 'ada' })
+    expect(id).toMatchObject({ status: 400, body: { errors: [{ in: 'params', path: 'id' }] } })
+    // Whole pairs are texts.
+    const emoji = await ask(`${service.url}/v1/notes`, { user: 'ada', body: { body: '\u{1f9f1}' } })
+    expect(emoji).toMatchObject({ status: 201, body: { body: '\u{1f9f1}' } })
+  })
+
   it('keeps a correlation id that is one, and writes it with the user into each line', async () => {
     const correlationId = 'trip.1_a-b'
     const headers = { 'x-correlation-id': correlationId }
