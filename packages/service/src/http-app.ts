@@ -26,6 +26,9 @@ import type { Tracing } from './tracing/tracing.ts'
 
 const LIMITS: Limits = { bodyBytes: 1024 * 1024, headersMs: 10_000, requestMs: 30_000 }
 
+/** Of a value in a path as it was sent: 100 characters of any alphabet, percent-encoded. */
+const LONGEST_PARAM = 1_200
+
 export interface HttpAppParts extends Described {
   readonly log: Log
   readonly metrics: Metrics
@@ -57,7 +60,9 @@ export async function createHttpApp(parts: HttpAppParts): Promise<App> {
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: limits.bodyBytes,
     serverFactory: (listener) => openServer(listener, limits, parts.tls),
-    routerOptions: { ignoreTrailingSlash: true },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: LONGEST_PARAM },
+    // Paths that cannot be read meet no route, and no error handler.
+    frameworkErrors: (error, request, reply) => answerError(writeFailure, error, request, reply),
     // A request that arrives on a kept connection while we close is answered, not refused.
     return503OnClosing: false,
     genReqId: (request) => correlationIdOf(request.headers[CORRELATION_HEADER]),

@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifySchema } from 'fastify'
 import { jsonSchemaTransform } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import type { WriteFailure } from './answer-error.ts'
+import { bytes } from './client/api.ts'
 
 /** Problem details (RFC 9457), as `answerError` writes them. */
 const Problem = z.looseObject({
@@ -28,6 +29,9 @@ export interface Described {
   readonly failureSchema?: z.ZodType | undefined
 }
 
+/** An answer whose type the route does not know beforehand: a file's, or one without a schema. */
+const ANYTHING = { '*/*': { schema: {} } }
+
 /** Serves the service's description: OpenAPI 3.1 of its routes' schemas, and the page to browse it. */
 export async function describe(app: FastifyInstance, definition: Described): Promise<void> {
   const failure = failureOf(definition)
@@ -37,8 +41,12 @@ export async function describe(app: FastifyInstance, definition: Described): Pro
       const { schema, url } = jsonSchemaTransform(given)
       const described = (schema as FastifySchema | undefined)?.response as object | undefined
       if (given.schema?.hide || saysFailures(described)) return { schema, url }
-      const usual = described ?? { 200: { description: 'Success' } }
-      return { schema: { ...schema, response: { ...usual, default: failure } }, url }
+      const usual = described ?? { 200: { description: 'Success', content: ANYTHING } }
+      const files = Object.entries(given.schema?.response ?? {})
+        .filter(([, one]) => one === bytes)
+        .map(([status]) => [status, { description: 'The content', content: ANYTHING }])
+      const response = { ...usual, ...Object.fromEntries(files), default: failure }
+      return { schema: { ...schema, response }, url }
     },
   })
   await app.register(swaggerUi, { routePrefix: '/docs', logLevel: 'silent' })

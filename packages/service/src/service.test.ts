@@ -2,7 +2,7 @@ import { EmbeddedPostgres } from '@banyan/postgres'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { defineErrors, defineService, startService } from './index.ts'
+import { bytes, defineErrors, defineService, startService } from './index.ts'
 import { startNotes } from './testing/notes.ts'
 import { ask, IDENTITY_KEY } from './testing/requests.ts'
 
@@ -88,11 +88,14 @@ describe('a service with a database', () => {
       headers: { 'content-type': 'text/plain' },
     })
     expect(text).toMatchObject({ status: 415, body: { given: 'text/plain' } })
+    for (const path of ['0'.repeat(2_000), '%zz']) {
+      const unread = await ask(`${service.url}/v1/notes/${path}`, { user: 'ada' })
+      expect(unread).toMatchObject({ status: 400, body: { code: 'BAD_REQUEST' } })
+      expect(unread.headers.get('content-type')).toMatch('application/problem+json')
+    }
     const broken = await ask(`${service.url}/v1/notes`, { user: 'ada', body: '{"body":' })
     expect(broken).toMatchObject({ status: 400, body: { code: 'BAD_REQUEST' } })
     // JSON has it, and the tables have not.
-    const unkept = await ask(`${service.url}/v1/notes`, { user: 'ada', body: { body: 'a\u0000b' } })
-    expect(unkept).toMatchObject({ status: 400, body: { code: 'BAD_REQUEST' } })
     const large = await ask(`${service.url}/v1/notes`, {
       user: 'ada',
       body: { body: 'x'.repeat(1024 * 1024) },
@@ -219,6 +222,7 @@ describe('a service without a database', () => {
           throw new Error(`cannot reach ${context.name}:secret`)
         })
         app.get('/rows', { config: { access: 'anybody' } }, () => context.db)
+        app.get('/photo', { schema: { response: { 200: bytes } } }, () => new Uint8Array())
       },
     },
   })
@@ -244,6 +248,11 @@ describe('a service without a database', () => {
     expect(current).toMatchObject({ status: 500, body: { code: 'INTERNAL' } })
     expect(current.text).not.toContain('secret')
     expect((await ask(`${service.url}/v2/shelf/rows`)).status).toBe(500)
+    const { body } = await ask(`${service.url}/openapi.json`)
+    const anything = { get: { responses: { 200: { content: { '*/*': {} } } } } }
+    expect(body).toMatchObject({
+      paths: { '/v2/shelf/photo': anything, '/v2/shelf/rows': anything },
+    })
     await service.stop()
   })
 

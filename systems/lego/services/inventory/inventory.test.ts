@@ -155,6 +155,8 @@ it('records purchases, of which the cost is told once and never changed', async 
   }
   const { purchases } = await client.listPurchases({ params }, ada())
   expect(purchases.map((one) => one.cost?.amountMinor)).toEqual([1_999, 5])
+  const ancient = { quantity: 1, purchasedAt: '0020-02-29T00:00:00Z' }
+  expect(await refusal(client.addPurchase({ params, body: ancient }, ada()))).toMatch('400 ')
   const fractions = client.addPurchase(
     { params, body: { quantity: 1, cost: { amountMinor: 1.5, currency: 'EUR' } } },
     ada(),

@@ -79,7 +79,8 @@ export const NewPurchase = z.strictObject({
   quantity: Count,
   cost: z.strictObject(Money.shape).nullable().default(null),
   vendor: Name.nullable().default(null),
-  purchasedAt: Moment.optional(),
+  // Years of fewer than four digits are none to who reads them back.
+  purchasedAt: Moment.refine((at) => at >= '1900', { error: 'must be 1900 or later' }).optional(),
 })
 export type NewPurchase = z.infer<typeof NewPurchase>
 

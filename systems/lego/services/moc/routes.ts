@@ -158,9 +158,12 @@ function fileRoutes(app: App, context: Context): void {
 
 /** What comes as a form with a file. */
 function uploadRoutes(app: App, context: Context): void {
+  const consumes = ['multipart/form-data']
   app.post(
     '/:id/parts-lists',
-    { schema: { params: PathId, body: PartsListForm, response: { 201: AddedPartsList } } },
+    {
+      schema: { consumes, params: PathId, body: PartsListForm, response: { 201: AddedPartsList } },
+    },
     (request, reply) => {
       const id = idOf(request.params.id, 'MOC')
       const upload = uploadOf(request)
@@ -171,7 +174,7 @@ function uploadRoutes(app: App, context: Context): void {
   )
   app.post(
     '/:id/files',
-    { schema: { params: PathId, body: FileForm, response: { 201: MocFile } } },
+    { schema: { consumes, params: PathId, body: FileForm, response: { 201: MocFile } } },
     (request, reply) => {
       const id = idOf(request.params.id, 'MOC')
       const upload = uploadOf(request)
