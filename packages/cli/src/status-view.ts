@@ -20,20 +20,15 @@ export function statusView(
 function extractionView(one: ExtractionStatus, terminal: Terminal): string {
   const share = one.percent === one.goal ? `${one.percent} %` : `${one.percent} % -> ${one.goal} %`
   const phase = one.paused ? paint(terminal, 'yellow', `${one.phase}, paused`) : one.phase
-  const rows: [string, string][] = [
+  const rows: Row[] = [
     ['waits for', waiting(one)],
-    ['copy', copy(one)],
-    ['lag', lag(one)],
-    ['verify', verified(one, terminal)],
+    ...rowsOf(one, terminal),
     ['shadow', shadow(one)],
     ['traffic', `monolith ${traffic(one.traffic.source)}; service ${traffic(one.traffic.target)}`],
-    [
-      'refused',
-      `${number(one.refusals.source)} at the monolith, ${number(one.refusals.target)} at the service (BN001)`,
-    ],
+    ...(one.kind === 'tables' ? [refused(one)] : []),
     ['handovers', handovers(one)],
     ...(one.losesOnRollback
-      ? [['rollback', `loses ${one.losesOnRollback.join('; ')}`] as [string, string]]
+      ? [['rollback', `loses ${one.losesOnRollback.join('; ')}`] as const]
       : []),
   ]
   const newest = one.handovers.slice(-NEWEST).map((record) => {
@@ -46,6 +41,35 @@ function extractionView(one: ExtractionStatus, terminal: Terminal): string {
     ...rows.map(([label, text]) => `  ${label.padEnd(10)}  ${text}`),
     ...newest,
   ].join('\n')
+}
+
+type Row = readonly [label: string, text: string]
+
+/** What is told of its cargo: rows, an index, or nothing. */
+function rowsOf(one: ExtractionStatus, terminal: Terminal): Row[] {
+  switch (one.kind) {
+    case 'routes':
+      return []
+    case 'index':
+      return [['index', index(one)]]
+    default:
+      return [
+        ['copy', copy(one)],
+        ['lag', lag(one)],
+        ['verify', verified(one, terminal)],
+      ]
+  }
+}
+
+function index({ index: standing }: ExtractionStatus): string {
+  if (!standing) return 'not asked yet'
+  const { state, documents, of, lagMs, reason } = standing
+  const behind = lagMs === null ? '' : `, ${number(lagMs)} ms behind`
+  return `${state}, ${number(documents)} of ${number(of)} documents${behind}${reason ? `: ${reason}` : ''}`
+}
+
+function refused({ refusals: { source, target } }: ExtractionStatus): Row {
+  return ['refused', `${number(source)} at the monolith, ${number(target)} at the service (BN001)`]
 }
 
 function waiting({ waitsFor, paused, pausedWhy }: ExtractionStatus): string {

@@ -97,6 +97,11 @@ export const CATALOGUE = {
     title: 'The extraction is not in a phase that allows this',
     detail: '"{action}" needs one of: {allowed}; "{extraction}" is {phase}.',
   },
+  WRONG_KIND: {
+    status: 409,
+    title: 'The extraction has nothing that this is about',
+    detail: '"{action}" is about rows; "{extraction}" moves none of its own (kind "{kind}").',
+  },
   TARGET_ANSWERS: {
     status: 409,
     title: 'The target can be reached',

@@ -18,7 +18,7 @@ beforeAll(async () => {
     { percent: 100, seconds: 0 },
   ])
   control = createPool(forum.plan.control.databaseUrl, { name: 'test' })
-  target = createPool(forum.plan.extractions[1]!.service.databaseUrl, { name: 'test' })
+  target = createPool(other.url('notes'), { name: 'test' })
   const engine = await forum.startEngine()
   await forum.startGateway('one', [engine.url])
 }, 60_000)

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createPool } from '@banyan/postgres'
 import { dropReading, dropWriting } from '@banyan/replication'
-import type { ExtractionDependencies } from './dependencies.ts'
+import type { TablesDependencies } from './dependencies.ts'
 import { uninstallExtraction } from './install.ts'
 import { holdSetting, moveReads, release } from './moves.ts'
 import { flipAll } from './recovery.ts'
@@ -42,7 +42,7 @@ export interface Abandoned {
  * Gateways let go of the target first, so that one that reaches it after all sends it nothing more.
  * Safe to run again from any point.
  */
-export async function abandon(d: ExtractionDependencies, signal: AbortSignal): Promise<Abandoned> {
+export async function abandon(d: TablesDependencies, signal: AbortSignal): Promise<Abandoned> {
   const { plan, monolith, gateways, term, token } = d
   const source = new Side('source', plan.name, monolith.databaseUrl, token)
   try {
@@ -73,7 +73,7 @@ export async function abandon(d: ExtractionDependencies, signal: AbortSignal): P
  *
  * @returns how many of its buckets had to be closed.
  */
-export async function closeTarget({ plan, token }: ExtractionDependencies): Promise<number> {
+export async function closeTarget({ plan, token }: TablesDependencies): Promise<number> {
   const target = new Side('target', plan.name, plan.service.databaseUrl, token)
   try {
     const { rows } = await target.pool.query<{ there: boolean }>(
@@ -95,7 +95,7 @@ export async function closeTarget({ plan, token }: ExtractionDependencies): Prom
 }
 
 /** Ends an abandoned extraction whose target never came back: takes what is ours off the source. */
-export async function finishWithoutTarget(d: ExtractionDependencies): Promise<void> {
+export async function finishWithoutTarget(d: TablesDependencies): Promise<void> {
   const { plan, monolith, gateways, term, token } = d
   await gateways.publish(term, plan.name, withoutRoutes(monolith.url, plan.name), {
     drainMs: 0,

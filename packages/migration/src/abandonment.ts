@@ -1,5 +1,5 @@
 import { abandon, answers, closeTarget, finishWithoutTarget } from './abandon.ts'
-import type { ExtractionDependencies } from './dependencies.ts'
+import type { TablesDependencies } from './dependencies.ts'
 import { initialStatus } from './report.ts'
 import type { ExtractionRow } from './store.ts'
 import { Transitions } from './transitions.ts'
@@ -9,12 +9,12 @@ const LOOK_FOR_TARGET_MS = 1_000
 
 /** An extraction whose target an operator has given up: the source takes back, and a target that returns is closed. */
 export class Abandonment {
-  readonly #d: ExtractionDependencies
+  readonly #d: TablesDependencies
   readonly #to: Transitions
   #lookAt = 0
   #waitsFor: readonly string[] = []
 
-  constructor(dependencies: ExtractionDependencies) {
+  constructor(dependencies: TablesDependencies) {
     this.#d = dependencies
     this.#to = new Transitions(dependencies)
   }
@@ -25,7 +25,7 @@ export class Abandonment {
 
   async begin(row: ExtractionRow, signal: AbortSignal): Promise<void> {
     this.#waitsFor = ['the source to take everything back']
-    const { streams, at } = row.status ?? initialStatus(row)
+    const { streams, at } = row.status ?? initialStatus(row, 'tables')
     const { lagMs, lagBytes } = streams.reverse
     // Back after all since it was decided: two databases must not take writes all the same.
     if (await answers(this.#d.plan.service.databaseUrl)) await closeTarget(this.#d)

@@ -69,7 +69,7 @@ export async function createControlApi(options: ControlApiOptions): Promise<App>
       gateways.status(),
       store.readAll(),
     ])
-    return { engine, gateways: all, extractions: rows.map(statusOf) }
+    return { engine, gateways: all, extractions: rows.map((row) => statusOf(row, options.plans)) }
   }
   const { log, metrics, health, tracing } = options
   watchMigration(metrics, status)
@@ -111,7 +111,7 @@ function requireToken(api: App, token: string): void {
 
 function answerStatus(
   api: App,
-  { store, ledger }: ControlApiOptions,
+  { store, ledger, plans }: ControlApiOptions,
   status: () => Promise<ControlStatus>,
 ): void {
   api.get(
@@ -122,7 +122,7 @@ function answerStatus(
   api.get(
     '/extractions/:name',
     { schema: { params: named, response: { 200: extractionStatus } } },
-    async ({ params }) => statusOf(await store.read(params.name)),
+    async ({ params }) => statusOf(await store.read(params.name), plans),
   )
   api.get(
     '/extractions/:name/why',
@@ -134,7 +134,7 @@ function answerStatus(
       },
     },
     async ({ params }) => {
-      const own = statusOf(await store.read(params.name))
+      const own = statusOf(await store.read(params.name), plans)
       return explain(own, await status())
     },
   )
@@ -169,7 +169,7 @@ function answerOperators(api: App, { store, plans, repairs }: ControlApiOptions)
       },
     },
     async ({ params, body }) => {
-      checkRepair(await store.read(params.name))
+      checkRepair(await store.read(params.name), plans)
       return repairs.ask(params.name, body)
     },
   )
@@ -194,7 +194,7 @@ function answerOperators(api: App, { store, plans, repairs }: ControlApiOptions)
       }
       await decide(store, plan, action, body ?? {})
       reply.code(202)
-      return statusOf(await store.read(row.name))
+      return statusOf(await store.read(row.name), plans)
     },
   )
 }
@@ -235,8 +235,9 @@ function answerGateways(api: App, gateways: Gateways): void {
 }
 
 /** The engine's newest figures, under the row's own phase: a decision shows at once. */
-function statusOf(row: ExtractionRow): ExtractionStatus {
-  const known = row.status ?? initialStatus(row)
+function statusOf(row: ExtractionRow, plans: readonly ResolvedExtraction[]): ExtractionStatus {
+  const plan = plans.find((one) => one.name === row.name)
+  const known = row.status ?? initialStatus(row, plan?.kind ?? 'tables')
   // Before the copy begins nobody but an operator limits it.
   const waiting = row.copyLimit !== null && ['planned', 'cancelled'].includes(row.phase)
   const throttle: ThrottleStatus = waiting

@@ -8,6 +8,7 @@ import {
   type ControlStatus,
   type DivergentRow,
   type ExtractionStatus,
+  KINDS,
   type LedgerEntry,
   PHASES,
   type RepairAnswer,
@@ -98,6 +99,7 @@ const traffic = z.object({
 
 export const extractionStatus = z.object({
   extraction: z.string(),
+  kind: z.enum(KINDS),
   at: z.string().nullable(),
   phase: z.enum(PHASES),
   phaseSince: z.string(),
@@ -128,6 +130,15 @@ export const extractionStatus = z.object({
     rowsInRun: count.nullable(),
     divergentRows: list(divergentRow),
   }),
+  index: z
+    .object({
+      state: z.enum(['none', 'filling', 'complete', 'failed']),
+      documents: count,
+      of: count,
+      lagMs: z.number().nullable(),
+      reason: z.string().nullable(),
+    })
+    .nullable(),
   shadow: z.object({
     compared: count,
     differing: count,
@@ -170,6 +181,7 @@ export const controlStatus = z.object({
 export const whyAnswer = extractionStatus
   .pick({
     extraction: true,
+    kind: true,
     phase: true,
     paused: true,
     pausedWhy: true,

@@ -33,13 +33,16 @@ const ALLOWED: Record<Action, readonly Phase[]> = {
   abandon: LIVE,
 }
 
+/** What is said of rows, and of nothing else. */
+const OF_TABLES: readonly string[] = ['confirm', 'verify', 'repair', 'throttle', 'abandon']
+
 /** Once one of these has begun, it only goes on. */
 const ENDING: readonly Wanted[] = ['completing', 'cancelling', 'abandoning']
 
 /**
  * Writes an operator's decision down, with its ledger entry; the engine acts on it at its next look.
  *
- * @throws WRONG_PHASE, BAD_REQUEST, NO_SUCH_EXTRACTION
+ * @throws WRONG_PHASE, WRONG_KIND, BAD_REQUEST, NO_SUCH_EXTRACTION
  */
 export async function decide(
   store: Store,
@@ -50,6 +53,7 @@ export async function decide(
   for (;;) {
     const row = await store.read(plan.name)
     check(row, action)
+    checkKind(plan, action)
     if (action === 'abandon') await checkGone(plan, request)
     const change = changeFor(row, plan, action, request)
     const detail = {
@@ -63,9 +67,16 @@ export async function decide(
   }
 }
 
-/** @throws WRONG_PHASE where no streams run that could repair a row. */
-export function checkRepair(row: ExtractionRow): void {
+/** @throws WRONG_PHASE where no streams run that could repair a row, WRONG_KIND where there are no rows. */
+export function checkRepair(row: ExtractionRow, plans: readonly ResolvedExtraction[]): void {
   check(row, 'verify', 'repair')
+  const plan = plans.find((one) => one.name === row.name)
+  if (plan) checkKind(plan, 'repair')
+}
+
+function checkKind({ name, kind }: ResolvedExtraction, action: string): void {
+  if (kind === 'tables' || !OF_TABLES.includes(action)) return
+  throw new BanyanError('WRONG_KIND', { action, extraction: name, kind })
 }
 
 function check(row: ExtractionRow, action: Action, called: string = action): void {
@@ -88,7 +99,8 @@ function changeFor(
   switch (action) {
     case 'start':
       return {
-        phase: 'copying',
+        // Where there is nothing to be copied, there is nothing to be compared either.
+        phase: plan.kind === 'routes' ? 'shadowing' : 'copying',
         goal: 0,
         paused: false,
         pausedWhy: null,
@@ -125,7 +137,7 @@ async function checkGone(plan: ResolvedExtraction, { confirm }: ActionRequest): 
       reason: `confirm is ${confirm === undefined ? 'missing' : `"${confirm}"`}, allowed is the extraction's name, "${plan.name}"`,
     })
   }
-  if (await answers(plan.service.databaseUrl)) {
+  if (plan.kind === 'tables' && (await answers(plan.service.databaseUrl))) {
     throw new BanyanError('TARGET_ANSWERS', { extraction: plan.name })
   }
 }

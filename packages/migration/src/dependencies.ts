@@ -1,13 +1,13 @@
 import type { Logger } from 'pino'
 import type { Gateways } from './gateways.ts'
 import type { Ledger } from './ledger.ts'
-import type { ResolvedExtraction } from './plan.ts'
+import type { ResolvedExtraction, ResolvedTables } from './plan.ts'
 import type { RepairDesk } from './repair-desk.ts'
 import type { Store } from './store.ts'
 
 /** What the parts of one extraction share, in one engine's term. */
-export interface ExtractionDependencies {
-  readonly plan: ResolvedExtraction
+export interface ExtractionDependencies<P extends ResolvedExtraction = ResolvedExtraction> {
+  readonly plan: P
   readonly monolith: { readonly url: string; readonly databaseUrl: string }
   readonly store: Store
   readonly ledger: Ledger
@@ -19,3 +19,6 @@ export interface ExtractionDependencies {
   readonly token: bigint
   readonly log: Logger
 }
+
+/** Those of an extraction that moves rows. */
+export type TablesDependencies = ExtractionDependencies<ResolvedTables>

@@ -1,4 +1,4 @@
-import type { ExtractionDependencies } from './dependencies.ts'
+import type { TablesDependencies } from './dependencies.ts'
 import { uninstallExtraction } from './install.ts'
 import type { Live } from './live.ts'
 import { joinSequences } from './sequences.ts'
@@ -8,7 +8,7 @@ import { withoutRoutes, withRoutes } from './tables.ts'
  * The target owns everything and keeps it: takes the streams, guards and rows of ours off both sides.
  * Safe to run again from any point; the gateways go on sending the extraction's routes to the target.
  */
-export async function finishComplete(d: ExtractionDependencies, live: Live): Promise<void> {
+export async function finishComplete(d: TablesDependencies, live: Live): Promise<void> {
   await d.gateways.publish(
     d.term,
     d.plan.name,
@@ -19,7 +19,7 @@ export async function finishComplete(d: ExtractionDependencies, live: Live): Pro
 }
 
 /** The source owns everything, as before the start; the copied rows on the target stay where they are. */
-export async function finishCancel(d: ExtractionDependencies, live: Live): Promise<void> {
+export async function finishCancel(d: TablesDependencies, live: Live): Promise<void> {
   await d.gateways.publish(d.term, d.plan.name, withoutRoutes(d.monolith.url, d.plan.name), {
     drainMs: 0,
     outlast: false,
@@ -28,7 +28,7 @@ export async function finishCancel(d: ExtractionDependencies, live: Live): Promi
 }
 
 async function dismantle(
-  d: ExtractionDependencies,
+  d: TablesDependencies,
   live: Live,
   owner: 'source' | 'target',
 ): Promise<void> {

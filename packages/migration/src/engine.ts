@@ -9,6 +9,7 @@ import { controlPool, Lease, sleep } from './lease.ts'
 import { DeposedError, Ledger } from './ledger.ts'
 import { type Plan, type ResolvedExtraction, resolvePlan } from './plan.ts'
 import { RepairDesk } from './repair-desk.ts'
+import { publishServices } from './services.ts'
 import { isAnswer } from './sides.ts'
 import type { ControlStatus } from './status.ts'
 import { Store } from './store.ts'
@@ -115,7 +116,7 @@ export async function startEngine(plan: Plan, options: EngineOptions): Promise<R
     const over = new AbortController()
     const signal = AbortSignal.any([abort.signal, over.signal])
     const { monolith } = plan
-    const tasks = plans.map((one) =>
+    const extractions = plans.map((one) =>
       supervise({
         plan: one,
         monolith,
@@ -129,6 +130,7 @@ export async function startEngine(plan: Plan, options: EngineOptions): Promise<R
         signal,
       }),
     )
+    const tasks = [publishServices(gateways, term, plan), ...extractions]
     // An extraction that fails is taken up anew on its own. What ends the term is the loss of the lease,
     // whoever notices it first: the next one begins with a higher token.
     try {

@@ -1,26 +1,19 @@
-import { BanyanError, BucketSet } from '@banyan/contracts'
-import { declaredLosses, type LinkProblem } from '@banyan/replication'
-import { Abandonment } from './abandonment.ts'
+import { BucketSet } from '@banyan/contracts'
+import type { Cargo, Progress } from './cargo.ts'
+import { cargoOf } from './cargoes.ts'
 import type { ExtractionDependencies } from './dependencies.ts'
-import { finishCancel, finishComplete } from './ending.ts'
 import { judgeCanary, judgeShadow } from './gates.ts'
 import { sleep } from './lease.ts'
-import { Live } from './live.ts'
 import { Measurements } from './measurements.ts'
 import { buildStatus } from './report.ts'
-import { RowRepairs } from './row-repairs.ts'
-import { isAnswer, isPassing, isStale } from './sides.ts'
 import type { GateFigure, HandoverRecord, Phase } from './status.ts'
 import type { ExtractionRow } from './store.ts'
 import { withRoutes } from './tables.ts'
 import { Transitions } from './transitions.ts'
-import { Verification } from './verification.ts'
 
 /** How often the engine looks at an extraction when nothing wakes it, ms. */
 const TICK_MS = 100
 const STATUS_MS = 500
-/** A gateway asks again for 2 s: up to this lag, ms, what then differs is not for the lag. */
-const SHADOW_LAG_MS = 500
 
 /** Phases that gates judge. */
 const GATED: readonly Phase[] = ['shadowing', 'canary', 'cut over', 'soaking']
@@ -31,36 +24,23 @@ const AT_REST: readonly Phase[] = ['planned', 'completed', 'cancelled']
 /** One extraction in the hands of one engine: drives it through its phases until aborted. */
 export class Extraction {
   readonly #d: ExtractionDependencies
+  readonly #cargo: Cargo
   readonly #measurements: Measurements
-  #verification: Verification
-  readonly #repairs: RowRepairs
   readonly #to: Transitions
-  readonly #abandonment: Abandonment
-  #live: Live | null = null
   #waitsFor: readonly string[] = []
   #gates: readonly GateFigure[] = []
   #handovers: HandoverRecord[] = []
   #attempts = 0
   #retryAt = 0
-  #problem: LinkProblem | null = null
-  #toldProblem: LinkProblem | null = null
-  /** The sides could not be opened for a reason that trying again does not mend. */
-  #unusable = false
   #statusAt = 0
   #tableShows: string | null = null
 
   constructor(dependencies: ExtractionDependencies) {
     this.#d = dependencies
+    this.#cargo = cargoOf(dependencies)
     const { gateways, plan } = dependencies
-    this.#measurements = new Measurements(
-      gateways,
-      plan.name,
-      Math.min(plan.gates.lagMs, SHADOW_LAG_MS),
-    )
-    this.#verification = new Verification(dependencies)
-    this.#repairs = new RowRepairs(dependencies)
+    this.#measurements = new Measurements(gateways, plan.name, this.#cargo.shadowLagMs)
     this.#to = new Transitions(dependencies)
-    this.#abandonment = new Abandonment(dependencies)
   }
 
   /** Rejects when the extraction must be taken up anew: OutcomeUnknown, a lost connection, a stale token. */
@@ -71,107 +51,40 @@ export class Extraction {
         const row = await this.#d.store.read(this.#d.plan.name)
         if (AT_REST.includes(row.phase)) {
           this.#waitsFor = row.phase === 'planned' ? ['start'] : []
-          await this.#rest()
+          this.#tableShows = null
+          await this.#cargo.rest()
         } else await this.#work(row, signal)
         await this.#report(row)
         await sleep(TICK_MS, signal)
       }
     } finally {
-      await this.#rest()
+      await this.#cargo.rest()
     }
-  }
-
-  async #rest(): Promise<void> {
-    const live = this.#live
-    this.#live = null
-    await this.#verification.stop()
-    await live?.close()
   }
 
   async #work(row: ExtractionRow, signal: AbortSignal): Promise<void> {
-    if (row.wanted.includes('abandoning')) {
-      await this.#rest()
-      this.#tableShows = null
-      await this.#abandonment.begin(row, signal)
-      this.#waitsFor = this.#abandonment.waitsFor
+    // Also where nothing can be opened any more, or a stream is broken: cancelling is the way out of that.
+    const cancel = row.wanted.includes('cancel') && row.phase !== 'abandoned'
+    if (cancel) return this.#to.begin(row, 'cancel')
+    const missing = await this.#cargo.take(row, signal)
+    if (missing) {
+      this.#waitsFor = missing
       return
     }
-    if (row.phase === 'abandoned' && !this.#live) {
-      const returned = await this.#abandonment.returned(row)
-      this.#waitsFor = this.#abandonment.waitsFor
-      if (!returned) return
-    }
     const ending = row.wanted.find((one) => one === 'completing' || one === 'cancelling')
-    // Also where nothing can be opened any more, or a stream is broken: cancelling is the way out of that.
-    if (row.wanted.includes('cancel')) return this.#to.begin(row, 'cancel')
-    if (!this.#live && !(await this.#open(row, signal))) return
     if (ending) return this.#end(row, ending)
-    this.#measurements.poll(this.#live!.lags())
-    if (this.#problem) await this.#stopFor(row, this.#problem)
-    else await this.#advance(row)
-  }
-
-  /** A plan that cannot work, or a privilege that is missing, pauses the extraction with what was said. */
-  async #open(row: ExtractionRow, signal: AbortSignal): Promise<boolean> {
-    const ending = row.wanted.includes('completing') || row.wanted.includes('cancelling')
-    if (this.#unusable && row.paused && !ending) return false
-    this.#unusable = false
-    try {
-      this.#live = await Live.open(this.#d, row, signal, (problem) => this.#onProblem(problem))
-      return true
-    } catch (error) {
-      // What may go well the next time is tried again: pausing here would leave buckets without an owner.
-      const passing = isStale(error) || isPassing(error)
-      const final = !passing && (error instanceof BanyanError || isAnswer(error))
-      if (!final) throw error
-      this.#unusable = true
-      const why = (error as Error).message
-      this.#waitsFor = [why]
-      await this.#to.pause(row, why)
-      return false
-    }
-  }
-
-  #onProblem(problem: LinkProblem): void {
-    this.#d.log[problem.fatal ? 'error' : 'warn']({ problem }, problem.message)
-    if (problem.fatal) this.#problem = problem
-  }
-
-  /** A stream that cannot go on stops the extraction, visibly; traffic stays where it is. */
-  async #stopFor(row: ExtractionRow, problem: LinkProblem): Promise<void> {
-    if (problem.kind === 'stale-token') throw new Error(problem.message)
-    if (problem.kind === 'server-changed') {
-      // Taken up anew, it is seen that the servers are others, and both sides are closed.
-      this.#problem = null
-      return this.#rest()
-    }
-    if (row.paused) return
-    if (this.#toldProblem === problem) {
-      // Resumed since: both sides and the streams are taken up anew, and say so if it is still so.
-      this.#problem = null
-      return this.#rest()
-    }
-    this.#toldProblem = problem
-    await this.#to.pause(row, problem.message, { problem: problem.kind })
+    this.#measurements.poll(this.#cargo.lags())
+    if (await this.#cargo.tick(row)) await this.#advance(row)
   }
 
   async #advance(row: ExtractionRow): Promise<void> {
     if (!GATED.includes(row.phase)) this.#gates = []
     this.#waitsFor = row.paused ? [`resume (paused: ${row.pausedWhy ?? 'by an operator'})`] : []
-    if (row.wanted.includes('verify')) {
-      this.#verification.again()
-      await this.#to.change(row, { wanted: row.wanted.filter((one) => one !== 'verify') }, null)
-    }
-    if (row.phase !== 'copying') {
-      const live = this.#live!
-      this.#verification.tick(live.comparing)
-      this.#repairs.tick(live, () => this.#verification.lookAgain())
-    }
     switch (row.phase) {
       case 'copying':
-        return this.#copying(row)
+        return this.#goOn(row, await this.#cargo.fill(row), 'verifying')
       case 'verifying':
-        return this.#verifying(row)
+        return this.#goOn(row, await this.#cargo.check(row), 'shadowing')
       case 'shadowing':
         return this.#shadowing(row)
       case 'canary':
@@ -188,57 +101,22 @@ export class Extraction {
     }
   }
 
-  async #copying(row: ExtractionRow): Promise<void> {
-    const live = this.#live!
-    live.copyLimit = row.copyLimit
-    if (row.paused) return live.stopCopy()
-    if (!live.copyDone) {
-      const { rowsPerSecond, why } = live.throttle()
-      this.#waitsFor = [
-        'the copy to end',
-        ...(rowsPerSecond === null ? [] : [`a throttle of ${rowsPerSecond} rows/s (${why})`]),
-      ]
-      if (live.copyFailed) {
-        const why = live.copyFailed
-        live.copyFailed = null
-        await this.#to.pause(row, why)
-      } else live.startCopy()
-      return
-    }
-    await live.startReverse()
-    await this.#to.enter(row, 'verifying', { rows: live.copy.rows })
-  }
-
-  async #verifying(row: ExtractionRow): Promise<void> {
-    if (row.paused) return
-    const { report, divergent } = this.#verification
-    if (!report || divergent === null) {
-      this.#waitsFor = ['the comparison of all rows']
-      return
-    }
-    if (divergent > this.#d.plan.gates.divergentRows) {
-      const why = `${divergent} rows differ after the copy`
-      this.#verification.forget()
-      await this.#to.pause(row, why)
-      return
-    }
-    await this.#to.enter(row, 'shadowing', { rows: report.rows, divergent: report.divergent })
+  async #goOn(row: ExtractionRow, progress: Progress, next: Phase): Promise<void> {
+    if ('waitsFor' in progress) this.#waitsFor = [...this.#waitsFor, ...progress.waitsFor]
+    else await this.#to.enter(row, next, progress.done)
   }
 
   async #shadowing(row: ExtractionRow): Promise<void> {
     const { plan } = this.#d
     if (plan.shadow.percent > 0) await this.#show('shadow')
     if (row.paused) return
-    const measures = this.#measures()
     const judged =
       plan.shadow.percent > 0
-        ? judgeShadow(plan, measures)
+        ? judgeShadow(plan, this.#measures())
         : { failed: [], waiting: [], figures: [] }
     const { failed } = judged
     this.#gates = judged.figures
-    const { divergent } = this.#verification
-    const differing = (divergent ?? 0) > plan.gates.divergentRows
-    const waiting = [...judged.waiting, ...(differing ? [`${divergent} rows to agree`] : [])]
+    const waiting = [...judged.waiting, ...this.#cargo.owes(row.phase)]
     this.#waitsFor = waiting
     if (failed.length > 0) {
       await this.#to.pause(row, failed.join('; '), { gates: failed })
@@ -272,7 +150,7 @@ export class Extraction {
     this.#waitsFor = [
       ...waiting,
       ...(left > 0 ? [`${left} s of watching`] : []),
-      ...(this.#verification.report ? [] : ['the comparison of all rows']),
+      ...this.#cargo.owes(row.phase),
     ]
     if (row.phase === 'soaking') {
       if (!row.wanted.includes('complete')) this.#waitsFor = [...this.#waitsFor, 'complete']
@@ -298,29 +176,26 @@ export class Extraction {
 
   /** One attempt to make the target own exactly these buckets. @returns whether it does. */
   async #moveTo(row: ExtractionRow, goal: BucketSet): Promise<boolean> {
-    const live = this.#live!
-    const toSource = live.owned.minus(goal)
-    const toTarget = goal.minus(live.owned)
+    const cargo = this.#cargo
+    const toSource = cargo.owned.minus(goal)
+    const toTarget = goal.minus(cargo.owned)
     const buckets = toSource.size > 0 ? toSource : toTarget
     if (buckets.size === 0) return true
     this.#waitsFor = [`the handover of ${buckets.size} buckets`]
     if (Date.now() < this.#retryAt) return false
     const from = toSource.size > 0 ? 'target' : 'source'
-    const record = await live.handOver(buckets, from, ++this.#attempts)
+    const record = await cargo.handOver(buckets, from, ++this.#attempts)
     this.#handovers.push(record)
     await this.#d.store.addHandover(this.#d.plan.name, record)
-    await live.noteWhole()
     if (record.outcome === 'done') {
-      live.owned = from === 'source' ? live.owned.union(buckets) : live.owned.minus(buckets)
       this.#attempts = 0
       this.#measurements.rebase()
-      this.#verification.forget()
       return false
     }
     this.#d.log.warn({ record }, 'handover attempt aborted')
     // Whatever was in the way gets time to pass; users get time between two holds.
     this.#retryAt = Date.now() + Math.min(2_000, 200 * this.#attempts)
-    if (this.#attempts >= this.#d.plan.handover.attempts && row.phase !== 'rolling back') {
+    if (this.#attempts >= cargo.attempts && row.phase !== 'rolling back') {
       const why = `${this.#attempts} handover attempts aborted, the last: ${record.why}`
       this.#attempts = 0
       await this.#to.pause(row, why)
@@ -329,8 +204,7 @@ export class Extraction {
   }
 
   #measures() {
-    const lags = this.#live!.lags()
-    return this.#measurements.measures(lags, this.#verification.divergent)
+    return this.#measurements.measures(this.#cargo.lags(), this.#cargo.divergent)
   }
 
   /** Makes the gateways shadow, or stop; a table is published only when that changes. */
@@ -348,13 +222,9 @@ export class Extraction {
   }
 
   async #end(row: ExtractionRow, ending: 'completing' | 'cancelling'): Promise<void> {
-    await Promise.all([this.#verification.stop(), this.#repairs.atRest()])
-    const live = this.#live!
-    if (ending === 'completing') await finishComplete(this.#d, live)
-    else await finishCancel(this.#d, live)
+    await this.#cargo.finish(ending)
     // Before the phase is known to be at rest: a start that follows at once must not find these parts.
-    await this.#rest()
-    this.#problem = null
+    await this.#cargo.rest()
     await this.#to.enter(
       row,
       ending === 'completing' ? 'completed' : 'cancelled',
@@ -363,25 +233,20 @@ export class Extraction {
       [],
     )
     this.#measurements.rebase()
-    this.#verification = new Verification(this.#d)
     this.#tableShows = null
   }
 
   async #report(row: ExtractionRow): Promise<void> {
     if (Date.now() - this.#statusAt < STATUS_MS) return
     this.#statusAt = Date.now()
-    const live = this.#live
     const status = await buildStatus({
       row,
-      live,
+      kind: this.#d.plan.kind,
+      cargo: this.#cargo,
       waitsFor: this.#waitsFor,
       gates: this.#gates,
       handovers: this.#handovers,
-      verify: this.#verification.figures,
       stats: this.#measurements.total(),
-      losses: live
-        ? live.tables.flatMap((table) => table.oneWay ?? [])
-        : this.#d.plan.tables.flatMap(declaredLosses),
     })
     await this.#d.store.writeStatus(this.#d.plan.name, status)
   }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { diagnose } from './doctor/index.ts'
-import { previewSteps } from './preview.ts'
+import { previewSteps } from './preview/index.ts'
 import { ForumSystem } from './testing/forum-system.ts'
 
 let forum: ForumSystem
@@ -18,7 +18,7 @@ beforeAll(async () => {
      CREATE INDEX ON public.article (author)`,
   )
   forum.add({
-    ...forum.plan.extractions[0]!,
+    ...forum.posts,
     name: 'articles',
     routes: [{ methods: [], path: '/api/articles' }],
     tables: [

@@ -2,7 +2,7 @@ import { type ExtractionStats, LATENCY_BOUNDS_MS, type SideStats } from '@banyan
 import { describe, expect, it } from 'vitest'
 import { judgeCanary, judgeShadow, type Measures, since } from './gates.ts'
 import { latencyQuantile } from './gateways.ts'
-import { resolveExtraction } from './plan.ts'
+import { type ExtractionPlan, resolveExtraction } from './plan.ts'
 import { examplePlan } from './testing/example-plan.ts'
 
 const plan = resolveExtraction(examplePlan(), 'things')
@@ -78,6 +78,34 @@ describe('the gates of a canary', () => {
   it('wait for lag to pass', () => {
     expect(judgeCanary(plan, measures({ lagMs: 5000 })).waiting).toHaveLength(1)
     expect(judgeCanary(plan, measures({ lagMs: null })).waiting).toHaveLength(1)
+  })
+})
+
+describe('the gates of requests that move alone', () => {
+  const { tables: _, ...rest } = examplePlan().extractions[0]!
+  const like = { ...rest, service: { url: 'http://127.0.0.1:2' } }
+  const resolve = (one: ExtractionPlan) =>
+    resolveExtraction({ ...examplePlan(), extractions: [one] }, 'things')
+  const gates = (one: ExtractionPlan, change: Partial<Measures> = {}) =>
+    judgeCanary(resolve(one), measures({ lagMs: null, divergent: null, ...change }))
+
+  it('ask for no rows and no lag, and fail for the same errors', () => {
+    const routes = { ...like, kind: 'routes' as const }
+    expect(gates(routes)).toMatchObject({ failed: [], waiting: [] })
+    expect(gates(routes).figures.map(({ gate }) => gate)).toEqual([
+      'requests at the service',
+      'error rate',
+      'p95 of the service',
+      'shadow answers that differ',
+    ])
+    expect(gates(routes, { target: side(1000, 20, 10) }).failed).toHaveLength(1)
+  })
+
+  it('wait for an index that lags, or says nothing', () => {
+    const index = { ...like, kind: 'index' as const, index: { path: '/internal/index' } }
+    expect(gates(index).waiting).toEqual(['the lag of the index to be measured'])
+    expect(gates(index, { lagMs: 5000 }).waiting).toEqual(['lag 5000 ms to fall below 2000 ms'])
+    expect(gates(index, { lagMs: 5000 }).failed).toEqual([])
   })
 })
 

@@ -1,6 +1,6 @@
 import type { ExtractionStats, SideStats } from '@banyan/contracts'
 import { latencyQuantile } from './gateways.ts'
-import type { ResolvedExtraction } from './plan.ts'
+import type { ResolvedExtraction, ResolvedTables } from './plan.ts'
 import type { GateFigure } from './status.ts'
 
 /** What the gates are judged by, measured since the step began. */
@@ -70,15 +70,7 @@ export function judgeCanary(plan: ResolvedExtraction, measures: Measures): Judge
     `error rate ${percent(errorRate)} is above ${percent(gates.errorRate)}`,
   )
   addLatency(verdicts, plan, source, target)
-  verdicts.add(
-    {
-      gate: 'divergent rows',
-      measured: divergent === null ? 'not compared yet' : String(divergent),
-      required: `at most ${gates.divergentRows}`,
-      state: divergent !== null && divergent > gates.divergentRows ? 'fails' : 'holds',
-    },
-    `${divergent} rows differ, allowed are ${gates.divergentRows}`,
-  )
+  if (plan.kind === 'tables') addDivergence(verdicts, plan, divergent)
   const { compared, differing } = measures.shadow
   const differs = differing >= MINIMUM_DIFFERING && differing / compared > gates.shadowDifference
   addDifference(verdicts, plan, measures, differs ? 'fails' : 'holds')
@@ -136,6 +128,22 @@ function addLatency(
   )
 }
 
+function addDivergence(
+  verdicts: Verdicts,
+  { gates }: ResolvedTables,
+  divergent: number | null,
+): void {
+  verdicts.add(
+    {
+      gate: 'divergent rows',
+      measured: divergent === null ? 'not compared yet' : String(divergent),
+      required: `at most ${gates.divergentRows}`,
+      state: divergent !== null && divergent > gates.divergentRows ? 'fails' : 'holds',
+    },
+    `${divergent} rows differ, allowed are ${gates.divergentRows}`,
+  )
+}
+
 function addDifference(
   verdicts: Verdicts,
   plan: ResolvedExtraction,
@@ -155,17 +163,20 @@ function addDifference(
 }
 
 /** Lag passes by itself: it is waited for, not rolled back for. */
-function addLag(verdicts: Verdicts, { gates }: ResolvedExtraction, lagMs: number | null): void {
+function addLag(verdicts: Verdicts, plan: ResolvedExtraction, lagMs: number | null): void {
+  if (plan.kind === 'routes') return
+  const bound = plan.gates.lagMs
+  const whose = plan.kind === 'index' ? 'the index' : 'both streams'
   verdicts.add(
     {
-      gate: 'lag of both streams',
+      gate: `lag of ${whose}`,
       measured: lagMs === null ? 'not measured yet' : `${Math.round(lagMs)} ms`,
-      required: `at most ${gates.lagMs} ms`,
-      state: lagMs === null || lagMs > gates.lagMs ? 'waits' : 'holds',
+      required: `at most ${bound} ms`,
+      state: lagMs === null || lagMs > bound ? 'waits' : 'holds',
     },
     lagMs === null
-      ? 'the lag of both streams to be measured'
-      : `lag ${lagMs} ms to fall below ${gates.lagMs} ms`,
+      ? `the lag of ${whose} to be measured`
+      : `lag ${lagMs} ms to fall below ${bound} ms`,
   )
 }
 

@@ -5,14 +5,14 @@ import { formatBarrier } from './barrier.ts'
 import type { Gateways } from './gateways.ts'
 import type { Ledger, NewEntry } from './ledger.ts'
 import { holdSetting, moveReads, release } from './moves.ts'
-import type { ResolvedExtraction } from './plan.ts'
+import type { ResolvedTables } from './plan.ts'
 import { highestEpoch, inState, isAnswer, isStale, type Side } from './sides.ts'
 import type { HandoverRecord } from './status.ts'
 import { withRoutes } from './tables.ts'
 
 /** Everything a handover acts on, as one engine holds it. */
 export interface HandoverContext {
-  readonly plan: ResolvedExtraction
+  readonly plan: ResolvedTables
   readonly monolithUrl: string
   /** Token of the engine's term, for route tables and the ledger; each side knows its own. */
   readonly term: bigint

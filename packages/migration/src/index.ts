@@ -6,13 +6,18 @@ export {
   definePlan,
   type ExtractionPlan,
   type GatePlan,
+  type IndexPlan,
   type Plan,
+  type RequestGates,
   type ResolvedExtraction,
+  type RoutesPlan,
   resolveExtraction,
   resolvePlan,
+  type ServicePlan,
+  type TablesPlan,
 } from './plan.ts'
-export { previewSteps, type StepPreview } from './preview.ts'
-export { quantile } from './report.ts'
+export { previewSteps, type StepPreview } from './preview/index.ts'
+export { quantile } from './quantile.ts'
 export {
   ACTIONS,
   type Action,

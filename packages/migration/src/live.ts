@@ -14,7 +14,7 @@ import {
   verify,
 } from '@banyan/replication'
 import { Brake, type Readings, readLoad } from './brake.ts'
-import type { ExtractionDependencies } from './dependencies.ts'
+import type { TablesDependencies } from './dependencies.ts'
 import { type HandoverContext, handOver } from './handover.ts'
 import { installExtraction, uninstallExtraction } from './install.ts'
 import { recover, recoverAlone } from './recovery.ts'
@@ -68,7 +68,7 @@ export class Live {
 
   private constructor(
     parts: Pick<Live, 'source' | 'target' | 'forward' | 'reverse' | 'tables' | 'sequences'>,
-    dependencies: ExtractionDependencies,
+    dependencies: TablesDependencies,
     row: ExtractionRow,
     signal: AbortSignal,
   ) {
@@ -100,7 +100,7 @@ export class Live {
    * recovers, and starts the streams.
    */
   static async open(
-    dependencies: ExtractionDependencies,
+    dependencies: TablesDependencies,
     row: ExtractionRow,
     signal: AbortSignal,
     onProblem: (problem: LinkProblem) => void,
@@ -298,7 +298,7 @@ export class Live {
 
 /** Raises the token on both sides; with one away, what the other alone can tell is done before giving up. */
 async function take(
-  d: ExtractionDependencies,
+  d: TablesDependencies,
   row: ExtractionRow,
   source: Side,
   target: Side,
@@ -345,7 +345,7 @@ async function forgetAbandoned(extraction: string, source: Side, target: Side): 
 }
 
 async function install(
-  d: ExtractionDependencies,
+  d: TablesDependencies,
   row: ExtractionRow,
   source: Side,
   target: Side,

@@ -94,7 +94,7 @@ export class Measurements {
     if (this.#polledAt > this.#burstUntil) this.#timedBase ??= this.#total
     const timed = this.#timedBase ? since(this.total(), this.#timedBase) : nothing(this.#name)
     const known = lags.filter((lag) => lag !== null)
-    const lagMs = known.length === lags.length ? Math.max(...known) : null
+    const lagMs = lags.length > 0 && known.length === lags.length ? Math.max(...known) : null
     return {
       source: { ...source, latency: timed.source.latency },
       target: { ...target, latency: timed.target.latency },

@@ -1,7 +1,7 @@
 import type { BucketSet, Hold } from '@banyan/contracts'
 import type { SideName } from '@banyan/replication'
 import type { HandoverContext } from './handover.ts'
-import type { ResolvedExtraction } from './plan.ts'
+import type { ResolvedTables } from './plan.ts'
 import { withRoutes } from './tables.ts'
 
 /** What the gateways do in a handover and what recovery makes them do again: the same moves. */
@@ -14,7 +14,7 @@ export type MoveContext = Pick<
 const READ_DRAIN_MS = 1_000
 
 export function holdSetting(
-  plan: ResolvedExtraction,
+  plan: ResolvedTables,
   buckets: BucketSet,
   reads: boolean,
   attempt: string,

@@ -6,7 +6,7 @@ describe('a plan', () => {
   it('gets its defaults', () => {
     const [one] = resolvePlan(examplePlan())
     expect(one!.steps.map((step) => step.percent)).toEqual([1, 10, 50, 100])
-    expect(one!.handover.holdBudgetMs).toBe(2000)
+    expect(one).toMatchObject({ kind: 'tables', handover: { holdBudgetMs: 2000 } })
   })
 
   it.each([
@@ -26,5 +26,34 @@ describe('a plan', () => {
 
   it('names the extractions it has when asked for another', () => {
     expect(() => resolveExtraction(examplePlan(), 'thongs')).toThrow('known: things')
+  })
+
+  it('of requests alone has neither a database nor gates of rows', () => {
+    const { tables, ...rest } = examplePlan().extractions[0]!
+    const service = { url: 'http://127.0.0.1:2' }
+    const plan = { ...examplePlan(), extractions: [{ ...rest, kind: 'routes' as const, service }] }
+    const [one] = resolvePlan(plan)
+    expect(one).toMatchObject({ kind: 'routes', service })
+    expect(one!.gates).not.toHaveProperty('lagMs')
+    const both = { ...plan.extractions[0]!, tables }
+    expect(() => resolvePlan({ ...plan, extractions: [both] })).toThrow('tables')
+  })
+
+  it.each([
+    ['a route', { path: '/internal/v1/things' }],
+    ['a rewrite', { path: '/things/*', rewrite: { from: '/things', to: '/internal' } }],
+  ])('is refused when %s leads to what services have for one another', (_, route) => {
+    const routes = [{ methods: [], ...route }]
+    expect(() => resolvePlan(examplePlan({ routes }))).toThrow('/internal is for services alone')
+    const service = { name: 'stock', url: 'http://127.0.0.1:3', routes }
+    expect(() => resolvePlan({ ...examplePlan(), services: [service] })).toThrow(
+      'services.0.routes',
+    )
+  })
+
+  it('names each service and each extraction differently', () => {
+    const routes = [{ methods: [], path: '/other' }]
+    const service = { name: 'things', url: 'http://127.0.0.1:3', routes }
+    expect(() => resolvePlan({ ...examplePlan(), services: [service] })).toThrow('given twice')
   })
 })

@@ -6,7 +6,7 @@ import {
   type RouteRule,
 } from '@banyan/contracts'
 import type { TableSpec } from '@banyan/replication'
-import { z } from 'zod'
+import { planSchema } from './plan-schema.ts'
 
 /** What `banyan.config.ts` exports: where the sides are, what moves, and under which conditions. */
 export interface Plan {
@@ -14,6 +14,8 @@ export interface Plan {
   readonly monolith: { readonly url: string; readonly databaseUrl: string }
   readonly gateway: GatewayPlan
   readonly extractions: readonly ExtractionPlan[]
+  /** Services beside the monolith; none by default. */
+  readonly services?: readonly ServicePlan[]
 }
 
 export interface ControlPlan {
@@ -36,23 +38,73 @@ export interface GatewayPlan {
   readonly limits?: LimitSetting
 }
 
-export interface ExtractionPlan {
+/** One capability that leaves the monolith; what moves with its requests is its `kind`. */
+export type ExtractionPlan = TablesPlan | RoutesPlan | IndexPlan
+
+interface CommonPlan {
   /** Lower-case letters, digits and dashes. */
   readonly name: string
-  readonly service: { readonly url: string; readonly databaseUrl: string }
   readonly routes: readonly RouteRule[]
-  readonly tables: readonly TableSpec[]
   /** Shares of the buckets, in percent, ascending, ending with 100. */
   readonly steps?: readonly StepPlan[]
-  readonly gates?: GatePlan
   readonly shadow?: ShadowPlan
-  readonly handover?: HandoverPlan
   /** How long the target owns everything before the extraction may complete, s; 3,600 by default. */
   readonly soakSeconds?: number
+}
+
+/** Rows move: copied, kept up to date both ways, and handed over bucket by bucket. */
+export interface TablesPlan extends CommonPlan {
+  readonly kind?: 'tables'
+  readonly service: { readonly url: string; readonly databaseUrl: string }
+  readonly tables: readonly TableSpec[]
+  readonly gates?: GatePlan
+  readonly handover?: HandoverPlan
   /** Rows copied a second at most; unlimited by default. */
   readonly copyRowsPerSecond?: number
   readonly throttle?: ThrottlePlan
   readonly verify?: VerifyPlan
+}
+
+/** Nothing moves but requests: either side answers them alike, and keeps nothing of them. */
+export interface RoutesPlan extends CommonPlan {
+  readonly kind: 'routes'
+  readonly service: { readonly url: string }
+  readonly gates?: RequestGates
+}
+
+/** The service derives what it answers from: it fills an index, and is then told of every change. */
+export interface IndexPlan extends CommonPlan {
+  readonly kind: 'index'
+  readonly service: { readonly url: string }
+  readonly index: IndexSetting
+  readonly gates?: RequestGates & Pick<GatePlan, 'lagMs'>
+}
+
+/** Where a service is asked how its index stands; see index-client.ts for what it answers. */
+export interface IndexSetting {
+  /** Of the service: GET says how the index stands, POST has it filled. */
+  readonly path: string
+  /** How the engine proves who asks; only where the path asks for a service token. */
+  readonly token?: IndexToken
+  /** How often a backfill that failed is begun again before the extraction pauses; 5 by default. */
+  readonly attempts?: number
+}
+
+export interface IndexToken {
+  /** The called service's name in its tokens. */
+  readonly service: string
+  /** The engine's private JSON Web Key, or the path of its file; its public key has `sub` "banyan". */
+  readonly key: string
+  /** As the services have it in BANYAN_SERVICE_ISSUER; "banyan" by default. */
+  readonly issuer?: string
+}
+
+/** A service that the monolith never had: its routes go to it from the start, whoever asks. */
+export interface ServicePlan {
+  /** Unlike every extraction's. */
+  readonly name: string
+  readonly url: string
+  readonly routes: readonly RouteRule[]
 }
 
 /** The comparison of all rows that goes on until the end. */
@@ -82,19 +134,22 @@ export interface StepPlan {
 }
 
 /** Measured conditions. Too few samples: the gate waits. Beyond its bound: the extraction rolls back. */
-export interface GatePlan {
+export interface RequestGates {
   /** Share of target answers that are 5xx; 0.01 by default. */
   readonly errorRate?: number
   /** p95 of the target over p95 of the source; 2 by default, and never counted below 20 ms. */
   readonly latencyRatio?: number
   /** Share of compared shadow answers that differ; 0.001 by default. */
   readonly shadowDifference?: number
-  /** Rows that truly differ; 0 by default. */
-  readonly divergentRows?: number
-  /** Lag of either stream, ms; 2,000 by default. */
-  readonly lagMs?: number
   /** Requests on the target before a step counts as measured; 50 by default. */
   readonly minimumRequests?: number
+}
+
+export interface GatePlan extends RequestGates {
+  /** Rows that truly differ; 0 by default. */
+  readonly divergentRows?: number
+  /** Lag of either stream, or of the index, ms; 2,000 by default. It is waited for, not rolled back for. */
+  readonly lagMs?: number
 }
 
 export interface ShadowPlan {
@@ -113,152 +168,28 @@ export interface HandoverPlan {
 }
 
 /** A plan with its defaults filled in. */
-export type ResolvedExtraction = Required<
-  Omit<ExtractionPlan, 'steps' | 'gates' | 'shadow' | 'handover' | 'throttle' | 'verify'>
-> & {
+export type ResolvedExtraction = ResolvedTables | ResolvedRoutes | ResolvedIndex
+
+interface Resolved extends Required<CommonPlan> {
   readonly steps: readonly Required<StepPlan>[]
-  readonly gates: Required<GatePlan>
   readonly shadow: Required<ShadowPlan>
+}
+
+export interface ResolvedTables extends Resolved, Required<Omit<TablesPlan, keyof CommonPlan>> {
+  readonly gates: Required<GatePlan>
   readonly handover: Required<HandoverPlan>
   readonly throttle: Required<ThrottlePlan>
   readonly verify: Required<VerifyPlan>
 }
 
-const url = (protocol: RegExp) => z.string().regex(protocol)
-const httpUrl = url(/^https?:\/\/[^/?#]+\/?$/)
-const databaseUrl = url(/^postgres(ql)?:\/\//)
+export interface ResolvedRoutes extends Resolved, Required<Omit<RoutesPlan, keyof CommonPlan>> {
+  readonly gates: Required<RequestGates>
+}
 
-const step = z.strictObject({
-  percent: z.number().gt(0).max(100),
-  seconds: z.number().min(0).default(300),
-  next: z.enum(['auto', 'manual']).default('auto'),
-})
-
-const route = z.strictObject({
-  methods: z.array(z.string().regex(/^[A-Z]+$/)),
-  path: z.string().startsWith('/'),
-  access: z.enum(['read', 'write']).optional(),
-  rewrite: z
-    .strictObject({ from: z.string().startsWith('/'), to: z.string().startsWith('/') })
-    .optional(),
-  owner: z
-    .discriminatedUnion('from', [
-      z.strictObject({ from: z.literal('subject') }),
-      z.strictObject({ from: z.literal('header'), name: z.string() }),
-      z.strictObject({ from: z.literal('path'), name: z.string() }),
-      z.strictObject({ from: z.literal('query'), name: z.string() }),
-      z.strictObject({ from: z.literal('body'), field: z.string() }),
-      z.strictObject({ from: z.literal('whole') }),
-    ])
-    .optional(),
-})
-
-const expression = z.union([
-  z.string(),
-  z.strictObject({ from: z.array(z.string()), sql: z.string() }),
-])
-
-const table = z.strictObject({
-  source: z.string().min(1),
-  target: z.string().min(1),
-  owner: z
-    .union([
-      z.string(),
-      z.strictObject({
-        through: z.union([z.string(), z.array(z.string()).min(1)]),
-        parent: z.string().min(1),
-      }),
-    ])
-    .nullable(),
-  forward: z.record(z.string(), expression).optional(),
-  backward: z.record(z.string(), expression).optional(),
-  part: z
-    .strictObject({
-      of: z.enum(['source', 'target']),
-      where: z.strictObject({ from: z.array(z.string()), sql: z.string() }).optional(),
-    })
-    .optional(),
-  fold: z
-    .strictObject({
-      into: z.string().min(1),
-      parent: z.record(z.string(), z.string()),
-      key: z.array(z.string().min(1)).min(1),
-      order: z.array(z.string().min(1)).optional(),
-    })
-    .optional(),
-  holds: z.array(z.string().min(1)).optional(),
-  oneWay: z.record(z.string(), z.string().min(1, 'a reason')).optional(),
-})
-
-const extraction = z.strictObject({
-  name: z.string().regex(/^[a-z][a-z0-9-]{0,39}$/),
-  service: z.strictObject({ url: httpUrl, databaseUrl }),
-  routes: z.array(route).min(1),
-  tables: z.array(table).min(1),
-  steps: z
-    .array(step)
-    .min(1)
-    .refine(
-      (steps) => steps.every((s, i) => i === 0 || s.percent > steps[i - 1]!.percent),
-      'percents must rise',
-    )
-    .refine((steps) => steps.at(-1)?.percent === 100, 'the last step must be 100')
-    .default([1, 10, 50, 100].map((percent) => ({ percent, seconds: 300, next: 'auto' as const }))),
-  gates: z
-    .strictObject({
-      errorRate: z.number().min(0).max(1).default(0.01),
-      latencyRatio: z.number().gt(0).default(2),
-      shadowDifference: z.number().min(0).max(1).default(0.001),
-      divergentRows: z.number().int().min(0).default(0),
-      lagMs: z.number().gt(0).default(2000),
-      minimumRequests: z.number().int().min(0).default(50),
-    })
-    .prefault({}),
-  shadow: z
-    .strictObject({
-      percent: z.number().min(0).max(100).default(100),
-      ignore: z.array(z.string()).default([]),
-      minimumCompared: z.number().int().min(0).default(100),
-    })
-    .prefault({}),
-  handover: z
-    .strictObject({
-      holdBudgetMs: z.number().int().min(100).max(30_000).default(2000),
-      attempts: z.number().int().min(1).default(10),
-    })
-    .prefault({}),
-  verify: z.strictObject({ share: z.number().gt(0).max(1).default(0.1) }).prefault({}),
-  throttle: z
-    .strictObject({
-      lagMs: z.number().gt(0).default(2000),
-      activeSessions: z.number().gt(0).nullable().default(null),
-      answerMs: z.number().gt(0).default(250),
-      standbyLagMs: z.number().gt(0).default(10_000),
-    })
-    .prefault({}),
-  soakSeconds: z.number().min(0).default(3600),
-  // zod's number() refuses Infinity, which says "no limit".
-  copyRowsPerSecond: z
-    .custom<number>((given) => typeof given === 'number' && given > 0, 'a number above 0')
-    .default(Number.POSITIVE_INFINITY),
-})
-
-const identityKey = z.string().min(16, 'at least 16 characters')
-
-const plan = z.object({
-  control: z.strictObject({
-    databaseUrl,
-    host: z.string().optional(),
-    port: z.number().int().min(0).max(65535).optional(),
-    token: z.string().min(16, 'at least 16 characters'),
-  }),
-  monolith: z.strictObject({ url: httpUrl, databaseUrl }),
-  gateway: z.looseObject({ identityKey: z.union([identityKey, z.array(identityKey).min(1)]) }),
-  extractions: z
-    .array(extraction)
-    .min(1)
-    .refine((all) => new Set(all.map((one) => one.name)).size === all.length, 'names must differ'),
-})
+export interface ResolvedIndex extends Resolved, Required<Omit<IndexPlan, keyof CommonPlan>> {
+  readonly index: IndexSetting & { readonly attempts: number }
+  readonly gates: Required<NonNullable<IndexPlan['gates']>>
+}
 
 /** Types a plan; `banyan.config.ts` exports what this returns. */
 export function definePlan(given: Plan): Plan {
@@ -284,7 +215,7 @@ export function resolveExtraction(given: Plan, name: string): ResolvedExtraction
 
 /** Every extraction of a plan with defaults filled in. @throws BAD_PLAN */
 export function resolvePlan(given: Plan): ResolvedExtraction[] {
-  const parsed = plan.safeParse(given)
+  const parsed = planSchema.safeParse(given)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!
     throw new BanyanError('BAD_PLAN', {

@@ -20,10 +20,11 @@ export function watchHealth(control: Pool, { monolith, extractions }: Plan): Eng
     createPool(url, { name: 'banyan/readiness', max: 1, answerTimeoutMs: ANSWER_MS })
   const sides = [
     { name: 'source', pool: watched(monolith.databaseUrl) },
-    ...extractions.map(({ name, service }) => ({
-      name: `target of ${name}`,
-      pool: watched(service.databaseUrl),
-    })),
+    ...extractions.flatMap((one) =>
+      'databaseUrl' in one.service
+        ? [{ name: `target of ${one.name}`, pool: watched(one.service.databaseUrl) }]
+        : [],
+    ),
   ]
   const asking = (name: string, pool: Pool, required: boolean): Check => ({
     name,

@@ -15,7 +15,7 @@ beforeAll(async () => {
     backward: { body: 'body' },
   }
   const extraction = {
-    ...forum.plan.extractions[0]!,
+    ...forum.posts,
     routes: [{ methods: [], path: '/api/notes' }],
   }
   forum.add({ ...extraction, name: 'quiet', tables: [loses] })

@@ -1,6 +1,6 @@
 import { BanyanError } from '@banyan/contracts'
 import { inspectRow, type RowInspection, type RowOptions, repairRow } from '@banyan/replication'
-import type { ExtractionDependencies } from './dependencies.ts'
+import type { TablesDependencies } from './dependencies.ts'
 import type { Live } from './live.ts'
 import { nameOf } from './repair-desk.ts'
 import type { RepairAnswer, RepairRequest } from './status.ts'
@@ -12,11 +12,11 @@ const JUDGED_MS = 4_000
 
 /** Repairs rows that operators ask for, one after the other beside everything else. */
 export class RowRepairs {
-  readonly #d: ExtractionDependencies
+  readonly #d: TablesDependencies
   #working: Promise<void> | null = null
   #lookAt = 0
 
-  constructor(dependencies: ExtractionDependencies) {
+  constructor(dependencies: TablesDependencies) {
     this.#d = dependencies
   }
 

@@ -1,6 +1,6 @@
 import { BanyanError } from '@banyan/contracts'
 import { serverIdentity } from '@banyan/replication'
-import type { ExtractionDependencies } from './dependencies.ts'
+import type { TablesDependencies } from './dependencies.ts'
 import { inState, type Side } from './sides.ts'
 import type { ExtractionRow, ServerRecord } from './store.ts'
 
@@ -12,7 +12,7 @@ import type { ExtractionRow, ServerRecord } from './store.ts'
  * @throws BanyanError SERVER_CHANGED
  */
 export async function requireSameServers(
-  d: ExtractionDependencies,
+  d: TablesDependencies,
   row: ExtractionRow,
   source: Side,
   target: Side,

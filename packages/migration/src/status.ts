@@ -17,6 +17,10 @@ export const PHASES = [
 ] as const
 export type Phase = (typeof PHASES)[number]
 
+/** What moves with an extraction's requests: rows, nothing, or an index that the service derives. */
+export const KINDS = ['tables', 'routes', 'index'] as const
+export type Kind = (typeof KINDS)[number]
+
 /** Answer of `GET /v1/status`. */
 export interface ControlStatus {
   readonly engine: {
@@ -45,6 +49,7 @@ export interface GatewayStatus {
 
 export interface ExtractionStatus {
   readonly extraction: string
+  readonly kind: Kind
   /** When an engine measured this. */
   readonly at: string | null
   readonly phase: Phase
@@ -107,6 +112,16 @@ export interface ExtractionStatus {
     /** Rows that differ as far as it is known now, at most 100; one that agrees again leaves. */
     readonly divergentRows: readonly DivergentRow[]
   }
+  /** How the service's index stands, as it says; null for the other kinds, and before it was asked. */
+  readonly index: {
+    readonly state: 'none' | 'filling' | 'complete' | 'failed'
+    readonly documents: number
+    /** As many as there are to be, as far as is known. */
+    readonly of: number
+    /** Age of the oldest change that it does not have yet, ms. */
+    readonly lagMs: number | null
+    readonly reason: string | null
+  } | null
   readonly shadow: ShadowStats
   readonly traffic: Readonly<
     Record<
@@ -135,7 +150,7 @@ export interface GateFigure {
 export interface Why
   extends Pick<
     ExtractionStatus,
-    'extraction' | 'phase' | 'paused' | 'pausedWhy' | 'waitsFor' | 'trouble' | 'gates'
+    'extraction' | 'kind' | 'phase' | 'paused' | 'pausedWhy' | 'waitsFor' | 'trouble' | 'gates'
   > {
   readonly since: string
   /** While it copies. */

@@ -66,7 +66,7 @@ async function tell(
   try {
     const row = await store.read(plan.name)
     await store.writeStatus(plan.name, {
-      ...(row.status ?? initialStatus(row)),
+      ...(row.status ?? initialStatus(row, plan.kind)),
       waitsFor: [`recovery: ${why}`],
       trouble: { why, since, failures },
     })

@@ -1,5 +1,5 @@
 import { type Divergence, paced, type VerifyOptions, type VerifyReport } from '@banyan/replication'
-import type { ExtractionDependencies } from './dependencies.ts'
+import type { TablesDependencies } from './dependencies.ts'
 import type { ExtractionStatus } from './status.ts'
 
 /** Between two comparisons of all rows, ms: small tables must not be read all the time. */
@@ -26,7 +26,7 @@ export interface Comparing {
  * extraction: slowly as long as nobody waits for it, at full speed when a step or an operator does.
  */
 export class Verification {
-  readonly #d: ExtractionDependencies
+  readonly #d: TablesDependencies
   #running: Promise<void> | null = null
   #looking: Promise<void> | null = null
   #abort = new AbortController()
@@ -45,7 +45,7 @@ export class Verification {
   #unlisted = 0
   #told: number | null = null
 
-  constructor(dependencies: ExtractionDependencies) {
+  constructor(dependencies: TablesDependencies) {
     this.#d = dependencies
   }
 

@@ -6,6 +6,7 @@ export function explain(status: ExtractionStatus, { engine, gateways }: ControlS
   const inTheWay = gateways.flatMap(({ id, problem }) => (problem ? [{ id, problem }] : []))
   return {
     extraction: status.extraction,
+    kind: status.kind,
     phase: status.phase,
     since: status.phaseSince,
     paused: status.paused,
@@ -30,7 +31,8 @@ function nextCommands(status: ExtractionStatus, led: boolean): string[] {
   if (!led) return ['banyan serve']
   const simple = (...names: string[]) => names.map((name) => `banyan ${name} ${extraction}`)
   const found = paused ? simple('resume') : []
-  if (status.trouble && !['planned', 'cancelled', 'completed', 'abandoned'].includes(phase)) {
+  const given = status.kind === 'tables' && status.trouble !== null
+  if (given && !['planned', 'cancelled', 'completed', 'abandoned'].includes(phase)) {
     found.push(`banyan abandon ${extraction} --confirm ${extraction}`)
   }
   switch (phase) {

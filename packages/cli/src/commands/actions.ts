@@ -33,13 +33,18 @@ const SIMPLE: readonly ActionHelp[] = [
   {
     action: 'complete',
     help: 'end with the service as the only owner; there is no way back',
-    sure: () =>
-      'The streams and guards are dropped, and from then on the service alone has the rows: there is no way back.',
+    sure: ({ kind }) =>
+      kind === 'tables'
+        ? 'The streams and guards are dropped, and from then on the service alone has the rows: there is no way back.'
+        : 'The routes stay with the service, and nothing judges them any more.',
   },
   {
     action: 'cancel',
     help: 'end with the monolith as the only owner, and take everything of ours away',
-    sure: () => 'Everything that was installed is dropped; another start copies all rows again.',
+    sure: ({ kind }) =>
+      kind === 'tables'
+        ? 'Everything that was installed is dropped; another start copies all rows again.'
+        : 'The monolith answers all of the routes again.',
   },
 ]
 

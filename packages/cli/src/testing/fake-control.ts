@@ -27,6 +27,8 @@ export function extractionStatus(change: Partial<ExtractionStatus> = {}): Extrac
   const side = { requests: 1200, errors: 1, p50Ms: 3, p95Ms: 12 }
   return {
     extraction: 'notes',
+    kind: 'tables',
+    index: null,
     at: '2024-05-01T10:02:00.000Z',
     phase: 'canary',
     phaseSince: '2024-05-01T09:59:00.000Z',
@@ -183,9 +185,19 @@ export class FakeControl {
   }
 
   why(one: ExtractionStatus): Why {
-    const { extraction, phase, paused, pausedWhy, waitsFor, trouble, gates, copy } = one
+    const { extraction, kind, phase, paused, pausedWhy, waitsFor, trouble, gates, copy } = one
     return {
-      ...{ extraction, phase, since: one.phaseSince, paused, pausedWhy, waitsFor, trouble, gates },
+      ...{
+        extraction,
+        kind,
+        phase,
+        since: one.phaseSince,
+        paused,
+        pausedWhy,
+        waitsFor,
+        trouble,
+        gates,
+      },
       throttle: copy.throttle,
       lastAborted: one.handovers.at(-1)!,
       gateways: this.gatewayProblem ? [{ id: 'gateway-1', problem: this.gatewayProblem }] : [],

@@ -1,4 +1,9 @@
-import { type Plan, type ResolvedExtraction, resolveExtraction } from '../plan.ts'
+import {
+  type Plan,
+  type ResolvedExtraction,
+  type ResolvedTables,
+  resolveExtraction,
+} from '../plan.ts'
 import { activityChecks } from './activity.ts'
 import { bulkChecks } from './bulk.ts'
 import { bySeverity, type Finding, finding } from './finding.ts'
@@ -9,6 +14,7 @@ import { publicationChecks } from './publications.ts'
 import { controlDatabase, databaseReach, httpReach } from './reach.ts'
 import { readerChecks } from './readers.ts'
 import { referenceChecks } from './references.ts'
+import { indexReach, withoutShadow } from './requests.ts'
 import { roleChecks } from './role.ts'
 import { routeOwners } from './routes.ts'
 import { doctorPool, type Scene, type SideView, viewSide } from './scene.ts'
@@ -48,6 +54,18 @@ const SIDE_CHECKS: readonly SideCheck[] = [
  */
 export async function diagnose(plan: Plan, extraction: string): Promise<Finding[]> {
   const resolved = resolveExtraction(plan, extraction)
+  const http = attempt('http', httpReach(plan, resolved))
+  const found =
+    resolved.kind === 'tables'
+      ? await diagnoseTables(plan, resolved)
+      : await diagnoseRequests(plan, resolved)
+  found.push(...(await http))
+  // A table that several entries of the plan share is looked at for each.
+  const once = new Map(found.map((one) => [JSON.stringify(one), one]))
+  return [...once.values()].sort(bySeverity)
+}
+
+async function diagnoseTables(plan: Plan, resolved: ResolvedTables): Promise<Finding[]> {
   const urls = {
     source: plan.monolith.databaseUrl,
     target: resolved.service.databaseUrl,
@@ -59,26 +77,42 @@ export async function diagnose(plan: Plan, extraction: string): Promise<Finding[
     control: doctorPool(urls.control),
   }
   try {
-    const http = attempt('http', httpReach(plan, resolved))
     const [source, target, control] = await Promise.all(
       (['source', 'target', 'control'] as const).map((name) =>
         databaseReach(pools[name], name, urls[name]),
       ),
     )
     const found = [source, target, control].filter((one) => one !== null && one !== undefined)
-    found.push(...(await http), ...routeOwners(resolved))
+    found.push(...routeOwners(resolved))
     if (!source && !target) found.push(...(await lookAround(plan, resolved, pools, !control)))
-    // A table that several entries of the plan share is looked at for each.
-    const once = new Map(found.map((one) => [JSON.stringify(one), one]))
-    return [...once.values()].sort(bySeverity)
+    return found
   } finally {
     await Promise.all(Object.values(pools).map((pool) => pool.end()))
   }
 }
 
+/** Where no rows move, neither side's database is looked at: nothing of ours comes near it. */
+async function diagnoseRequests(
+  plan: Plan,
+  resolved: Exclude<ResolvedExtraction, ResolvedTables>,
+): Promise<Finding[]> {
+  const pool = doctorPool(plan.control.databaseUrl)
+  try {
+    const unreachable = await databaseReach(pool, 'control', plan.control.databaseUrl)
+    const found = unreachable
+      ? [unreachable]
+      : await attempt('control-database', controlDatabase(pool, []))
+    found.push(...withoutShadow(resolved))
+    if (resolved.kind === 'index') found.push(...(await indexReach(resolved)))
+    return found
+  } finally {
+    await pool.end()
+  }
+}
+
 async function lookAround(
   plan: Plan,
-  extraction: ResolvedExtraction,
+  extraction: ResolvedTables,
   pools: Record<'source' | 'target' | 'control', ReturnType<typeof doctorPool>>,
   controlReachable: boolean,
 ): Promise<Finding[]> {

@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net'
 import { createPool, EmbeddedPostgres, type Pool } from '@banyan/postgres'
 import type { TableSpec } from '@banyan/replication'
 import { expect } from 'vitest'
-import type { ExtractionPlan, Plan } from '../plan.ts'
+import type { TablesPlan } from '../plan.ts'
+import type { PlanOfTables } from '../testing/example-plan.ts'
 import { diagnose, type Finding } from './index.ts'
 
 /** Everything that a read-only look must leave as it was: catalogs, settings, slots, and the rows of user tables. */
@@ -40,7 +41,7 @@ export async function fingerprint(pool: Pool): Promise<string> {
 export interface Patient {
   readonly source: Pool
   readonly target: Pool
-  readonly plan: Plan
+  readonly plan: PlanOfTables
   end(): Promise<void>
 }
 
@@ -49,7 +50,7 @@ interface Given {
   /** The source's schema when left out. */
   readonly target?: string
   readonly tables: readonly TableSpec[]
-  readonly extraction?: Partial<ExtractionPlan>
+  readonly extraction?: Partial<TablesPlan>
 }
 
 export const NOTES = `
@@ -79,7 +80,7 @@ export class Clinic {
     const target = createPool(targetUrl, { name: 'test' })
     await source.query(given.source)
     await target.query(given.target ?? given.source)
-    const plan: Plan = {
+    const plan: PlanOfTables = {
       control: { databaseUrl: this.server.url(), token: 'a-token-for-tests' },
       monolith: { url: this.httpUrl, databaseUrl: sourceUrl },
       gateway: { port: 0, auth: { kind: 'none' }, identityKey: 'a-key-for-the-tests' },

@@ -1,9 +1,9 @@
 import { BucketSet, bucketOf } from '@banyan/contracts'
-import type { ResolvedExtraction } from '../plan.ts'
+import type { ResolvedTables } from '../plan.ts'
 import { type Finding, finding } from './finding.ts'
 
 /** That routes and tables of the plan agree on whose row it is. */
-export function routeOwners(extraction: ResolvedExtraction): Finding[] {
+export function routeOwners(extraction: ResolvedTables): Finding[] {
   const whole = extraction.tables.filter((table) => table.owner === null)
   const owned = extraction.tables.filter((table) => table.owner !== null)
   const wholeRoutes = extraction.routes.filter((route) => route.owner?.from === 'whole')

@@ -1,12 +1,12 @@
 import { createPool, type Pool, transaction } from '@banyan/postgres'
 import { type SideName, streamObjectName, type TableSpec } from '@banyan/replication'
 import pg from 'pg'
-import type { Plan, ResolvedExtraction } from '../plan.ts'
+import type { Plan, ResolvedTables } from '../plan.ts'
 
 /** What the checks look at: the plan and both databases, which they can only read. */
 export interface Scene {
   readonly plan: Plan
-  readonly extraction: ResolvedExtraction
+  readonly extraction: ResolvedTables
   readonly source: SideView
   readonly target: SideView
 }
@@ -57,7 +57,7 @@ export const READ_ONLY = 'BEGIN READ ONLY'
 export async function viewSide(
   pool: Pool,
   name: SideName,
-  extraction: ResolvedExtraction,
+  extraction: ResolvedTables,
 ): Promise<SideView> {
   const rows = async <T>(sql: string, values: readonly unknown[] = []): Promise<T[]> => {
     const answer = await transaction(pool, (client) => client.query(sql, [...values]), READ_ONLY)

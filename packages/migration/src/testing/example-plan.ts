@@ -1,7 +1,12 @@
-import type { ExtractionPlan, Plan } from '../plan.ts'
+import type { Plan, TablesPlan } from '../plan.ts'
+
+/** A plan of rows alone. */
+export type PlanOfTables = Omit<Plan, 'extractions'> & {
+  readonly extractions: readonly TablesPlan[]
+}
 
 /** A valid plan, to be changed by tests. */
-export function examplePlan(change: Partial<ExtractionPlan> = {}): Plan {
+export function examplePlan(change: Partial<TablesPlan> = {}): PlanOfTables {
   return {
     control: { databaseUrl: 'postgres://localhost/control', token: 'a-token-of-some-length' },
     monolith: { url: 'http://127.0.0.1:1', databaseUrl: 'postgres://localhost/source' },

@@ -3,8 +3,9 @@ import { createPool, EmbeddedPostgres, freePort, type Pool } from '@banyan/postg
 import { pino } from 'pino'
 import { request } from 'undici'
 import { type RunningEngine, startEngine } from '../engine.ts'
-import type { ExtractionPlan, Plan } from '../plan.ts'
+import type { ExtractionPlan, Plan, TablesPlan } from '../plan.ts'
 import type { ActionRequest, ExtractionStatus, LedgerEntry, Phase } from '../status.ts'
+import type { PlanOfTables } from './example-plan.ts'
 import {
   FORUM_SCHEMA,
   FORUM_TABLES,
@@ -29,6 +30,7 @@ export class ForumSystem {
   readonly users: readonly ForumUser[]
   readonly #targetServer: EmbeddedPostgres
   #plan: Plan
+  readonly #posts: TablesPlan
   readonly #apps: readonly RunningApp[]
   readonly #engines: RunningEngine[] = []
   readonly #gateways: Gateway[] = []
@@ -38,7 +40,7 @@ export class ForumSystem {
     targetServer: EmbeddedPostgres
     source: Pool
     target: Pool
-    plan: Plan
+    plan: PlanOfTables
     users: ForumUser[]
     apps: RunningApp[]
   }) {
@@ -47,15 +49,13 @@ export class ForumSystem {
     this.source = parts.source
     this.target = parts.target
     this.#plan = parts.plan
+    this.#posts = parts.plan.extractions[0]!
     this.users = parts.users
     this.#apps = parts.apps
   }
 
   /** @param on the servers and the role of the two sides; one server, its superuser, when left out. */
-  static async start(
-    change: Partial<ExtractionPlan> = {},
-    on: ForumPlace = {},
-  ): Promise<ForumSystem> {
+  static async start(change: Partial<TablesPlan> = {}, on: ForumPlace = {}): Promise<ForumSystem> {
     const server = await EmbeddedPostgres.start(version(on.source))
     const targetServer =
       on.target === undefined ? server : await EmbeddedPostgres.start(version(on.target))
@@ -75,7 +75,7 @@ export class ForumSystem {
     const users = await createUsers(source)
     const apps = await Promise.all([startForum(source), startContentService(target, IDENTITY_KEY)])
     const [forum, content] = apps
-    const plan: Plan = {
+    const plan: PlanOfTables = {
       // A fixed port: an engine that is started again is found where the former was.
       control: { databaseUrl: controlUrl, token: TOKEN, port: await freePort() },
       monolith: { url: forum.url, databaseUrl: engineSource },
@@ -119,6 +119,11 @@ export class ForumSystem {
 
   get plan(): Plan {
     return this.#plan
+  }
+
+  /** The extraction it has from the start, for others to be like it. */
+  get posts(): TablesPlan {
+    return this.#posts
   }
 
   /** Another extraction of the same monolith, before an engine is started. */

@@ -17,11 +17,10 @@ export async function addNotes(
   const target = createPool(databaseUrl, { name: 'notes' })
   await target.query(NOTES)
   await target.end()
-  const posts = forum.plan.extractions[0]!
   forum.add({
-    ...posts,
+    ...forum.posts,
     name: 'notes',
-    service: { url: posts.service.url, databaseUrl },
+    service: { url: forum.posts.service.url, databaseUrl },
     routes: [{ methods: [], path: '/api/notes' }],
     tables: [{ source: 'public.notes', target: 'public.notes', owner: 'owner' }],
     steps,

@@ -1,11 +1,11 @@
 import { createPool, EmbeddedPostgres } from '@banyan/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Plan } from './plan.ts'
-import { previewSteps, type StepPreview } from './preview.ts'
+import type { PlanOfTables } from '../testing/example-plan.ts'
+import { previewSteps, type StepPreview } from './index.ts'
 
 describe('the preview of a plan', () => {
   let server: EmbeddedPostgres
-  let plan: Plan
+  let plan: PlanOfTables
   beforeAll(async () => {
     server = await EmbeddedPostgres.start()
     const source = await server.createDatabase('monolith')

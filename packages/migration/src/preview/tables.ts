@@ -1,39 +1,35 @@
-import { BucketSet } from '@banyan/contracts'
 import { createPool, type Pool, transaction } from '@banyan/postgres'
 import { declaredLosses, streamObjectName, type TableSpec } from '@banyan/replication'
-import { type Plan, type ResolvedExtraction, resolveExtraction } from './plan.ts'
+import type { ResolvedTables } from '../plan.ts'
+import { canary, number, type StepPreview, shadowing, soak } from './steps.ts'
 
-/** One step that an extraction will take, and what it does, in the order it does it. */
-export interface StepPreview {
-  readonly step: string
-  readonly does: readonly string[]
-}
-
-/**
- * The steps an extraction will take, with every object by its name and every gate in numbers. Reads the
- * databases for estimates and sequences when they can be reached, and says so when they cannot.
- *
- * @throws BanyanError BAD_PLAN, NO_SUCH_EXTRACTION
- */
-export async function previewSteps(plan: Plan, extraction: string): Promise<StepPreview[]> {
-  const resolved = resolveExtraction(plan, extraction)
+/** The steps of rows that move; estimates and sequences are read where the databases can be reached. */
+export async function tablesSteps(plan: ResolvedTables, sourceUrl: string): Promise<StepPreview[]> {
   const [source, target] = await Promise.all([
-    look(plan.monolith.databaseUrl, resolved, 'source'),
-    look(resolved.service.databaseUrl, resolved, 'target'),
+    look(sourceUrl, plan, 'source'),
+    look(plan.service.databaseUrl, plan, 'target'),
   ])
-  const { shadow } = resolved
+  const back = `the same handover the other way, ${lost(plan)}: the reverse stream keeps the monolith up to date`
   return [
-    install(resolved, source, target),
-    copy(resolved, source),
-    verifying(resolved),
-    ...(shadow.percent > 0 ? [shadowing(resolved)] : []),
-    ...resolved.steps.map((_, i) => handover(resolved, i)),
-    soak(resolved),
-    complete(resolved, source),
+    install(plan, source, target),
+    copy(plan, source),
+    verifying(plan),
+    ...shadowing(plan),
+    ...plan.steps.map((_, i) =>
+      canary(plan, i, {
+        moves: (buckets) =>
+          `handover of ${buckets} buckets from the monolith to the service; their writes are held, ${number(plan.handover.holdBudgetMs)} ms at most, up to ${plan.handover.attempts} attempts`,
+        fails: [`more than ${plan.gates.divergentRows} rows differ`],
+        waits: [`waits while a stream lags more than ${number(plan.gates.lagMs)} ms`],
+        back,
+      }),
+    ),
+    soak(plan, '; the reverse stream runs'),
+    complete(plan, source),
     {
       step: 'cancel (instead of going on, while the monolith owns everything)',
       does: [
-        ...removal(resolved),
+        ...removal(plan),
         'sequences of the monolith draw from all numbers again',
         'rows that were copied stay in the service’s database; nothing reads them',
       ],
@@ -50,7 +46,7 @@ interface Seen {
 
 async function look(
   url: string,
-  extraction: ResolvedExtraction,
+  extraction: ResolvedTables,
   side: 'source' | 'target',
 ): Promise<Seen | null> {
   const pool = createPool(url, { name: 'banyan/plan', max: 1, statementTimeoutMs: 5_000 })
@@ -99,7 +95,7 @@ async function ask<T>(pool: Pool, sql: string, names: readonly string[]): Promis
   return answer.rows as T[]
 }
 
-function install(plan: ResolvedExtraction, source: Seen | null, target: Seen | null): StepPreview {
+function install(plan: ResolvedTables, source: Seen | null, target: Seen | null): StepPreview {
   const stream = (name: 'forward' | 'reverse') => streamObjectName(plan.name, name)
   return {
     step: 'install',
@@ -121,7 +117,7 @@ function install(plan: ResolvedExtraction, source: Seen | null, target: Seen | n
 }
 
 /** A table that several entries of the plan share is named once. */
-function names(plan: ResolvedExtraction, side: 'source' | 'target'): string {
+function names(plan: ResolvedTables, side: 'source' | 'target'): string {
   return [...new Set(plan.tables.map((table) => table[side]))].join(', ')
 }
 
@@ -138,7 +134,7 @@ function sequences(source: Seen | null, target: Seen | null): string {
   return `sequences ${source.sequences.join(', ')} (monolith) and ${target.sequences.join(', ') || 'none'} (service): increment doubled, the two sides on different halves`
 }
 
-function copy(plan: ResolvedExtraction, source: Seen | null): StepPreview {
+function copy(plan: ResolvedTables, source: Seen | null): StepPreview {
   const limit = Number.isFinite(plan.copyRowsPerSecond)
     ? `at most ${number(plan.copyRowsPerSecond)} rows/s`
     : 'without a limit on rows/s'
@@ -161,7 +157,7 @@ function copy(plan: ResolvedExtraction, source: Seen | null): StepPreview {
   }
 }
 
-function mapping(table: ResolvedExtraction['tables'][number]): string {
+function mapping(table: ResolvedTables['tables'][number]): string {
   const renamed = Object.entries(table.forward ?? {}).filter(([to, from]) => to !== from)
   const folded = table.fold ? `; its rows become elements of "${table.fold.into}"` : ''
   if (renamed.length === 0) return folded
@@ -174,7 +170,7 @@ function excerpt(sql: string): string {
   return sql.length <= LONGEST ? sql : `${sql.slice(0, LONGEST)}…`
 }
 
-function verifying(plan: ResolvedExtraction): StepPreview {
+function verifying(plan: ResolvedTables): StepPreview {
   return {
     step: 'verify',
     does: [
@@ -186,60 +182,15 @@ function verifying(plan: ResolvedExtraction): StepPreview {
   }
 }
 
-function shadowing(plan: ResolvedExtraction): StepPreview {
-  const { percent, minimumCompared, ignore } = plan.shadow
-  return {
-    step: `shadow ${percent} %`,
-    does: [
-      `${percent} % of the reads are sent to the service as well, and the answers compared; users get the monolith's`,
-      ...(ignore.length > 0 ? [`left out of the comparison: ${ignore.join(', ')}`] : []),
-      `waits for ${number(minimumCompared)} comparisons and a lag of at most ${number(plan.gates.lagMs)} ms`,
-      `goes on with at most ${share(plan.gates.shadowDifference)} of them different; more: it pauses`,
-      'way back: banyan cancel',
-    ],
-  }
-}
-
-function handover(plan: ResolvedExtraction, index: number): StepPreview {
-  const step = plan.steps[index]!
-  const before = plan.steps[index - 1]?.percent ?? 0
-  const { gates } = plan
-  const count = BucketSet.share(step.percent).size - BucketSet.share(before).size
-  const last = step.percent === 100
-  return {
-    step: last ? 'cut over (100 %)' : `canary ${step.percent} %`,
-    does: [
-      `handover of ${number(count)} of 1,024 buckets from the monolith to the service; their writes are held, ${number(plan.handover.holdBudgetMs)} ms at most, up to ${plan.handover.attempts} attempts`,
-      `watched for ${number(step.seconds)} s and ${number(gates.minimumRequests)} requests at the service`,
-      `rolls back by itself when more than ${share(gates.errorRate)} of the service's answers are 5xx, its p95 is above ${gates.latencyRatio} times the monolith's (never judged below 20 ms), or more than ${gates.divergentRows} rows differ`,
-      `waits while a stream lags more than ${number(gates.lagMs)} ms`,
-      ...(last ? [`watched for another ${number(step.seconds)} s, cut over`] : []),
-      ...(step.next === 'manual' && !last ? ['then waits for: banyan promote'] : []),
-      `way back: banyan rollback; the same handover the other way, ${lost(plan)}: the reverse stream keeps the monolith up to date`,
-    ],
-  }
-}
-
 /** What the plan itself declares; what nothing is written back of, `banyan doctor` finds. */
-function lost(plan: ResolvedExtraction): string {
+function lost(plan: ResolvedTables): string {
   const losses = plan.tables.flatMap(declaredLosses)
   return losses.length === 0
     ? 'nothing lost'
     : `nothing lost but what the plan declares (${losses.join('; ')})`
 }
 
-function soak(plan: ResolvedExtraction): StepPreview {
-  return {
-    step: 'soak',
-    does: [
-      `the service owns everything for ${number(plan.soakSeconds)} s, under the same gates; the reverse stream runs`,
-      'then waits for: banyan complete',
-      'way back: banyan rollback, as before',
-    ],
-  }
-}
-
-function complete(plan: ResolvedExtraction, source: Seen | null): StepPreview {
+function complete(plan: ResolvedTables, source: Seen | null): StepPreview {
   const sequenceNames = source?.sequences.length ? 'sequences' : 'sequences, if any,'
   return {
     step: 'complete',
@@ -253,18 +204,10 @@ function complete(plan: ResolvedExtraction, source: Seen | null): StepPreview {
   }
 }
 
-function removal(plan: ResolvedExtraction): string[] {
+function removal(plan: ResolvedTables): string[] {
   const names = [streamObjectName(plan.name, 'forward'), streamObjectName(plan.name, 'reverse')]
   return [
     `dropped in both databases: publications, slots and origins ${names.join(', ')}`,
     'dropped in both databases: the guards, the ownership rows, and the schema "banyan" with the last extraction',
   ]
-}
-
-function number(value: number): string {
-  return value.toLocaleString('en-US', { maximumFractionDigits: 0 })
-}
-
-function share(value: number): string {
-  return `${Number((value * 100).toFixed(3))} %`
 }

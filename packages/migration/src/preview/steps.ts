@@ -1,0 +1,87 @@
+import { BucketSet } from '@banyan/contracts'
+import type { ResolvedExtraction } from '../plan.ts'
+
+/** One step that an extraction will take, and what it does, in the order it does it. */
+export interface StepPreview {
+  readonly step: string
+  readonly does: readonly string[]
+}
+
+/** The shadow's step; none where it is off. */
+export function shadowing(plan: ResolvedExtraction): StepPreview[] {
+  const { percent, minimumCompared, ignore } = plan.shadow
+  if (percent === 0) return []
+  const lag = 'lagMs' in plan.gates ? ` and a lag of at most ${number(plan.gates.lagMs)} ms` : ''
+  return [
+    {
+      step: `shadow ${percent} %`,
+      does: [
+        `${percent} % of the reads are sent to the service as well, and the answers compared; users get the monolith's`,
+        ...(ignore.length > 0 ? [`left out of the comparison: ${ignore.join(', ')}`] : []),
+        `waits for ${number(minimumCompared)} comparisons${lag}`,
+        `goes on with at most ${share(plan.gates.shadowDifference)} of them different; more: it pauses`,
+        'way back: banyan cancel',
+      ],
+    },
+  ]
+}
+
+/** What a canary's step says differently of each kind. */
+export interface CanaryWords {
+  moves(buckets: string): string
+  /** Beside errors and latencies: what rolls it back. */
+  readonly fails: readonly string[]
+  readonly waits: readonly string[]
+  readonly back: string
+}
+
+/** A share of the buckets; the last one is the cutover. */
+export function canary(plan: ResolvedExtraction, index: number, words: CanaryWords): StepPreview {
+  const step = plan.steps[index]!
+  const before = plan.steps[index - 1]?.percent ?? 0
+  const { gates } = plan
+  const count = BucketSet.share(step.percent).size - BucketSet.share(before).size
+  const last = step.percent === 100
+  const fails = [
+    `more than ${share(gates.errorRate)} of the service's answers are 5xx`,
+    `its p95 is above ${gates.latencyRatio} times the monolith's (never judged below 20 ms)`,
+    ...words.fails,
+  ]
+  return {
+    step: last ? 'cut over (100 %)' : `canary ${step.percent} %`,
+    does: [
+      words.moves(`${number(count)} of 1,024`),
+      `watched for ${number(step.seconds)} s and ${number(gates.minimumRequests)} requests at the service`,
+      `rolls back by itself when ${listed(fails)}`,
+      ...words.waits,
+      ...(last ? [`watched for another ${number(step.seconds)} s, cut over`] : []),
+      ...(step.next === 'manual' && !last ? ['then waits for: banyan promote'] : []),
+      `way back: banyan rollback; ${words.back}`,
+    ],
+  }
+}
+
+/** @param more what else goes on meanwhile. */
+export function soak(plan: ResolvedExtraction, more: string): StepPreview {
+  return {
+    step: 'soak',
+    does: [
+      `the service owns everything for ${number(plan.soakSeconds)} s, under the same gates${more}`,
+      'then waits for: banyan complete',
+      'way back: banyan rollback, as before',
+    ],
+  }
+}
+
+function listed(parts: readonly string[]): string {
+  const [last, ...others] = [...parts].reverse()
+  return `${others.reverse().join(', ')}, or ${last}`
+}
+
+export function number(value: number): string {
+  return value.toLocaleString('en-US', { maximumFractionDigits: 0 })
+}
+
+function share(value: number): string {
+  return `${Number((value * 100).toFixed(3))} %`
+}
