@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { percentile, type Screen } from '@banyan/lab'
 import type { ControlClient, ExtractionStatus, Phase } from '@banyan/migration'
 import { headline, liveView, type Report } from './demo-view.ts'
-import type { ExtractionName, Lego } from './lego/topology.ts'
+import { bringsRows, type ExtractionName, type Lego, type RowsName } from './lego/topology.ts'
 import type { Trial } from './lego/trial.ts'
 
 const BY = { by: 'demo' }
@@ -59,13 +59,7 @@ export class Move {
     const control = this.#control
     await control.act(name, 'start', BY)
     const soaking = await this.#until('soaking')
-
-    const refusal = await trial.writeBehindTheGateway(name)
-    this.#voice.say(`a write past the gateway was refused, ${refusal.code}: ${refusal.message}`)
-    const counted = await this.#watch((status) => status.refusals.source > soaking.refusals.source)
-    this.#voice.say(
-      `banyan status counts ${counted.refusals.source} refused write(s) at the monolith`,
-    )
+    if (bringsRows(name)) await this.#tryPastTheGateway(name, soaking)
 
     this.#voice.say('rollback: everything back to the monolith')
     await control.act(name, 'rollback', BY)
@@ -82,13 +76,23 @@ export class Move {
     await this.#watch(enough)
     await trial.load.end()
     const rows = await trial.quiet([name])
-    this.#voice.say(
-      `the users have stopped; both sides hold ${rows.target.toLocaleString('en')} rows`,
-    )
+    const held = bringsRows(name)
+      ? `both sides hold ${rows.target.toLocaleString('en')} rows`
+      : 'nothing but requests has moved'
+    this.#voice.say(`the users have stopped; ${held}`)
     await control.act(name, 'complete', BY)
     const before = await control.extraction(name)
     await this.#until('completed')
     return before
+  }
+
+  async #tryPastTheGateway(name: RowsName, soaking: ExtractionStatus): Promise<void> {
+    const refusal = await this.#trial.writeBehindTheGateway(name)
+    this.#voice.say(`a write past the gateway was refused, ${refusal.code}: ${refusal.message}`)
+    const counted = await this.#watch((status) => status.refusals.source > soaking.refusals.source)
+    this.#voice.say(
+      `banyan status counts ${counted.refusals.source} refused write(s) at the monolith`,
+    )
   }
 
   async #judge(before: ExtractionStatus): Promise<{ report: Report; findings: string[] }> {
@@ -115,6 +119,7 @@ export class Move {
     return {
       report: {
         extraction: name,
+        kind: status.kind,
         phase: status.phase,
         requests: { sent, failed },
         writes: { acknowledged, lost, duplicated, stale },

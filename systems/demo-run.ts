@@ -7,6 +7,7 @@ import {
   EXTRACTIONS,
   type ExtractionName,
   type Lego,
+  NEW_SERVICES,
   startLego,
   startWeb,
 } from './lego/topology.ts'
@@ -67,6 +68,7 @@ export class Demo {
     const lego = await startLego(this.#supervisor, {
       // What does not move is met by the users too.
       extractions: whole ? EXTRACTIONS : ['wishlist', 'profile'],
+      newServices: whole ? NEW_SERVICES : [],
       rows,
       seed,
       engines: 1,

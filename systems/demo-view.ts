@@ -4,6 +4,8 @@ import type { ExtractionStatus, HandoverRecord } from '@banyan/migration'
 /** What `npm start -- --json FILE` writes. */
 export interface Report {
   readonly extraction: string
+  /** What moved: rows (`tables`), requests alone (`routes`), or an index that the service derives (`index`). */
+  readonly kind: ExtractionStatus['kind']
   readonly phase: string
   readonly requests: { readonly sent: number; readonly failed: number }
   readonly writes: {

@@ -1,8 +1,10 @@
 import { definePlan } from '@banyan/migration'
 import { gallery } from './extractions/gallery.ts'
+import { inventory } from './extractions/inventory.ts'
 import { limits } from './extractions/limits.ts'
 import { moc } from './extractions/moc.ts'
 import { profile } from './extractions/profile.ts'
+import { search } from './extractions/search.ts'
 import { localDatabase, number } from './extractions/settings.ts'
 import { wishlist } from './extractions/wishlist.ts'
 
@@ -32,5 +34,6 @@ export default definePlan({
     },
     limits,
   },
-  extractions: [wishlist, profile, gallery, moc],
+  extractions: [wishlist, profile, search, gallery, moc],
+  services: [inventory],
 })

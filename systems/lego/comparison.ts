@@ -1,6 +1,6 @@
 import { type Comparison, compareRows, orderedRows } from '@banyan/lab'
 import { THEMES } from './services/wishlist/themes.ts'
-import type { ExtractionName } from './topology.ts'
+import type { RowsName } from './topology.ts'
 
 // Written apart from the plan's mapping and from the replication engine: what checks must not share
 // a mistake with what is checked.
@@ -101,7 +101,7 @@ const partsLists = (table: string) =>
   )
 
 /** What to compare of each extraction, table by table: at the source, at the target. */
-const TABLES: Readonly<Record<ExtractionName, readonly (readonly [string, string])[]>> = {
+const TABLES: Readonly<Record<RowsName, readonly (readonly [string, string])[]>> = {
   wishlist: [
     [SOURCE_ITEMS, TARGET_ITEMS],
     [
@@ -124,7 +124,7 @@ const TABLES: Readonly<Record<ExtractionName, readonly (readonly [string, string
 
 /** Compares the tables of an extraction on both sides, row by row. */
 export async function compareSides(
-  extraction: ExtractionName,
+  extraction: RowsName,
   source: string,
   target: string,
 ): Promise<Comparison> {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { HistoryFile, Load, type LoadCounts } from '@banyan/lab'
 import { Builder } from './builder.ts'
 import { Photographer } from './photographer.ts'
+import { Searcher } from './searcher.ts'
 import { type Person, Wisher } from './wisher.ts'
 
 /** What the load process is given, as a file of JSON. */
@@ -39,6 +40,7 @@ const load = new Load({
     new Wisher(person),
     ...(person.images ? [new Photographer(person, person.images)] : []),
     ...(person.mocs ? [new Builder(person, person.mocs)] : []),
+    ...(person.searches ? [new Searcher(person)] : []),
   ]),
 })
 const say = (event: LoadEvent['event']) => console.log(JSON.stringify({ event, ...load.counts }))

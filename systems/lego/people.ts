@@ -10,6 +10,8 @@ import { entityOf, orderOf, type Person } from './wisher.ts'
 /** Buckets of the first step, 1 %: some of the people must be in them, or that step would see nobody. */
 const FIRST_BUCKETS = 10
 const MOST_FIRST = 12
+/** Searches cost the monolith more than most: some of the people do, those of the first step among them. */
+const SEARCHERS = 40
 /** Tokens are good for the whole demonstration, however long it stays up, s. */
 const TOKEN_LIFETIME_S = 7 * 86_400
 
@@ -27,6 +29,8 @@ export interface Holders {
   readonly galleries: Holder<{ readonly images: string; readonly albums: string }> | null
   /** Null: nobody builds. */
   readonly mocs: Holder<string> | null
+  /** Whether anybody searches. */
+  readonly searching: boolean
 }
 
 interface ItemRow {
@@ -47,6 +51,7 @@ export async function choosePeople(
   holders: Holders,
   { people, seed, tag }: { people: number; seed: number; tag: string },
 ): Promise<Person[]> {
+  const { searching } = holders
   const { url, sql } = holders.wishlists
   const ids = (await query<{ user_id: string }>(url, sql.users)).map((row) => row.user_id)
   const shuffled = new Random(seed).shuffled(ids)
@@ -57,7 +62,7 @@ export async function choosePeople(
     minter(authUrl),
   ])
   return Promise.all(
-    chosen.map(async (id) => ({
+    chosen.map(async (id, i) => ({
       id,
       tag,
       token: await mint({ sub: id, email: `${id}@example.org`, roles: ['user'] }),
@@ -65,6 +70,7 @@ export async function choosePeople(
       displayName: names.get(id)?.[0]?.display_name ?? null,
       images: images && (images.get(id) ?? []),
       mocs: mocs && (mocs.get(id) ?? []),
+      searches: searching && i < SEARCHERS,
     })),
   )
 }

@@ -14,6 +14,8 @@ const CONFIG = here('banyan.config.ts')
 export interface LegoOptions {
   /** What is to leave the monolith: those services run. */
   readonly extractions: readonly ExtractionName[]
+  /** Services beside them; none by default. */
+  readonly newServices?: readonly NewName[]
   /** Wishlist items the generator makes. */
   readonly rows: number
   readonly seed: number
@@ -37,9 +39,24 @@ export interface LegoOptions {
 }
 
 /** What can leave the monolith, by the names in banyan.config.ts, in the order it does; and the ports of the services. */
-const PORTS = { wishlist: 9400, profile: 9300, gallery: 9200, moc: 9100 } as const
+const PORTS = { wishlist: 9400, profile: 9300, search: 9700, gallery: 9200, moc: 9100 } as const
 export type ExtractionName = keyof typeof PORTS
 export const EXTRACTIONS = Object.keys(PORTS) as readonly ExtractionName[]
+
+/** Those that bring rows of the monolith's with them. */
+export type RowsName = Exclude<ExtractionName, 'search'>
+
+export function bringsRows(name: ExtractionName): name is RowsName {
+  return name !== 'search'
+}
+
+/** Services that the monolith never had. */
+const NEW_PORTS = { inventory: 9600 } as const
+type NewName = keyof typeof NEW_PORTS
+export const NEW_SERVICES = Object.keys(NEW_PORTS) as readonly NewName[]
+
+type ServiceName = ExtractionName | NewName
+const SERVICES = [...EXTRACTIONS, ...NEW_SERVICES] as const
 
 /** All that runs when they are moved out of the LEGO monolith, each a process of its own. */
 export interface Lego {
@@ -47,10 +64,10 @@ export interface Lego {
   readonly target: EmbeddedPostgres
   readonly extractions: readonly ExtractionName[]
   /** Of the databases; that of a service is made though the service does not run. */
-  readonly urls: Readonly<Record<'monolith' | 'auth' | 'banyan' | ExtractionName, string>>
+  readonly urls: Readonly<Record<'monolith' | 'auth' | 'banyan' | ServiceName, string>>
   readonly auth: ManagedProcess
   readonly monolith: ManagedProcess
-  readonly services: Readonly<Partial<Record<ExtractionName, ManagedProcess>>>
+  readonly services: Readonly<Partial<Record<ServiceName, ManagedProcess>>>
   /** Of the monolith; null where it does by itself what they do. */
   readonly fileServices: FileServices | null
   /** The first is the one people are told of. */
@@ -83,7 +100,7 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
   const ports = {
     gateways: [await port(9000)],
     monolith: await port(9001),
-    ...(await each((name) => port(PORTS[name]))),
+    ...(await each((name) => port({ ...PORTS, ...NEW_PORTS }[name]))),
     auth: await port(9900),
     engines: [] as number[],
   }
@@ -101,7 +118,7 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
     MONOLITH_URL: local(ports.monolith),
     MONOLITH_DATABASE_URL: urls.monolith,
     ...Object.fromEntries(
-      EXTRACTIONS.flatMap((name) => [
+      SERVICES.flatMap((name) => [
         [`${name.toUpperCase()}_URL`, local(ports[name])],
         [`${name.toUpperCase()}_DATABASE_URL`, urls[name]],
       ]),
@@ -124,8 +141,11 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
       })
     : null
   const keys = await each((name) => newServiceKey(name))
-  const publicKeys = JSON.stringify({ keys: EXTRACTIONS.map((name) => keys[name].publicJwk) })
-  const service = (name: ExtractionName) =>
+  const engineKey = await newServiceKey('banyan')
+  env.BANYAN_ENGINE_KEY = JSON.stringify(engineKey.privateJwk)
+  const known = [...SERVICES.map((name) => keys[name]), engineKey]
+  const publicKeys = JSON.stringify({ keys: known.map(({ publicJwk }) => publicJwk) })
+  const service = (name: ServiceName) =>
     start(name, `services/${name}/main.ts`, {
       DATABASE_URL: urls[name],
       BUS_URL: bus,
@@ -134,7 +154,10 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
       // A line for each of hundreds of requests a second would be most of what the machine does.
       LOG_LEVEL: 'warn',
       PORT: String(ports[name]),
+      // What it finds stands in the monolith, until the others have left it.
+      ...(name === 'search' ? { SOURCE_URL: urls.monolith } : {}),
     })
+  const running: readonly ServiceName[] = [...options.extractions, ...(options.newServices ?? [])]
   const [auth, monolith, ...services] = await Promise.all([
     start('auth', 'auth/main.ts', {
       DATABASE_URL: urls.auth,
@@ -146,7 +169,7 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
       PORT: String(ports.monolith),
       ...fileServices?.monolithEnv,
     }),
-    ...options.extractions.map(service),
+    ...running.map(service),
   ])
   onStep(`${options.rows.toLocaleString('en')} wishlist items`)
   await fill(supervisor, urls, options)
@@ -184,7 +207,7 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
     auth,
     monolith,
     fileServices,
-    services: Object.fromEntries(options.extractions.map((name, i) => [name, services[i]!])),
+    services: Object.fromEntries(running.map((name, i) => [name, services[i]!])),
     gateways: (await Promise.all(gateways)) as [ManagedProcess, ...ManagedProcess[]],
     engines: await Promise.all(engines),
     controls,
@@ -193,12 +216,10 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
 }
 
 /** One after the other, by name. */
-async function each<T>(
-  make: (name: ExtractionName) => Promise<T>,
-): Promise<Record<ExtractionName, T>> {
-  const made: Partial<Record<ExtractionName, T>> = {}
-  for (const name of EXTRACTIONS) made[name] = await make(name)
-  return made as Record<ExtractionName, T>
+async function each<T>(make: (name: ServiceName) => Promise<T>): Promise<Record<ServiceName, T>> {
+  const made: Partial<Record<ServiceName, T>> = {}
+  for (const name of SERVICES) made[name] = await make(name)
+  return made as Record<ServiceName, T>
 }
 
 /**

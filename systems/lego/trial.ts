@@ -15,7 +15,7 @@ import pg from 'pg'
 import { compareSides, GALLERIES, MOCS, PROFILES, WISHLISTS } from './comparison.ts'
 import type { LoadSetting } from './load.ts'
 import { choosePeople, finalOf, type Holders, initialOf } from './people.ts'
-import { type ExtractionName, type Lego, startLoad } from './topology.ts'
+import { bringsRows, type ExtractionName, type Lego, type RowsName, startLoad } from './topology.ts'
 import type { Person } from './wisher.ts'
 
 type SideName = 'source' | 'target'
@@ -38,7 +38,7 @@ const QUIET_MS = 30_000
 const LOOK_MS = 200
 
 /** A table of the monolith that moves with each extraction. */
-const WRITTEN: Readonly<Record<ExtractionName, string>> = {
+const WRITTEN: Readonly<Record<RowsName, string>> = {
   wishlist: 'wishlist_items',
   profile: 'user_profiles',
   gallery: 'gallery_images',
@@ -123,7 +123,8 @@ export class Trial {
   }
 
   /** Waits until no order is pending and both sides hold the same rows; answers the last comparison. */
-  async quiet(extractions: readonly ExtractionName[]): Promise<Comparison> {
+  async quiet(names: readonly ExtractionName[]): Promise<Comparison> {
+    const extractions = names.filter(bringsRows)
     const { urls } = this.#lego
     const deadline = Date.now() + QUIET_MS
     for (;;) {
@@ -131,12 +132,7 @@ export class Trial {
       const all = await Promise.all(
         extractions.map((name) => compareSides(name, urls.monolith, urls[name])),
       )
-      const comparison = all.reduce((a, b) => ({
-        source: a.source + b.source,
-        target: a.target + b.target,
-        divergent: a.divergent + b.divergent,
-        examples: [...a.examples, ...b.examples],
-      }))
+      const comparison = all.reduce(added, { source: 0, target: 0, divergent: 0, examples: [] })
       if (comparison.divergent === 0 && waiting === 0) return comparison
       if (Date.now() > deadline) return comparison
       await delay(LOOK_MS)
@@ -173,9 +169,7 @@ export class Trial {
    *
    * @returns the database's refusal. @throws when it was not refused.
    */
-  async writeBehindTheGateway(
-    extraction: ExtractionName,
-  ): Promise<{ code: string; message: string }> {
+  async writeBehindTheGateway(extraction: RowsName): Promise<{ code: string; message: string }> {
     const table = WRITTEN[extraction]
     const client = new pg.Client({ connectionString: this.#lego.urls.monolith })
     await client.connect()
@@ -194,6 +188,15 @@ export class Trial {
   }
 }
 
+function added(a: Comparison, b: Comparison): Comparison {
+  return {
+    source: a.source + b.source,
+    target: a.target + b.target,
+    divergent: a.divergent + b.divergent,
+    examples: [...a.examples, ...b.examples],
+  }
+}
+
 /** Where to read what is owned where. */
 function holders({ urls, extractions }: Lego, owners: Owners): Holders {
   const holder = <Sql>(name: ExtractionName, sql: Readonly<Record<SideName, Sql>>) => {
@@ -205,6 +208,7 @@ function holders({ urls, extractions }: Lego, owners: Owners): Holders {
     profiles: holder('profile', PROFILES),
     galleries: extractions.includes('gallery') ? holder('gallery', GALLERIES) : null,
     mocs: extractions.includes('moc') ? holder('moc', MOCS) : null,
+    searching: extractions.includes('search'),
   }
 }
 

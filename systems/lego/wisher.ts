@@ -25,6 +25,8 @@ export interface Person extends Worker {
   readonly images: readonly ImageRow[] | null
   /** Null for who builds nothing. */
   readonly mocs: readonly MocRow[] | null
+  /** Whether they look for what others have. */
+  readonly searches: boolean
 }
 
 interface Item {

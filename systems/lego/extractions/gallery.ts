@@ -1,10 +1,10 @@
-import type { ExtractionPlan } from '@banyan/migration'
+import type { TablesPlan } from '@banyan/migration'
 import { galleryTables } from './mappings.ts'
 import { conditions, serviceAt } from './settings.ts'
 
 const rewrite = { from: '/api/gallery', to: '/v1/gallery' }
 
-export const gallery: ExtractionPlan = {
+export const gallery: TablesPlan = {
   name: 'gallery',
   service: serviceAt('gallery', 9200),
   routes: [

@@ -1,10 +1,10 @@
-import type { ExtractionPlan } from '@banyan/migration'
+import type { TablesPlan } from '@banyan/migration'
 import { mocTables } from './mappings.ts'
 import { conditions, serviceAt } from './settings.ts'
 
 const rewrite = { from: '/api/mocs', to: '/v1/mocs' }
 
-export const moc: ExtractionPlan = {
+export const moc: TablesPlan = {
   name: 'moc',
   service: serviceAt('moc', 9100),
   routes: [

@@ -1,9 +1,9 @@
-import type { ExtractionPlan } from '@banyan/migration'
+import type { TablesPlan } from '@banyan/migration'
 import { conditions, serviceAt } from './settings.ts'
 
 const rewrite = { from: '/api/users', to: '/v1/users' }
 
-export const profile: ExtractionPlan = {
+export const profile: TablesPlan = {
   name: 'profile',
   service: serviceAt('profile', 9300),
   routes: [

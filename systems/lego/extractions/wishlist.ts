@@ -1,4 +1,4 @@
-import type { ExtractionPlan } from '@banyan/migration'
+import type { TablesPlan } from '@banyan/migration'
 import { THEMES } from '../services/wishlist/themes.ts'
 import { conditions, serviceAt } from './settings.ts'
 
@@ -18,7 +18,7 @@ const themeName = {
 
 const rewrite = { from: '/api/wishlist', to: '/v1/wishlist' }
 
-export const wishlist: ExtractionPlan = {
+export const wishlist: TablesPlan = {
   name: 'wishlist',
   service: serviceAt('wishlist', 9400),
   routes: [

@@ -4,6 +4,7 @@ import type { Database, Transaction } from '../db/connect.ts'
 import { galleryFlags, galleryImages } from '../db/schema.ts'
 import { HttpError, notFound } from '../http/errors.ts'
 import { Page } from '../http/validate.ts'
+import { noteChange } from '../search/changes.ts'
 
 export const NewFlag = z.strictObject({ reason: z.string().trim().min(1).max(500) })
 export const FlagReview = z.strictObject({ status: z.enum(['upheld', 'dismissed']) })
@@ -75,4 +76,5 @@ async function hideOrShow(tx: Transaction, imageId: string): Promise<void> {
     .update(galleryImages)
     .set({ flagged: sql`EXISTS ${standing}` })
     .where(eq(galleryImages.id, imageId))
+  await noteChange(tx, 'image', imageId)
 }

@@ -4,6 +4,7 @@ import type { Database, Transaction } from '../db/connect.ts'
 import { galleryAlbums, galleryImages } from '../db/schema.ts'
 import { HttpError, notFound } from '../http/errors.ts'
 import { Page, pagination } from '../http/validate.ts'
+import { noteChange } from '../search/changes.ts'
 import { searchDocument } from '../search/document.ts'
 
 const { search: _search, ...columns } = getTableColumns(galleryImages)
@@ -73,6 +74,7 @@ export async function createImage(db: Database, userId: string, body: z.infer<ty
       .insert(galleryImages)
       .values({ ...body, userId, search: searchDocument(body) })
       .returning(columns)
+    await noteChange(tx, 'image', image!.id)
     return image!
   })
 }
@@ -106,6 +108,7 @@ export async function changeImage(
       })
       .where(eq(galleryImages.id, id))
       .returning(columns)
+    await noteChange(tx, 'image', id)
     return row!
   })
 }
@@ -115,6 +118,7 @@ export async function deleteImage(db: Database, userId: string, id: string): Pro
     await lockOwnImage(tx, userId, id)
     await dropCover(tx, id)
     await tx.delete(galleryImages).where(eq(galleryImages.id, id))
+    await noteChange(tx, 'image', id)
   })
 }
 

@@ -11,6 +11,7 @@ import {
 } from '../db/schema.ts'
 import { HttpError, notFound } from '../http/errors.ts'
 import { Page, pagination } from '../http/validate.ts'
+import { noteChange } from '../search/changes.ts'
 import { searchDocument } from '../search/document.ts'
 import type { Services } from '../services/services.ts'
 import { CATEGORIES } from '../wishlist/schemas.ts'
@@ -95,6 +96,7 @@ export async function createMoc(db: Database, userId: string, body: z.infer<type
       .values({ ...moc, userId, search: searchDocument(moc) })
       .returning({ id: mocInstructions.id })
     await linkGallery(tx, created!.id, { galleryImageIds, galleryAlbumIds })
+    await noteChange(tx, 'moc', created!.id)
     return created!.id
   })
   return getMoc(db, id)
@@ -120,6 +122,7 @@ export async function changeMoc(
       .set({ ...withoutUndefined(change), search, updatedAt: sql`now()` })
       .where(eq(mocInstructions.id, id))
     await linkGallery(tx, id, { galleryImageIds, galleryAlbumIds })
+    await noteChange(tx, 'moc', id)
   })
   return getMoc(db, id)
 }
@@ -137,6 +140,7 @@ export async function deleteMoc(
       ? await tx.select({ id: mocFiles.id }).from(mocFiles).where(eq(mocFiles.mocId, id))
       : []
     await tx.delete(mocInstructions).where(eq(mocInstructions.id, id))
+    await noteChange(tx, 'moc', id)
     return own
   })
   await storage?.forget(files.map((file) => file.id))

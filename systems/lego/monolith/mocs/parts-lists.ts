@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Database, Transaction } from '../db/connect.ts'
 import { mocFiles, mocInstructions, mocPartsLists } from '../db/schema.ts'
 import { HttpError, notFound } from '../http/errors.ts'
+import { noteChange } from '../search/changes.ts'
 import type { Services } from '../services/services.ts'
 import { keepFile } from './keep-file.ts'
 import { lockOwnMoc } from './mocs.ts'
@@ -133,6 +134,7 @@ async function countPieces(tx: Transaction, mocId: string): Promise<void> {
       updatedAt: sql`now()`,
     })
     .where(eq(mocInstructions.id, mocId))
+  await noteChange(tx, 'moc', mocId)
 }
 
 function inMoc(mocId: string, id: string) {

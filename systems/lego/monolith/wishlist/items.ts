@@ -3,6 +3,7 @@ import type { Database, Transaction } from '../db/connect.ts'
 import { wishlistItems } from '../db/schema.ts'
 import { notFound } from '../http/errors.ts'
 import { type Pagination, pagination } from '../http/validate.ts'
+import { noteChange } from '../search/changes.ts'
 import type { ItemChange, ListQuery, NewItem } from './schemas.ts'
 
 type Row = typeof wishlistItems.$inferSelect
@@ -76,6 +77,7 @@ export async function createItem(db: Database, userId: string, item: NewItem): P
         sortOrder: sql`(SELECT coalesce(max(sort_order) + 1, 0) FROM wishlist_items WHERE user_id = ${userId})`,
       })
       .returning()
+    await noteChange(tx, 'wishlist', created!.id)
     return created!
   })
   return view(row)
@@ -87,17 +89,20 @@ export async function changeItem(
   id: string,
   { price, ...change }: ItemChange,
 ): Promise<Item> {
-  const [row] = await db
-    .update(wishlistItems)
-    .set({
-      ...change,
-      ...(price === undefined ? {} : { price: price?.toFixed(2) ?? null }),
-      updatedAt: sql`now()`,
-    })
-    .where(own(userId, id))
-    .returning()
-  if (!row) throw notFound('wishlist item')
-  return view(row)
+  return db.transaction(async (tx) => {
+    const [row] = await tx
+      .update(wishlistItems)
+      .set({
+        ...change,
+        ...(price === undefined ? {} : { price: price?.toFixed(2) ?? null }),
+        updatedAt: sql`now()`,
+      })
+      .where(own(userId, id))
+      .returning()
+    if (!row) throw notFound('wishlist item')
+    await noteChange(tx, 'wishlist', id)
+    return view(row)
+  })
 }
 
 export async function deleteItem(db: Database, userId: string, id: string): Promise<void> {
@@ -105,6 +110,7 @@ export async function deleteItem(db: Database, userId: string, id: string): Prom
     await lockOrder(tx, userId)
     const gone = await tx.delete(wishlistItems).where(own(userId, id)).returning({ id: sql`1` })
     if (gone.length === 0) throw notFound('wishlist item')
+    await noteChange(tx, 'wishlist', id)
   })
 }
 

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 
 export const SearchConfig = z.object({
+  /** The monolith's database, for as long as it owns what is searched: what stands there is taken over, and followed. */
+  SOURCE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   /** Where OpenSearch answers, e.g. `https://user:password@search.example.org:9200`; without it PostgreSQL answers. */
   OPENSEARCH_URL: z.url({ protocol: /^https?$/ }).optional(),
   /** The alias that is searched; indices are called so too, with a number. */

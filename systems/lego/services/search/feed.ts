@@ -4,13 +4,10 @@ import type { DocumentType } from './document.ts'
 import { batchOf, DOCUMENT, type DocumentRow } from './document-row.ts'
 import type { FedEngine } from './engine.ts'
 import { copyNext, finishReindex, openReindex, startReindex } from './reindex.ts'
+import { Turns } from './turns.ts'
 
 /** Documents in one request to the engine. */
 const BATCH = 500
-/** Between two looks at an empty feed, ms: searches see a change within that and the engine's second. */
-const IDLE_MS = 250
-/** After the engine could not be reached, ms. */
-const AWAY_MS = 1_000
 /** A document that the engine refuses is tried so often, a minute apart; then it stays for somebody to look at. */
 const MOST_ATTEMPTS = 5
 
@@ -23,8 +20,7 @@ export class Feed {
   readonly #engine: FedEngine
   readonly #alias: string
   readonly #log: Log
-  readonly #end = new AbortController()
-  #running: Promise<void> = Promise.resolve()
+  readonly #turns: Turns
 
   constructor(
     engine: FedEngine,
@@ -35,6 +31,12 @@ export class Feed {
     this.#engine = engine
     this.#alias = alias
     this.#log = log
+    this.#turns = new Turns({
+      log,
+      failing: 'the search engine is not being fed',
+      again: 'the search engine is being fed again',
+      turn: () => this.#turn(),
+    })
     const figure = (name: string, help: string, value: string) =>
       metrics.gauge(name, help, async () => {
         const { rows } = await pool.query<{ value: number }>(`SELECT ${value} FROM search.feed`)
@@ -58,46 +60,12 @@ export class Feed {
   }
 
   start(): void {
-    this.#running = this.#run()
+    this.#turns.start()
   }
 
   async stop(): Promise<void> {
-    this.#end.abort()
-    await this.#running
+    await this.#turns.stop()
     await this.#engine.close()
-  }
-
-  async #run(): Promise<void> {
-    let failing = false
-    while (!this.#end.signal.aborted) {
-      let pause = IDLE_MS
-      try {
-        const worked = await this.#turn()
-        if (worked) pause = 0
-        if (failing) this.#log.info('the search engine is being fed again')
-        failing = false
-      } catch (error) {
-        if (!failing)
-          this.#log.warn({ reason: String(error) }, 'the search engine is not being fed')
-        failing = true
-        pause = AWAY_MS
-      }
-      await this.#pause(pause)
-    }
-  }
-
-  #pause(ms: number): Promise<void> {
-    const { signal } = this.#end
-    if (ms === 0 || signal.aborted) return Promise.resolve()
-    return new Promise((resolve) => {
-      const timer = setTimeout(done, ms)
-      function done() {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', done)
-        resolve()
-      }
-      signal.addEventListener('abort', done)
-    })
   }
 
   /** One batch, and one of a reindex under way. @returns whether there may be more */

@@ -1,6 +1,7 @@
 import type { App, ServiceContext } from '@banyan/service'
 import { z } from 'zod'
 import type { SearchConfig } from './config.ts'
+import { searchingOf } from './parts.ts'
 import { listReindexes, rewriteVectors, startReindex } from './reindex.ts'
 
 const Engine = z.enum(['postgres', 'opensearch'])
@@ -17,11 +18,41 @@ const Reindexes = z.object({
   ),
 })
 
+const Standing = z.object({
+  run: z.string().nullable(),
+  state: z.enum(['none', 'filling', 'complete', 'failed']),
+  done: z.int(),
+  total: z.int(),
+  lagMs: z.number().nullable(),
+  reason: z.string().nullable(),
+})
+const Run = z.strictObject({ run: z.string().min(1).max(100) })
+
 /** What services alone may ask, with their token. */
 export function internalRoutes(
   app: App,
-  { pool, log }: ServiceContext<SearchConfig, Record<never, never>>,
+  context: ServiceContext<SearchConfig, Record<never, never>>,
 ): void {
+  const { pool, log } = context
+  const { backfills } = searchingOf(context)
+
+  app.get(
+    '/backfill',
+    { schema: { summary: 'How the index stands', response: { 200: Standing } } },
+    () => backfills.status(),
+  )
+  app.post(
+    '/backfill',
+    {
+      schema: {
+        summary: 'Takes over what stands in the monolith; the same run once, unless it failed',
+        body: Run,
+        response: { 202: Standing },
+      },
+    },
+    async ({ body: { run } }, reply) => reply.status(202).send(await backfills.begin(run)),
+  )
+
   app.get('/reindexes', { schema: { response: { 200: Reindexes } } }, async () => ({
     reindexes: await listReindexes(pool),
   }))

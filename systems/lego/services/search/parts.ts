@@ -1,5 +1,7 @@
+import { createPool } from '@banyan/postgres'
 import type { ServiceContext } from '@banyan/service'
 import { QueryLog } from './analytics.ts'
+import { Backfills } from './backfill/backfills.ts'
 import type { SearchConfig } from './config.ts'
 import { Feed } from './feed.ts'
 import { OpenSearchEngine } from './opensearch-engine.ts'
@@ -11,6 +13,7 @@ export interface Searching {
   readonly log: QueryLog
   /** Only where there is a search engine to be told. */
   readonly feed: Feed | null
+  readonly backfills: Backfills
 }
 
 type Context = ServiceContext<SearchConfig, Record<never, never>>
@@ -22,7 +25,7 @@ export function searchingOf(context: Context): Searching {
   let searching = known.get(context)
   if (!searching) {
     const own = new PostgresEngine(context.pool)
-    const { OPENSEARCH_URL: url, OPENSEARCH_INDEX: alias, ...config } = context.config
+    const { OPENSEARCH_URL: url, OPENSEARCH_INDEX: alias, SOURCE_URL, ...config } = context.config
     const outside = url
       ? new OpenSearchEngine({ url, alias, timeoutMs: config.OPENSEARCH_TIMEOUT_MS })
       : null
@@ -30,6 +33,12 @@ export function searchingOf(context: Context): Searching {
       searcher: new Searcher({ own, outside }, context),
       log: new QueryLog(context),
       feed: outside && new Feed(outside, alias, context),
+      backfills: new Backfills({
+        own: context.pool,
+        monolith: SOURCE_URL ? createPool(SOURCE_URL, { name: 'search', max: 3 }) : null,
+        recording: { feeds: url !== undefined },
+        log: context.log,
+      }),
     }
     known.set(context, searching)
   }

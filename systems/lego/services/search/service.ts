@@ -29,10 +29,11 @@ export default defineService({
     }),
   ],
   start(context) {
-    const { log, feed } = searchingOf(context)
+    const { log, feed, backfills } = searchingOf(context)
     feed?.start()
+    backfills.start()
     return async () => {
-      await Promise.all([log.stop(), feed?.stop()])
+      await Promise.all([log.stop(), feed?.stop(), backfills.stop()])
     }
   },
 })
