@@ -9,6 +9,7 @@ import {
   UsageError,
   wholeNumber,
 } from './options.ts'
+import { proveBlastRadius } from './prove-blast-radius.ts'
 import { proveDurable } from './prove-durable.ts'
 import { proveRuns } from './prove-runs.ts'
 import { proveTypes } from './prove-types.ts'
@@ -83,6 +84,14 @@ const PROOFS: readonly Proof[] = [
         seed: seedOf(given),
         jobs: wholeNumber(given, 'jobs', 4, 1),
       }),
+  },
+  {
+    flag: {
+      name: 'blast-radius',
+      text: 'kill services in turn under load: those that lean on them must go on',
+    },
+    with: ['seed'],
+    run: (given) => proveBlastRadius(seedOf(given)),
   },
 ]
 
