@@ -5,7 +5,7 @@ import { ALL, raw, startGateway, table, upstream } from './testing.ts'
 
 const SECRET = 'a secret of the tests'
 const sign = (expires: string) =>
-  new SignJWT({ sub: 'ann' })
+  new SignJWT({ sub: 'ann', email: 'ann@example.org', roles: ['user', 'admin'] })
     .setProtectedHeader({ alg: 'HS256' })
     .setExpirationTime(expires)
     .sign(new TextEncoder().encode(SECRET))
@@ -42,7 +42,10 @@ it('passes a good token on with the identity it stands for', async () => {
   const good = `token ${await sign('1 minute')}`
   expect((await get(good)).side).toBe('service')
   expect((await get(good)).side).toBe('service')
-  expect(service.seen[0]!.headers).toMatchObject({ authorization: good, 'x-user-id': 'ann' })
+  expect(service.seen[0]!.headers).toMatchObject({
+    ...{ authorization: good, 'x-user-id': 'ann' },
+    ...{ 'x-user-email': 'ann@example.org', 'x-user-roles': 'user,admin' },
+  })
 })
 
 it('refuses two tokens', async () => {

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { IDENTITY_HEADERS, SERVICE_TOKEN_HEADER } from '@banyan/contracts'
-import { describe, expect, expectTypeOf, it, onTestFinished } from 'vitest'
+import { describe, expect, expectTypeOf, it, onTestFinished, vi } from 'vitest'
 import { newScope, withScope } from '../scope.ts'
+import { CircuitBreaker } from './circuit-breaker.ts'
 import type { CallReport } from './client.ts'
 import { imageClient, imageServer, json, PICTURE } from './testing.ts'
 
@@ -178,6 +179,19 @@ describe('a call that fails', () => {
     await expect(client.getImage({ params: { id: 'a' } })).rejects.toMatchObject(late)
   })
 
+  it('ends after 5 s where nothing else is said', async () => {
+    const { baseUrl } = await imageServer(hang)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const ended = imageClient(baseUrl)
+      .countImages()
+      .catch((error: unknown) => error)
+    await vi.advanceTimersByTimeAsync(4_999)
+    expect(await Promise.race([ended, 'under way'])).toBe('under way')
+    await vi.advanceTimersByTimeAsync(1)
+    expect(await ended).toMatchObject({ code: 'UPSTREAM_TIMEOUT', values: { timeoutMs: 5_000 } })
+  })
+
   it('ends at its timeout on a connection whose other end is gone without a word', async () => {
     const sockets: Socket[] = []
     const silent = createServer((socket) => sockets.push(socket.resume()))
@@ -243,6 +257,18 @@ describe('a service in trouble', () => {
     expect(await call()).toBe('ok')
     expect(await Promise.all([call(), call()])).toEqual(['ok', 'ok'])
     expect(states).toEqual(['open', 'half-open', 'open', 'half-open', 'closed'])
+  })
+
+  it('is not asked any more once half of ten calls failed, and still is after fewer', () => {
+    const breaker = new CircuitBreaker({}, () => 0)
+    const settle = (times: number, outcome: 'well' | 'failed') => {
+      for (let n = 0; n < times; n++) breaker.enter()!(outcome)
+    }
+    settle(6, 'well')
+    settle(4, 'failed')
+    expect(breaker.state).toBe('closed')
+    settle(2, 'failed')
+    expect(breaker.state).toBe('open')
   })
 
   it('holds so many calls and no more', async () => {

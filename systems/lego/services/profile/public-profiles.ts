@@ -5,7 +5,7 @@ import { PublicProfile } from './messages.ts'
 import { publicProfileOf } from './profiles.ts'
 
 /** As the requirements say: 5 minutes. */
-const TTL_MS = 300_000
+export const TTL_MS = 300_000
 const RECONNECT_MS = 500
 
 /**

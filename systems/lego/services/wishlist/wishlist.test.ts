@@ -67,7 +67,10 @@ describe('the Wishlist Service', () => {
 
   it('applies a debounced order after kill -9', async () => {
     const ids = await addItems('dragger', ['A', 'B', 'C'])
-    await as('dragger', 'POST', '/reorder/debounced', { itemIds: ids.toReversed() })
+    const { body } = await as('dragger', 'POST', '/reorder/debounced', {
+      itemIds: ids.toReversed(),
+    })
+    expect(Date.parse(body.dueAt) - Date.parse(body.requestedAt)).toBe(500)
     await service.end('SIGKILL')
     service = await startProcess('services/wishlist/main.ts', env)
     await applied('dragger')

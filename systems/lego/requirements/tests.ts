@@ -1,0 +1,64 @@
+import { testsIn } from '../../../scripts/requirements/requirement.ts'
+
+/** The files of tests that requirements name, each as what makes evidence of its tests. */
+const inServices = (file: string) => testsIn(`systems/lego/services/${file}.test.ts`)
+const inTests = (file: string) => testsIn(`systems/lego/tests/${file}.test.ts`)
+const inKit = (file: string) => testsIn(`packages/service/src/${file}.test.ts`)
+const inGateway = (file: string) => testsIn(`packages/gateway/src/${file}.test.ts`)
+
+export const SERVICES = 'gallery inventory moc processing profile search storage wishlist'.split(
+  ' ',
+)
+
+export const lego = {
+  every: inTests('every-service'),
+  portal: testsIn('systems/lego/portal/portal.test.ts'),
+  parity: inTests('parity'),
+  monolith: inTests('monolith'),
+  events: inTests('events'),
+  mocs: inTests('mocs'),
+  withFiles: inTests('moc-with-files'),
+  galleryContract: inServices('moc/gallery-contract'),
+  gallery: inServices('gallery/gallery'),
+  wishlist: inServices('wishlist/wishlist'),
+  profile: inServices('profile/profile'),
+  inventory: inServices('inventory/inventory'),
+  processing: inServices('processing/processing'),
+  formats: inServices('processing/formats/formats'),
+  catalogue: inServices('processing/catalogue/catalogue'),
+  prices: inServices('processing/prices/prices'),
+  search: inServices('search/search'),
+  opensearch: inServices('search/opensearch.servers'),
+  storage: inServices('storage/storage'),
+  clamd: inServices('storage/scanner/clamd.servers'),
+}
+
+export const kit = {
+  service: inKit('service'),
+  shutdown: inKit('shutdown'),
+  tracing: inKit('tracing/tracing'),
+  events: inKit('events'),
+  client: inKit('client/client'),
+  dependencies: inKit('dependencies'),
+  mutualTls: inKit('tls/mutual-tls'),
+  credentials: inKit('credentials/credentials'),
+  secretsManager: inKit('credentials/secrets-manager.servers'),
+  redis: inKit('cache/redis.servers'),
+}
+
+export const gateway = {
+  routing: inGateway('routing'),
+  fidelity: inGateway('fidelity'),
+  credentials: inGateway('credentials'),
+  tokens: inGateway('json-web-token'),
+}
+
+export const bus = testsIn('packages/bus/src/postgres/postgres.test.ts')
+export const objects = {
+  folder: testsIn('packages/objects/src/folder/folder-store.test.ts'),
+  s3: testsIn('packages/objects/src/s3/s3-store.servers.test.ts'),
+}
+
+/** Each service against the monolith, whose own answers are held against what is wanted in `lego.monolith`. */
+export const asMonolith = (of: 'mocs' | 'gallery' | 'wishlist') =>
+  lego.parity(`the service of ${of} answers every request as the monolith does`)
