@@ -76,7 +76,11 @@ export const functional: readonly Requirement[] = [
     text: '/api/users/* goes to Profile',
     shownBy: [movedWithoutFailure('profile')],
   },
-  { id: 'FR2.2.e', text: '/api/search/* goes to Search' },
+  {
+    id: 'FR2.2.e',
+    text: '/api/search/* goes to Search',
+    shownBy: [movedWithoutFailure('search')],
+  },
   {
     id: 'FR2.3',
     text: 'The gateway validates a token once, and passes X-User-Id, X-User-Email, X-User-Roles',
@@ -85,7 +89,14 @@ export const functional: readonly Requirement[] = [
       ...gateway.tokens('takes a good token, and knows it at once the second time'),
     ],
   },
-  { id: 'FR2.4', text: 'The gateway limits requests by user and by address' },
+  {
+    id: 'FR2.4',
+    text: 'The gateway limits requests by user and by address',
+    shownBy: gateway.limits(
+      'refuses who has had his requests, says when the next may come, and lets it pass then',
+      'counts who is no user by address, and the methods of a rule alone',
+    ),
+  },
   { id: 'FR2.5.a', text: 'The gateway logs requests and answers' },
   {
     id: 'FR2.5.b',

@@ -51,6 +51,7 @@ export const gateway = {
   fidelity: inGateway('fidelity'),
   credentials: inGateway('credentials'),
   tokens: inGateway('json-web-token'),
+  limits: inGateway('limits/limits'),
 }
 
 export const bus = testsIn('packages/bus/src/postgres/postgres.test.ts')
