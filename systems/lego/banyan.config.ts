@@ -3,6 +3,7 @@ import { gallery } from './extractions/gallery.ts'
 import { inventory } from './extractions/inventory.ts'
 import { limits } from './extractions/limits.ts'
 import { moc } from './extractions/moc.ts'
+import { processing } from './extractions/processing.ts'
 import { profile } from './extractions/profile.ts'
 import { search } from './extractions/search.ts'
 import { localDatabase, number } from './extractions/settings.ts'
@@ -34,6 +35,6 @@ export default definePlan({
     },
     limits,
   },
-  extractions: [wishlist, profile, search, gallery, moc],
+  extractions: [wishlist, profile, processing, search, gallery, moc],
   services: [inventory],
 })

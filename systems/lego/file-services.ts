@@ -28,7 +28,8 @@ export async function superviseFileServices(options: FileServicesOptions): Promi
   const url = (name: 'storage' | 'processing') => `http://127.0.0.1:${ports[name]}`
   const service = async (name: 'storage' | 'processing', more: Record<string, string>) =>
     start(name, `services/${name}/main.ts`, {
-      DATABASE_URL: await server.createDatabase(name),
+      // A Processing that leaves the monolith has one of its own.
+      DATABASE_URL: await server.createDatabase(`${name}_of_files`),
       BUS_URL: bus,
       BANYAN_SERVICE_KEYS: JSON.stringify({ keys: [publicJwk] }),
       LOG_LEVEL: 'warn',

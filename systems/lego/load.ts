@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { HistoryFile, Load, type LoadCounts } from '@banyan/lab'
 import { Builder } from './builder.ts'
+import { Parser } from './parser.ts'
 import { Photographer } from './photographer.ts'
 import { Searcher } from './searcher.ts'
 import { type Person, Wisher } from './wisher.ts'
@@ -41,6 +42,7 @@ const load = new Load({
     ...(person.images ? [new Photographer(person, person.images)] : []),
     ...(person.mocs ? [new Builder(person, person.mocs)] : []),
     ...(person.searches ? [new Searcher(person)] : []),
+    ...(person.parses ? [new Parser(person)] : []),
   ]),
 })
 const say = (event: LoadEvent['event']) => console.log(JSON.stringify({ event, ...load.counts }))

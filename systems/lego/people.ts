@@ -10,8 +10,8 @@ import { entityOf, orderOf, type Person } from './wisher.ts'
 /** Buckets of the first step, 1 %: some of the people must be in them, or that step would see nobody. */
 const FIRST_BUCKETS = 10
 const MOST_FIRST = 12
-/** Searches cost the monolith more than most: some of the people do, those of the first step among them. */
-const SEARCHERS = 40
+/** So many search and read parts lists, which costs more than most: those of the first step are among them. */
+const FEW = 40
 /** Tokens are good for the whole demonstration, however long it stays up, s. */
 const TOKEN_LIFETIME_S = 7 * 86_400
 
@@ -31,6 +31,8 @@ export interface Holders {
   readonly mocs: Holder<string> | null
   /** Whether anybody searches. */
   readonly searching: boolean
+  /** Whether anybody looks at what parts lists hold. */
+  readonly parsing: boolean
 }
 
 interface ItemRow {
@@ -51,7 +53,7 @@ export async function choosePeople(
   holders: Holders,
   { people, seed, tag }: { people: number; seed: number; tag: string },
 ): Promise<Person[]> {
-  const { searching } = holders
+  const { searching, parsing } = holders
   const { url, sql } = holders.wishlists
   const ids = (await query<{ user_id: string }>(url, sql.users)).map((row) => row.user_id)
   const shuffled = new Random(seed).shuffled(ids)
@@ -70,7 +72,8 @@ export async function choosePeople(
       displayName: names.get(id)?.[0]?.display_name ?? null,
       images: images && (images.get(id) ?? []),
       mocs: mocs && (mocs.get(id) ?? []),
-      searches: searching && i < SEARCHERS,
+      searches: searching && i < FEW,
+      parses: parsing && i < FEW,
     })),
   )
 }

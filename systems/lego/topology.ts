@@ -39,15 +39,22 @@ export interface LegoOptions {
 }
 
 /** What can leave the monolith, by the names in banyan.config.ts, in the order it does; and the ports of the services. */
-const PORTS = { wishlist: 9400, profile: 9300, search: 9700, gallery: 9200, moc: 9100 } as const
+const PORTS = {
+  wishlist: 9400,
+  profile: 9300,
+  processing: 9500,
+  search: 9700,
+  gallery: 9200,
+  moc: 9100,
+} as const
 export type ExtractionName = keyof typeof PORTS
 export const EXTRACTIONS = Object.keys(PORTS) as readonly ExtractionName[]
 
 /** Those that bring rows of the monolith's with them. */
-export type RowsName = Exclude<ExtractionName, 'search'>
+export type RowsName = Exclude<ExtractionName, 'processing' | 'search'>
 
 export function bringsRows(name: ExtractionName): name is RowsName {
-  return name !== 'search'
+  return name !== 'processing' && name !== 'search'
 }
 
 /** Services that the monolith never had. */
@@ -137,7 +144,7 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
         server: target,
         bus,
         folder: join(supervisor.folder, 'objects'),
-        ports: { storage: await port(9800), processing: await port(9500) },
+        ports: { storage: await port(9800), processing: await freePort() },
       })
     : null
   const keys = await each((name) => newServiceKey(name))

@@ -209,6 +209,7 @@ function holders({ urls, extractions }: Lego, owners: Owners): Holders {
     galleries: extractions.includes('gallery') ? holder('gallery', GALLERIES) : null,
     mocs: extractions.includes('moc') ? holder('moc', MOCS) : null,
     searching: extractions.includes('search'),
+    parsing: extractions.includes('processing'),
   }
 }
 

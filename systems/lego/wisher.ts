@@ -27,6 +27,8 @@ export interface Person extends Worker {
   readonly mocs: readonly MocRow[] | null
   /** Whether they look for what others have. */
   readonly searches: boolean
+  /** Whether they look at what parts lists hold. */
+  readonly parses: boolean
 }
 
 interface Item {

@@ -3,6 +3,7 @@ import type { Connection } from './db/connect.ts'
 import { galleryRoutes } from './gallery/routes.ts'
 import { authenticate } from './http/auth.ts'
 import { answerError, unknownRoute } from './http/errors.ts'
+import { partsListRoutes } from './mocs/parts-list-routes.ts'
 import { mocRoutes } from './mocs/routes.ts'
 import { searchRoutes } from './search/routes.ts'
 import { servicesOf } from './services/services.ts'
@@ -32,6 +33,7 @@ export function createApp({ pool, db }: Connection, settings: Settings): Express
     next()
   })
   app.use('/api/mocs', mocRoutes(db, services))
+  app.use('/api/parts-lists', partsListRoutes(services))
   app.use('/api/gallery', galleryRoutes(db))
   app.use('/api/wishlist', wishlistRoutes(db))
   app.use('/api/users', userRoutes(db))

@@ -1,4 +1,5 @@
 import { defineApi, type RouteDescription } from '@banyan/service'
+import { FailureOfMonolith } from '../../monolith-shape.ts'
 import {
   Estimate,
   EstimateQuery,
@@ -10,6 +11,8 @@ import {
   NewJobForOwner,
   PageQuery,
   ProblemPage,
+  ReadAnswer,
+  ReadBody,
   Started,
 } from './messages.ts'
 
@@ -69,6 +72,13 @@ export const processingApi = defineApi({
       summary: 'Begins to read a part list, as JSON or multipart/form-data; answers at once',
       body: NewJob,
       response: { 202: Started },
+    },
+    readPartsList: {
+      method: 'POST',
+      path: '/parts-lists/parse',
+      summary: 'What a parts list holds, read at once; nothing of it is kept',
+      body: ReadBody,
+      response: { 200: ReadAnswer, 415: FailureOfMonolith, 422: FailureOfMonolith },
     },
     ...ofJobs,
   },

@@ -186,3 +186,27 @@ export type Estimate = z.infer<typeof Estimate>
 
 export const LotPage = z.object({ lots: z.array(LotFound), next: z.int().nullable() })
 export const ProblemPage = z.object({ problems: z.array(LineProblem), next: z.int().nullable() })
+
+/** A list to be read at once, as the text it is. */
+export const ReadBody = z.strictObject({
+  fileName: z.string().trim().min(1).max(200),
+  content: z.string().min(1),
+  /** Known by its content when left out. */
+  format: z.enum(FORMATS).optional(),
+})
+
+/** What it holds, in the file's own numbers; nothing of it is kept. */
+export const ReadAnswer = z.object({
+  format: z.enum(FORMATS),
+  parts: z.array(
+    z.object({
+      part: z.string(),
+      color: z.int().nullable(),
+      quantity: z.int(),
+      spare: z.boolean(),
+    }),
+  ),
+  lotCount: Count,
+  pieceCount: Count,
+  rejected: z.array(z.object({ at: z.int(), reason: z.string() })),
+})

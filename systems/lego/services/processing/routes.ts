@@ -6,6 +6,7 @@ import type { ProcessingConfig } from './jobs/store.ts'
 import type { EstimateQuery, NewJob } from './messages.ts'
 import { readForms } from './multipart.ts'
 import { estimateOf } from './prices/estimates.ts'
+import { NotRead, readNow } from './read-now.ts'
 import type * as tables from './schema.ts'
 
 type Context = ServiceContext<ProcessingConfig, typeof tables>
@@ -20,6 +21,19 @@ export function processingRoutes(app: App, context: Context): void {
     ...routeOptions(processingApi, 'processFile'),
     bodyLimit: BODY_BYTES,
     handler: (request, reply) => begin(context, request, reply, request.user.userId, request.body),
+  })
+  app.route({
+    ...routeOptions(processingApi, 'readPartsList'),
+    handler: async ({ body }, reply) => {
+      try {
+        return await readNow(body)
+      } catch (error) {
+        if (!(error instanceof NotRead)) throw error
+        const { status, code, message, rejected } = error
+        const details = code === 'NO_PARTS' ? { details: [...rejected] } : {}
+        return reply.status(status).send({ error: { code, message, ...details } })
+      }
+    },
   })
   app.route({
     ...routeOptions(processingApi, 'getJob'),
