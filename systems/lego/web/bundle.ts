@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 
 /** A file that the browser loads, as it goes over the wire. */
 export interface Asset {
   readonly type: string
   readonly content: Uint8Array
+  /** The same, compressed. */
+  readonly gzip: Uint8Array
 }
 
 export interface Bundle {
@@ -44,7 +47,9 @@ export async function bundlePage(): Promise<Bundle> {
   for (const { path, contents } of outputFiles) {
     const ending = path.slice(path.lastIndexOf('.'))
     const hash = createHash('sha256').update(contents).digest('base64url').slice(0, 12)
-    assets.set(`/assets/page-${hash}${ending}`, { type: TYPES[ending]!, content: contents })
+    assets.set(`/assets/page-${hash}${ending}`, {
+      ...{ type: TYPES[ending]!, content: contents, gzip: gzipSync(contents, { level: 9 }) },
+    })
   }
   return { document: Buffer.from(documentOf([...assets.keys()])), assets }
 }

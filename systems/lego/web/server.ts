@@ -55,13 +55,16 @@ export async function createWeb(settings: Settings): Promise<FastifyInstance> {
     page.addHook('onSend', async (_request, reply) => {
       reply.headers(HEADERS)
     })
-    for (const [path, { type, content }] of assets) {
-      page.get(path, (_request, reply) =>
-        reply
-          .header('cache-control', `public, max-age=${YEAR_S}, immutable`)
+    for (const [path, { type, content, gzip }] of assets) {
+      page.get(path, ({ headers }, reply) => {
+        const small = /\bgzip\b/.test(headers['accept-encoding'] ?? '')
+        if (small) reply.header('content-encoding', 'gzip')
+        return reply
+          .headers({ 'cache-control': `public, max-age=${YEAR_S}, immutable` })
+          .header('vary', 'accept-encoding')
           .type(type)
-          .send(content),
-      )
+          .send(small ? gzip : content)
+      })
     }
     page.get('/health', (_request, reply) => reply.send({ status: 'ok' }))
     // Whatever the address says, it is the page that knows.

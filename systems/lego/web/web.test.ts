@@ -58,11 +58,14 @@ describe('the process of the web page', () => {
     const paths = [...html.matchAll(/(?:src|href)="(\/assets\/[^"]+)"/g)].map(([, path]) => path!)
     expect(paths.map((path) => path.split('.').at(-1)).sort()).toEqual(['css', 'js'])
     for (const path of paths) {
-      const { status, headers } = await fetch(url + path)
-      expect([status, headers.get('cache-control')]).toEqual([
-        200,
-        'public, max-age=31536000, immutable',
+      const ask = (coding: string) => fetch(url + path, { headers: { 'accept-encoding': coding } })
+      const [plain, small] = [await ask('identity'), await ask('gzip, br')]
+      expect(plain.headers.get('cache-control')).toBe('public, max-age=31536000, immutable')
+      expect([plain, small].map(({ headers }) => headers.get('content-encoding'))).toEqual([
+        null,
+        'gzip',
       ])
+      expect(await small.text()).toBe(await plain.text())
     }
     expect((await fetch(`${url}/assets/page-old.js`)).status).toBe(404)
   })

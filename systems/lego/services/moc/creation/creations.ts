@@ -143,7 +143,9 @@ function problemOf(error: unknown): Problem {
     const { answer, judgement } = error
     const refused = answer !== null && !judgement.passing && answer.code !== PASSING_CODE
     const detail = refused ? answer.problem?.detail : undefined
-    const message = typeof detail === 'string' ? detail : error.message
+    // How it could not be reached is for the log: no address of ours is for users.
+    const otherwise = refused ? error.message : 'what that needs could not be reached'
+    const message = typeof detail === 'string' ? detail : otherwise
     return { code: answer?.code ?? error.code, message, refused }
   }
   if (error instanceof ServiceError) {

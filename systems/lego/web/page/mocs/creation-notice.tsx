@@ -6,9 +6,12 @@ import { reasonOf } from './create-moc.ts'
 export function CreationNotice({
   creation,
   files,
+  lists,
 }: {
   readonly creation: Creation
   readonly files: readonly StoredFile[]
+  /** How many parts lists the MOC has. */
+  readonly lists: number
 }) {
   const { status, problem } = creation
   const unreadable = files.filter(({ reading }) => reading === 'unreadable')
@@ -20,13 +23,13 @@ export function CreationNotice({
           <p>Its files are being checked and stored. This page shows when that is done.</p>
         </Notice>
       )}
-      {status === 'incomplete' && (
+      {status === 'incomplete' && lists < waiting.length && (
         <Notice tone="bad" title="This MOC is incomplete">
           <p>
             The MOC and its files are stored, but its parts lists could not be handed over to be
             read: {reasonOf(problem)}. Its pieces are not counted.
           </p>
-          <p>Add the parts list once more, under “Parts”, to complete it.</p>
+          <p>Add the parts list once more, under “Parts”, to have them counted.</p>
           <p className="correlation">
             If you ask for help, name <code>{creation.mocId}</code>
           </p>

@@ -35,7 +35,11 @@ export function MocPage({ id }: { readonly id: string }) {
     <article>
       <MocHead moc={moc.data} isMine={isMine} refresh={refresh} />
       {isMine && creation.data && (
-        <CreationNotice creation={creation.data} files={stored.data ?? []} />
+        <CreationNotice
+          creation={creation.data}
+          files={stored.data ?? []}
+          lists={lists.data?.length ?? 0}
+        />
       )}
       <PartsSection mocId={id} isMine={isMine} lists={lists} refresh={refresh} />
       <ImagesSection moc={moc.data} isMine={isMine} refresh={refresh} />

@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { useEffect } from 'react'
+import { useEffect, useRef } from 'react'
 import { Failure } from '../api/failure.ts'
 import { ask } from '../api/request.ts'
 import type { Creation, Moc, MocFile, PartsListSummary, StoredFile } from '../api/types.ts'
@@ -7,6 +7,8 @@ import type { ListOfParts } from '../parts/need.ts'
 
 /** How often it is asked how far the reading of parts lists has come, ms. */
 const LOOK_MS = 1_000
+/** How often at most: what takes longer is seen when the page is opened again. */
+const MOST_LOOKS = 180
 
 export interface PartsList extends PartsListSummary, ListOfParts {}
 
@@ -48,6 +50,8 @@ export function useMoc(id: string, me: string | undefined) {
     queryFn: async ({ signal }) =>
       (await ask<{ files: MocFile[] }>('GET', `${base}/files`, undefined, { signal })).files,
   })
+  // Nobody reads what could not be handed over.
+  const isIncomplete = useRef(false)
   const stored = useQuery({
     queryKey: ['moc', id, 'stored files'],
     queryFn: async ({ signal }) =>
@@ -56,15 +60,18 @@ export function useMoc(id: string, me: string | undefined) {
           ask<{ files: StoredFile[] }>('GET', `${base}/stored-files`, undefined, { signal }),
         )
       )?.files ?? [],
-    refetchInterval: ({ state }) => (isReading(state.data) ? LOOK_MS : false),
+    refetchInterval: ({ state: { data, dataUpdateCount } }) =>
+      isReading(data) && !isIncomplete.current && dataUpdateCount < MOST_LOOKS ? LOOK_MS : false,
   })
   const creation = useQuery({
     queryKey: ['moc', id, 'creation'],
     queryFn: ({ signal }) =>
       orNothing(ask<Creation>('GET', `${base}/creation`, undefined, { signal })),
     enabled: isMine,
-    refetchInterval: ({ state }) => (state.data?.status === 'creating' ? LOOK_MS : false),
+    refetchInterval: ({ state: { data, dataUpdateCount } }) =>
+      data?.status === 'creating' && dataUpdateCount < MOST_LOOKS ? LOOK_MS : false,
   })
+  isIncomplete.current = creation.data?.status === 'incomplete'
   const read = stored.data?.filter(({ reading }) => reading === 'read').length ?? 0
   // A list that has been read since is a list of the MOC, and counts in its pieces.
   useEffect(() => {
