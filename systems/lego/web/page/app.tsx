@@ -1,4 +1,4 @@
-import { MutationCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { useEffect } from 'react'
 import { Redirect, Route, Switch } from 'wouter'
 import { Failure } from './api/failure.ts'
@@ -19,11 +19,14 @@ const TRIES = 3
 const FIRST_WAIT_MS = 300
 
 const queries = new QueryClient({
-  mutationCache: new MutationCache(),
   defaultOptions: {
     queries: {
       retry: (failures, error) => failures < TRIES && error instanceof Failure && error.passing,
-      retryDelay: (failures) => FIRST_WAIT_MS * 2 ** failures,
+      retryDelay: (failures, error) =>
+        Math.max(
+          FIRST_WAIT_MS * 2 ** failures,
+          (error instanceof Failure && error.retryAfterMs) || 0,
+        ),
       staleTime: 5_000,
     },
     // Whether a write that was not answered was done, only a look can tell.

@@ -10,8 +10,11 @@ import { newServiceKey, startService } from '@banyan/service'
 import { IDENTITY_KEY } from '@banyan/service/testing'
 import { AUDIENCE, ISSUER } from '../../auth/settings.ts'
 import { gallery as galleryMove } from '../../extractions/gallery.ts'
+import { inventory as inventoryRoutes } from '../../extractions/inventory.ts'
+import { limits } from '../../extractions/limits.ts'
 import { moc as mocMove } from '../../extractions/moc.ts'
 import { profile as profileMove } from '../../extractions/profile.ts'
+import { search as searchMove } from '../../extractions/search.ts'
 import { wishlist as wishlistMove } from '../../extractions/wishlist.ts'
 import gallery from '../../services/gallery/service.ts'
 import inventory from '../../services/inventory/service.ts'
@@ -22,14 +25,6 @@ import search from '../../services/search/service.ts'
 import storage from '../../services/storage/service.ts'
 import wishlist from '../../services/wishlist/service.ts'
 import { startProcess } from '../../testing/processes.ts'
-
-const below = (name: string): RouteRule[] => {
-  const rewrite = { from: `/api/${name}`, to: `/v1/${name}` }
-  return [
-    { methods: [], path: `/api/${name}`, rewrite },
-    { methods: [], path: `/api/${name}/*`, rewrite },
-  ]
-}
 
 /** What Storage keeps of one person here. */
 export const QUOTA_BYTES = 4_000_000
@@ -92,8 +87,8 @@ export async function startOnServices() {
     wishlist: wishlistMove.routes,
     profile: profileMove.routes,
     moc: mocMove.routes,
-    search: below('search'),
-    inventory: below('inventory'),
+    search: searchMove.routes,
+    inventory: inventoryRoutes.routes,
   }
   const gateway = createGateway({
     id: 'web-test',
@@ -116,6 +111,7 @@ export async function startOnServices() {
         ...{ hold: null, shadow: null },
       })),
     },
+    limits,
     logLevel: 'silent',
   })
   await gateway.listen()

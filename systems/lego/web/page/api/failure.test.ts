@@ -45,6 +45,15 @@ describe('what a person is told of a failure', () => {
     expect(failureOf(504, timeout, GET).message).toMatch(/try again/)
   })
 
+  it('knows how long to wait where it was said, and not for ever', () => {
+    const after = (retryAfter: string | null) => failureOf(429, null, { ...GET, retryAfter })
+    expect(after('3')).toMatchObject({ retryAfterMs: 3_000, passing: true })
+    expect(after('86400').retryAfterMs).toBe(20_000)
+    for (const none of [null, '', 'Wed, 21 Oct 2026 07:28:00 GMT', '-1']) {
+      expect(after(none).retryAfterMs).toBeNull()
+    }
+  })
+
   it('has words when no answer came, and when it says nothing', () => {
     expect(failureOf(0, null, GET)).toMatchObject({ code: 'NO_ANSWER', passing: true })
     expect(failureOf(500, null, GET).message).toMatch(/went wrong here/)

@@ -12,16 +12,25 @@ export class Failure extends Error {
   /** By which whoever runs this finds the request again. */
   readonly correlationId: string
   readonly faults: readonly Fault[]
+  /** Not before this long, ms; null where nobody said. */
+  readonly retryAfterMs: number | null
 
   constructor(
     message: string,
-    parts: { status: number; code: string; correlationId: string; faults?: readonly Fault[] },
+    parts: {
+      status: number
+      code: string
+      correlationId: string
+      faults?: readonly Fault[]
+      retryAfterMs?: number | null
+    },
   ) {
     super(message)
     this.status = parts.status
     this.code = parts.code
     this.correlationId = parts.correlationId
     this.faults = parts.faults ?? []
+    this.retryAfterMs = parts.retryAfterMs ?? null
   }
 
   /** The same request may well succeed a little later. */
@@ -57,12 +66,16 @@ const WORDS: Readonly<Record<string, string>> = {
 
 const UNKNOWN_OUTCOME = 'No answer came in time. It may have been done: look before you try again.'
 
+/** What was asked, as far as a failure tells of it. */
+export interface Asked {
+  readonly method: string
+  readonly correlationId: string
+  /** The header of the answer, seconds. */
+  readonly retryAfter?: string | null
+}
+
 /** Reads what the gateway (problem+json), the monolith and its services ({error}) answer. */
-export function failureOf(
-  status: number,
-  body: unknown,
-  request: { readonly method: string; readonly correlationId: string },
-): Failure {
+export function failureOf(status: number, body: unknown, request: Asked): Failure {
   const { error, code: own, detail, title } = (body ?? {}) as Answered
   const code = error?.code ?? own ?? (status === 0 ? 'NO_ANSWER' : `HTTP_${status}`)
   const said = error?.message ?? detail ?? title
@@ -71,6 +84,7 @@ export function failureOf(
     code,
     correlationId: request.correlationId,
     faults: faultsOf(error?.details),
+    retryAfterMs: waitOf(request.retryAfter),
   })
 }
 
@@ -82,6 +96,15 @@ function wordsFor(status: number, code: string, said: string | undefined, method
   if (said !== undefined && status < 500) return said.endsWith('.') ? said : `${said}.`
   if (PASSING.has(status)) return WORDS.UNAVAILABLE!
   return status >= 500 ? WORDS.INTERNAL! : `This was refused (${status}).`
+}
+
+/** Longer than this nobody looks at a page that does not answer, ms. */
+const LONGEST_WAIT_MS = 20_000
+
+function waitOf(header: string | null | undefined): number | null {
+  const seconds = Number(header)
+  if (!header || !Number.isFinite(seconds) || seconds < 0) return null
+  return Math.min(seconds * 1000, LONGEST_WAIT_MS)
 }
 
 interface Answered {

@@ -1,4 +1,4 @@
-import { type Failure, failureOf } from './failure.ts'
+import { type Asked, type Failure, failureOf } from './failure.ts'
 import { currentToken, end } from './session.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -57,7 +57,7 @@ export async function askFile(path: string): Promise<Blob> {
 async function send(method: Method, path: string, body?: unknown, asking: Asking = {}) {
   const json = body === undefined ? {} : { 'content-type': 'application/json' }
   const { headers, correlationId } = headersWith({ ...json, ...asking.headers })
-  const request = { method, correlationId }
+  const request: Asked = { method, correlationId }
   let answer: Response
   try {
     answer = await fetch(path, {
@@ -70,24 +70,20 @@ async function send(method: Method, path: string, body?: unknown, asking: Asking
     if (asking.signal?.aborted) throw error
     throw failureOf(0, null, request)
   }
-  if (!answer.ok) throw refusal(answer.status, await bodyOf(answer, request), request)
+  if (!answer.ok) {
+    const retryAfter = answer.headers.get('retry-after')
+    throw refusal(answer.status, await bodyOf(answer, request), { ...request, retryAfter })
+  }
   return { answer, correlationId }
 }
 
 /** A refusal as a failure; one for want of a good token ends the session. */
-export function refusal(
-  status: number,
-  body: unknown,
-  request: { readonly method: string; readonly correlationId: string },
-): Failure {
+export function refusal(status: number, body: unknown, request: Asked): Failure {
   if (status === 401 && currentToken() !== null) end('expired')
   return failureOf(status, body, request)
 }
 
-async function bodyOf(
-  answer: Response,
-  request: { readonly method: string; readonly correlationId: string },
-): Promise<unknown> {
+async function bodyOf(answer: Response, request: Asked): Promise<unknown> {
   const isJson = answer.headers.get('content-type')?.includes('json') ?? false
   try {
     return isJson ? await answer.json() : null

@@ -26,7 +26,10 @@ export function upload<T>(path: string, form: FormData, uploading: Uploading = {
     }
     xhr.onload = () => {
       if (xhr.status >= 200 && xhr.status < 300) resolve(xhr.response as T)
-      else reject(refusal(xhr.status, xhr.response, request))
+      else {
+        const retryAfter = xhr.getResponseHeader('retry-after')
+        reject(refusal(xhr.status, xhr.response, { ...request, retryAfter }))
+      }
     }
     xhr.onerror = () => reject(failureOf(0, null, request))
     xhr.onabort = () => reject(new DOMException('The upload was stopped', 'AbortError'))

@@ -1,4 +1,5 @@
 import { Failure } from '../api/failure.ts'
+import { watch } from '../api/polling.ts'
 import { ask, newId } from '../api/request.ts'
 import type { AddedPartsList, Creation, FileKind, Moc } from '../api/types.ts'
 import { upload } from '../api/upload.ts'
@@ -31,7 +32,6 @@ export interface Creating {
   onStage(stage: Stage): void
 }
 
-const LOOK_MS = 500
 /** Longer than the service tries by itself, ms. */
 const PATIENCE_MS = 180_000
 
@@ -78,30 +78,19 @@ async function createTogether(
   const form = new FormData()
   form.set('metadata', JSON.stringify(wanted))
   for (const { kind, file } of files) form.append(kind, file)
-  let creation = await upload<Creation>('/api/mocs/with-files', form, {
+  const { mocId } = await upload<Creation>('/api/mocs/with-files', form, {
     signal,
     headers: { prefer: 'respond-async', 'idempotency-key': newId() },
     onProgress: (share) => onStage({ what: 'Sending the files', share }),
   })
-  const { mocId } = creation
-  const deadline = Date.now() + PATIENCE_MS
-  while (creation.status === 'creating' && Date.now() < deadline) {
-    onStage({ what: 'Checking and storing the files', share: null })
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
-    creation = await askCreation(mocId, signal)
-  }
-  if (creation.status === 'failed') throw failed(creation)
+  onStage({ what: 'Checking and storing the files', share: null })
+  const creation = await watch(
+    () => ask<Creation>('GET', `/api/mocs/${mocId}/creation`, undefined, { signal }),
+    ({ status }) => status !== 'creating',
+    { patienceMs: PATIENCE_MS, signal },
+  )
+  if (creation?.status === 'failed') throw failed(creation)
   return { id: mocId, problems: [] }
-}
-
-/** Asked often, so one answer that does not come is no failure: the creation goes on all the same. */
-async function askCreation(mocId: string, signal: AbortSignal): Promise<Creation> {
-  try {
-    return await ask<Creation>('GET', `/api/mocs/${mocId}/creation`, undefined, { signal })
-  } catch (error) {
-    if (!(error instanceof Failure && error.passing)) throw error
-    return { mocId, status: 'creating', problem: null, files: [] }
-  }
 }
 
 function failed({ problem, mocId }: Creation): Failure {

@@ -1,14 +1,13 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef } from 'react'
 import { Failure } from '../api/failure.ts'
+import { pauseBefore } from '../api/polling.ts'
 import { ask } from '../api/request.ts'
 import type { Creation, Moc, MocFile, PartsListSummary, StoredFile } from '../api/types.ts'
 import type { ListOfParts } from '../parts/need.ts'
 
-/** How often it is asked how far the reading of parts lists has come, ms. */
-const LOOK_MS = 1_000
-/** How often at most: what takes longer is seen when the page is opened again. */
-const MOST_LOOKS = 180
+/** How often it is asked how far a creation has come: what takes longer is seen when the page is opened again. */
+const MOST_LOOKS = 60
 
 export interface PartsList extends PartsListSummary, ListOfParts {}
 
@@ -61,7 +60,9 @@ export function useMoc(id: string, me: string | undefined) {
         )
       )?.files ?? [],
     refetchInterval: ({ state: { data, dataUpdateCount } }) =>
-      isReading(data) && !isIncomplete.current && dataUpdateCount < MOST_LOOKS ? LOOK_MS : false,
+      isReading(data) && !isIncomplete.current && dataUpdateCount < MOST_LOOKS
+        ? pauseBefore(dataUpdateCount)
+        : false,
   })
   const creation = useQuery({
     queryKey: ['moc', id, 'creation'],
@@ -69,7 +70,9 @@ export function useMoc(id: string, me: string | undefined) {
       orNothing(ask<Creation>('GET', `${base}/creation`, undefined, { signal })),
     enabled: isMine,
     refetchInterval: ({ state: { data, dataUpdateCount } }) =>
-      data?.status === 'creating' && dataUpdateCount < MOST_LOOKS ? LOOK_MS : false,
+      data?.status === 'creating' && dataUpdateCount < MOST_LOOKS
+        ? pauseBefore(dataUpdateCount)
+        : false,
   })
   isIncomplete.current = creation.data?.status === 'incomplete'
   const read = stored.data?.filter(({ reading }) => reading === 'read').length ?? 0

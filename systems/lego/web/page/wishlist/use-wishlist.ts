@@ -1,6 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { Latest } from '../api/latest.ts'
+import { watch } from '../api/polling.ts'
 import { ask } from '../api/request.ts'
 import type { Pagination, WishlistItem } from '../api/types.ts'
 import { useAnnounce } from '../ui/announcer.tsx'
@@ -8,8 +9,6 @@ import { moved, type Order, orderOf, refreshed, settledAs, takenBack } from './o
 
 const KEY = ['wishlist']
 const PAGE = 100
-/** How often it is asked whether an order that waits is applied, ms; the server waits 500 for the dragging to end. */
-const LOOK_MS = 250
 /** The server applies an order after 5 s at most; after this nobody knows any more, ms. */
 const PATIENCE_MS = 15_000
 
@@ -115,12 +114,11 @@ export function useWishlist() {
 
 /** Resolves when the server has applied what waits, or `superseded` says that nobody needs to know. */
 async function applied(superseded: () => boolean): Promise<void> {
-  const deadline = Date.now() + PATIENCE_MS
-  while (!superseded() && Date.now() < deadline) {
-    const { pending } = await ask<{ pending: boolean }>('GET', '/api/wishlist/reorder/status')
-    if (!pending) return
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
-  }
+  await watch(
+    () => ask<{ pending: boolean }>('GET', '/api/wishlist/reorder/status'),
+    ({ pending }) => !pending || superseded(),
+    { patienceMs: PATIENCE_MS },
+  )
 }
 
 function titleOf(items: readonly WishlistItem[], id: string): string {
