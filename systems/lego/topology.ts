@@ -164,6 +164,8 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
       // What it finds stands in the monolith, until the others have left it.
       ...(name === 'search' ? { SOURCE_URL: urls.monolith } : {}),
     })
+  // Where the services are is the plan's to know; the monolith calls those alone that it is told to call.
+  const { STORAGE_URL: _, PROCESSING_URL: __, ...ofMonolith } = env
   const running: readonly ServiceName[] = [...options.extractions, ...(options.newServices ?? [])]
   const [auth, monolith, ...services] = await Promise.all([
     start('auth', 'auth/main.ts', {
@@ -171,10 +173,14 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
       PORT: String(ports.auth),
       BANYAN_SERVICE_KEYS: publicKeys,
     }),
-    start('monolith', 'monolith/main.ts', {
-      DATABASE_URL: urls.monolith,
-      PORT: String(ports.monolith),
-      ...fileServices?.monolithEnv,
+    supervisor.process('monolith', {
+      file: here('monolith/main.ts'),
+      env: {
+        ...ofMonolith,
+        DATABASE_URL: urls.monolith,
+        PORT: String(ports.monolith),
+        ...fileServices?.monolithEnv,
+      },
     }),
     ...running.map(service),
   ])
