@@ -40,7 +40,7 @@ export function judge(
     const faults = shownBy.map((one) => faultOf(one, executed))
     const by = shownBy.filter((_, i) => faults[i] === null).map(nameOf)
     if (deferred !== undefined) return { id, text, state: 'deferred', by, why: [deferred] }
-    const why = faults.filter((fault) => fault !== null)
+    const why = [...new Set(faults.filter((fault) => fault !== null))]
     if (lacks !== undefined) why.push(lacks)
     if (shownBy.length === 0 && lacks === undefined) why.push('nothing shows it')
     return { id, text, state: why.length === 0 ? 'shown' : 'missing', by, why }

@@ -23,11 +23,14 @@ export const functional: readonly Requirement[] = [
     text: 'Services talk by documented APIs and events alone, never into each other’s database',
     shownBy: [
       script('check:layers'),
+      ...lego.grants(
+        'no service may read or write a table of another, though all are in one database',
+        'a service that tries is refused',
+      ),
       ...lego.galleryContract(
         'the MOC Management Service relies on Gallery to say which images and albums there are',
       ),
     ],
-    lacks: 'A database role for each service, and a test that no grant crosses',
   },
   {
     id: 'FR1.3',

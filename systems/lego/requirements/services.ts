@@ -124,8 +124,10 @@ export const services: readonly Requirement[] = [
   {
     id: 'FR7.1',
     text: 'A REST API for profiles: create, read, update, delete',
-    shownBy: lego.profile('answers every request as the monolith does'),
-    lacks: 'No route deletes a profile: one goes when its user does',
+    shownBy: lego.profile(
+      'answers every request as the monolith does',
+      'deletes the profile of its user, once, and that of nobody else',
+    ),
   },
   {
     id: 'FR7.2.a',

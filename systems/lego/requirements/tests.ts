@@ -12,6 +12,7 @@ export const SERVICES = 'gallery inventory moc processing profile search storage
 
 export const lego = {
   every: inTests('every-service'),
+  grants: inTests('grants'),
   portal: testsIn('systems/lego/portal/portal.test.ts'),
   parity: inTests('parity'),
   monolith: inTests('monolith'),

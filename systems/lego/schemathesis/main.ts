@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { installPython } from '../../../scripts/servers/python.ts'
 import { folderOf } from '../../../scripts/servers/server.ts'
 import { type Flag, helpText, readFlags, UsageError, wholeNumber } from '../../options.ts'
-import { type AskableService, startEveryService } from './services.ts'
+import { type AskableService, startEveryService } from '../testing/every-service.ts'
 
 const REQUIREMENTS = join(import.meta.dirname, 'schemathesis.requirements.txt')
 

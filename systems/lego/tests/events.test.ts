@@ -127,11 +127,13 @@ it('the Profile Service says what everybody may see of a profile', async () => {
   const avatarUrl = 'https://img.example.org/a.png'
   await as(2, 'PUT', '/users/me', { displayName: 'Ada', location: 'Billund' })
   await as(2, 'PUT', '/users/me', { displayName: 'Ada', avatarUrl })
-  const events = await said(3)
+  await as(2, 'DELETE', '/users/me')
+  const events = await said(4)
   expect(events).toMatchObject([
     { type: 'profile.created', payload: { userId: 'ada', displayName: 'Ada', avatarUrl: null } },
     { type: 'profile.updated', payload: { avatarUrl } },
     { type: 'profile.avatar.changed', payload: { userId: 'ada', avatarUrl } },
+    { type: 'profile.deleted', payload: { userId: 'ada' } },
   ])
   expect(JSON.stringify(events)).not.toContain('Billund')
 })

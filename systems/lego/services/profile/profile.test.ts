@@ -29,7 +29,6 @@ const STEPS: readonly (readonly [method: string, path: string, body?: unknown, u
   ['PUT', '/me', {}],
   ['PUT', '/me', { displayName: ' ', avatarUrl: 'https://example.org/page.html', extra: 1 }],
   ['PUT', '/me', 'not json'],
-  ['DELETE', '/me'],
   ['GET', '/me/other'],
 ]
 
@@ -121,6 +120,16 @@ it('answers public profiles from its cache, and at once what their user, or whoe
     `SET session_replication_role = replica; UPDATE profile.profiles SET display_name = 'Moved'`,
   )
   await eventually('it is seen', async () => (await publicName(ada)) === 'Moved')
+})
+
+it('deletes the profile of its user, once, and that of nobody else', async () => {
+  const { eve, ada } = ids as { eve: string; ada: string }
+  await asUser(eve, 'PUT', '/me', { displayName: 'Eve' })
+  expect(await publicName(eve)).toBe('Eve')
+  expect((await asUser(ada, 'DELETE', `/${eve}`)).status).toBe(403)
+  expect((await asUser(eve, 'DELETE', '/me')).status).toBe(204)
+  expect((await asUser(eve, 'GET', `/${eve}/public`)).status).toBe(404)
+  expect((await asUser(eve, 'DELETE', '/me')).status).toBe(404)
 })
 
 it('makes no profile for a user whom the Auth Service does not know', async () => {

@@ -1,6 +1,6 @@
 import { type Database, noSuch, type Transaction } from '@banyan/service'
 import { eq, getTableColumns, sql } from 'drizzle-orm'
-import { ProfileAvatarChanged, ProfileCreated, ProfileUpdated } from './events.ts'
+import { ProfileAvatarChanged, ProfileCreated, ProfileDeleted, ProfileUpdated } from './events.ts'
 import type { ProfileBody, PublicProfile } from './messages.ts'
 import type * as tables from './schema.ts'
 import { profiles } from './schema.ts'
@@ -42,4 +42,15 @@ export async function putProfile(
     await publish(ProfileAvatarChanged.of({ userId, avatarUrl }), { key: userId })
   }
   return profile
+}
+
+/** Deletes the profile, and says so. @throws BanyanError NOT_FOUND when the user has none */
+export async function deleteProfile(
+  { db, publish }: Transaction<typeof tables>,
+  userId: string,
+): Promise<void> {
+  const mine = eq(profiles.userId, userId)
+  const gone = await db.delete(profiles).where(mine).returning({ userId: profiles.userId })
+  if (gone.length === 0) throw noSuch('profile')
+  await publish(ProfileDeleted.of({ userId }), { key: userId })
 }

@@ -5,7 +5,7 @@ import { readBodiesAsMonolith } from '../../monolith-shape.ts'
 import type { Context } from './context.ts'
 import { requireKnown } from './known-users.ts'
 import { ProfileBody, PublicProfile } from './messages.ts'
-import { profileOf, putProfile } from './profiles.ts'
+import { deleteProfile, profileOf, putProfile } from './profiles.ts'
 import type { PublicProfiles } from './public-profiles.ts'
 
 const Params = z.object({ id: z.string() })
@@ -31,6 +31,17 @@ export function profileRoutes(app: App, context: Context, publicProfiles: Public
       const profile = await context.transaction((tx) => putProfile(tx, userId, body))
       await publicProfiles.forget(userId)
       return profile
+    },
+  )
+  // New with the service; where the monolith owns the profile, it knows no such route.
+  app.delete(
+    '/:id',
+    { schema: { params: Params, response: { 204: z.null() } } },
+    async (request, reply) => {
+      const userId = requireSelf(request.user.userId, request.params.id)
+      await context.transaction((tx) => deleteProfile(tx, userId))
+      await publicProfiles.forget(userId)
+      return reply.status(204).send(null)
     },
   )
   const schema = { params: Params, response: { 200: PublicProfile } }

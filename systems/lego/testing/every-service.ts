@@ -14,6 +14,7 @@ import {
   startService,
   type Tables,
 } from '@banyan/service'
+import pg from 'pg'
 import gallery from '../services/gallery/service.ts'
 import inventory from '../services/inventory/service.ts'
 import moc from '../services/moc/service.ts'
@@ -22,8 +23,8 @@ import profile from '../services/profile/service.ts'
 import search from '../services/search/service.ts'
 import storage from '../services/storage/service.ts'
 import wishlist from '../services/wishlist/service.ts'
-import { startProcess } from '../testing/processes.ts'
 import { startFront } from './front.ts'
+import { startProcess } from './processes.ts'
 
 const IDENTITY_KEY = 'a key for these requests alone'
 /** Who asks where services alone may: the one that routes with `callers` name. */
@@ -35,9 +36,14 @@ export interface AskableService {
   readonly url: string
 }
 
-/** Starts the eight services as they call each other, in this process, on one PostgreSQL server. */
+/**
+ * Starts the eight services as they call each other, in this process: in one database, each with a role of its
+ * own, `moc_service_user` and its like, that may do no more than make its schemas.
+ */
 export async function startEveryService(): Promise<{
   readonly services: readonly AskableService[]
+  /** Of the one database, as its superuser. */
+  readonly databaseUrl: string
   stop(): Promise<void>
 }> {
   /** What ends each thing that was started, in the order of the starts. */
@@ -51,6 +57,7 @@ export async function startEveryService(): Promise<{
     const folder = await mkdtemp(join(tmpdir(), 'banyan-objects-'))
     ends.push(() => rm(folder, { recursive: true }))
     const bus = await server.createDatabase('bus')
+    const databaseUrl = await server.createDatabase('lego')
     const { privateJwk, publicJwk } = await newServiceKey(CALLER)
     const signing = JSON.stringify(privateJwk)
     const profileKey = await newServiceKey('profile')
@@ -77,7 +84,7 @@ export async function startEveryService(): Promise<{
         env: {
           PORT: '0',
           LOG_LEVEL: 'error',
-          DATABASE_URL: await server.createDatabase(name),
+          DATABASE_URL: await withRole(databaseUrl, `${name}_service_user`),
           BUS_URL: bus,
           BANYAN_IDENTITY_KEY: IDENTITY_KEY,
           BANYAN_SERVICE_KEYS: keys,
@@ -113,11 +120,25 @@ export async function startEveryService(): Promise<{
       STORAGE_URL: storageUrl,
       PROCESSING_URL: processingUrl,
     })
-    return { services, stop }
+    return { services, databaseUrl, stop }
   } catch (error) {
     await stop()
     throw error
   }
+}
+
+/** @returns the URL with the new role's name and password */
+async function withRole(databaseUrl: string, role: string): Promise<string> {
+  const admin = new pg.Client(databaseUrl)
+  await admin.connect()
+  const { database } = admin
+  await admin.query(`CREATE ROLE ${role} LOGIN PASSWORD '${role}';
+    GRANT CREATE ON DATABASE ${pg.escapeIdentifier(database!)} TO ${role}`)
+  await admin.end()
+  const url = new URL(databaseUrl)
+  url.username = role
+  url.password = role
+  return url.href
 }
 
 async function newUser(auth: string): Promise<string> {
