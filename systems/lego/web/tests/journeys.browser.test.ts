@@ -6,6 +6,7 @@ import {
   go,
   main,
   openBrowser,
+  seriousFaults,
   signUp,
   takePicture,
   tokenOf,
@@ -74,6 +75,7 @@ describe('journeys through the page, when everything has moved', () => {
     await have.press('Enter')
     await main(ada).getByText('8 of 13, 5 missing').waitFor()
     await takePicture(ada, 'have-and-need')
+    expect(await seriousFaults(ada)).toEqual([])
     await eventually('both are kept', async () => {
       await page.reload()
       await main(ada).getByText('What you have of all parts').waitFor()
@@ -164,7 +166,7 @@ describe('journeys through the page, when everything has moved', () => {
     const alert = page.getByRole('alert')
     await alert.waitFor({ timeout: 90_000 })
     expect(await alert.innerText()).toMatch(
-      /This MOC is incomplete.*could not be handed over.*could not be reached/s,
+      /This MOC is incomplete.*could not be handed over.*did not answer/s,
     )
     const headers = { authorization: `Bearer ${await tokenOf(ada)}` }
     const id = page.url().split('/').at(-1)
@@ -173,6 +175,7 @@ describe('journeys through the page, when everything has moved', () => {
     expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe('Unread castle')
     await main(ada).getByText('steps.pdf').waitFor()
     await takePicture(ada, 'incomplete')
+    expect(await seriousFaults(ada)).toEqual([])
     // The MOC itself reads it then.
     await page.getByLabel('Add a parts list').setInputFiles(csv)
     await main(ada).getByText('13 pieces').first().waitFor()

@@ -94,17 +94,20 @@ async function createTogether(
 }
 
 function failed({ problem, mocId }: Creation): Failure {
-  return new Failure(`The MOC was not created: ${reasonOf(problem)}. Nothing was kept of it.`, {
-    status: problem?.refused ? 422 : 503,
-    code: 'CREATION_FAILED',
-    correlationId: mocId,
-  })
+  return new Failure(
+    `The MOC was not created: ${reasonOf(problem, 'its files could not be stored in time')}. Nothing was kept of it.`,
+    {
+      status: problem?.refused ? 422 : 503,
+      code: 'CREATION_FAILED',
+      correlationId: mocId,
+    },
+  )
 }
 
-/** Why a creation did not end well. What is refused has a reason for people; what broke has one for the log. */
-export function reasonOf(problem: Creation['problem']): string {
+/** Why a creation did not end well. What is refused has a reason for people; what broke has one for the log, and here it is `broke`. */
+export function reasonOf(problem: Creation['problem'], broke: string): string {
   if (problem?.refused) return problem.message.replace(/\.$/, '')
-  return 'what does that could not be reached, or took too long'
+  return broke
 }
 
 async function createApart(

@@ -27,7 +27,8 @@ export function CreationNotice({
         <Notice tone="bad" title="This MOC is incomplete">
           <p>
             The MOC and its files are stored, but its parts lists could not be handed over to be
-            read: {reasonOf(problem)}. Its pieces are not counted.
+            read: {reasonOf(problem, 'the service that reads them did not answer')}. Its pieces are
+            not counted.
           </p>
           <p>Add the parts list once more, under “Parts”, to have them counted.</p>
           <p className="correlation">
