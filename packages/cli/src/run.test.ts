@@ -44,6 +44,20 @@ describe('status', () => {
     expect(one.json).toEqual(extractionStatus())
   })
 
+  it('tells nothing of rows where none move, and how an index stands', async () => {
+    const index = { documents: 8_000, of: 8_010, lagMs: 1_200, reason: 'the disk is full' }
+    control.extractions = [
+      extractionStatus({ kind: 'routes' }),
+      extractionStatus({ kind: 'index', index: { ...index, state: 'failed' } }),
+    ]
+    await terminal.run(...at('status'))
+    expect(terminal.out).toContain(
+      'failed, 8,000 of 8,010 documents, 1,200 ms behind: the disk is full',
+    )
+    expect(terminal.out).not.toMatch(/copy|verify|refused/)
+    expect(terminal.out.match(/1 of 300 answers differ/g)).toHaveLength(2)
+  })
+
   it('says why it paused', async () => {
     control.extractions = [
       extractionStatus({ paused: true, pausedWhy: '3 rows differ', waitsFor: [] }),
