@@ -40,7 +40,7 @@ export async function describe(app: FastifyInstance, definition: Described): Pro
     transform: (given) => {
       const { schema, url } = jsonSchemaTransform(given)
       const described = (schema as FastifySchema | undefined)?.response as object | undefined
-      if (given.schema?.hide || saysFailures(described)) return { schema, url }
+      if (given.schema?.hide || (described && 'default' in described)) return { schema, url }
       const usual = described ?? { 200: { description: 'Success', content: ANYTHING } }
       const files = Object.entries(given.schema?.response ?? {})
         .filter(([, one]) => one === bytes)
@@ -52,7 +52,7 @@ export async function describe(app: FastifyInstance, definition: Described): Pro
   await app.register(swaggerUi, { routePrefix: '/docs', logLevel: 'silent' })
 }
 
-/** What a route answers that says nothing of failures itself. */
+/** What a route may answer besides what it says itself. */
 function failureOf({ writeFailure, failureSchema }: Described) {
   const description = 'What went wrong'
   const [type, schema] = writeFailure
@@ -60,8 +60,4 @@ function failureOf({ writeFailure, failureSchema }: Described) {
     : [PROBLEM_TYPE, Problem]
   const { $schema: _, ...content } = z.toJSONSchema(schema)
   return { description, content: { [type]: { schema: content } } }
-}
-
-function saysFailures(response: object | undefined): boolean {
-  return Object.keys(response ?? {}).some((status) => /^([45]|default)/.test(status))
 }

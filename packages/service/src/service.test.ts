@@ -222,7 +222,8 @@ describe('a service without a database', () => {
           throw new Error(`cannot reach ${context.name}:secret`)
         })
         app.get('/rows', { config: { access: 'anybody' } }, () => context.db)
-        app.get('/photo', { schema: { response: { 200: bytes } } }, () => new Uint8Array())
+        const response = { 200: bytes, 415: z.object({ given: z.string() }) }
+        app.get('/photo', { schema: { response } }, () => new Uint8Array())
       },
     },
   })
@@ -253,6 +254,9 @@ describe('a service without a database', () => {
     expect(body).toMatchObject({
       paths: { '/v2/shelf/photo': anything, '/v2/shelf/rows': anything },
     })
+    // One failure that a route tells of is not the only one there is.
+    const failures = { 415: {}, default: { content: { 'application/problem+json': {} } } }
+    expect(body).toMatchObject({ paths: { '/v2/shelf/photo': { get: { responses: failures } } } })
     await service.stop()
   })
 
