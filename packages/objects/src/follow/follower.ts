@@ -214,7 +214,13 @@ export class Follower {
     return runPass({
       ...this.#copying(signal),
       ...{ from, owns, mostGoneShare },
-      onCopied: (bytes) => this.#progress.copied(bytes),
+      onCopied: (bytes) => {
+        this.#progress.copied(bytes)
+        // As good as known until the records are asked again: a first copy takes hours.
+        const { objects, bytes: before } = this.#totals
+        if (surveyed)
+          this.#totals = { ...this.#totals, objects: objects + 1, bytes: before + bytes }
+      },
       onBatch: (found) => {
         if (surveyed) return
         for (const one of found) if (one.kind === 'copy') this.#progress.found(one.listed.size)
