@@ -11,7 +11,7 @@ export type Progress =
 /** What a cargo tells for the status; the rest is told alike of every extraction. */
 export type CargoFigures = Pick<
   ExtractionStatus,
-  'at' | 'percent' | 'copy' | 'streams' | 'lagMs' | 'verify' | 'index' | 'refusals'
+  'at' | 'percent' | 'copy' | 'streams' | 'lagMs' | 'verify' | 'index' | 'refusals' | 'objects'
 > & { readonly losesOnRollback: readonly string[] }
 
 /**

@@ -97,6 +97,29 @@ const traffic = z.object({
   p95Ms: z.number().nullable(),
 })
 
+const objectsFigures = z.object({
+  state: z.enum(['stopped', 'copying', 'in step', 'failing']),
+  why: z.string().nullable(),
+  objects: count,
+  bytes: count,
+  left: z.object({ objects: count, bytes: count }),
+  bytesPerSecond: z.number(),
+  bytesPerSecondAllowed: z.number().nullable(),
+  etaSeconds: z.number().nullable(),
+  lagMs: z.number().nullable(),
+  problems: count,
+  examples: list(z.object({ key: z.string(), why: z.string() })),
+  comparing: count.nullable(),
+  verified: z
+    .object({
+      at: z.string(),
+      compared: count,
+      differing: count,
+      examples: list(z.string()),
+    })
+    .nullable(),
+})
+
 export const extractionStatus = z.object({
   extraction: z.string(),
   kind: z.enum(KINDS),
@@ -139,6 +162,7 @@ export const extractionStatus = z.object({
       reason: z.string().nullable(),
     })
     .nullable(),
+  objects: objectsFigures.exactOptional(),
   shadow: z.object({
     compared: count,
     differing: count,

@@ -76,6 +76,7 @@ export function checkRepair(row: ExtractionRow, plans: readonly ResolvedExtracti
 
 function checkKind({ name, kind }: ResolvedExtraction, action: string): void {
   if (kind === 'tables' || !OF_TABLES.includes(action)) return
+  if (kind === 'objects' && action === 'verify') return
   throw new BanyanError('WRONG_KIND', { action, extraction: name, kind })
 }
 

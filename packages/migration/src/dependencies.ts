@@ -1,6 +1,8 @@
+import type { Pool } from '@banyan/postgres'
 import type { Logger } from 'pino'
 import type { Gateways } from './gateways.ts'
 import type { Ledger } from './ledger.ts'
+import type { ObjectsInHandover } from './objects/carries-objects.ts'
 import type { ResolvedExtraction, ResolvedTables } from './plan.ts'
 import type { RepairDesk } from './repair-desk.ts'
 import type { Store } from './store.ts'
@@ -9,6 +11,8 @@ import type { Store } from './store.ts'
 export interface ExtractionDependencies<P extends ResolvedExtraction = ResolvedExtraction> {
   readonly plan: P
   readonly monolith: { readonly url: string; readonly databaseUrl: string }
+  /** The control database. */
+  readonly control: Pool
   readonly store: Store
   readonly ledger: Ledger
   readonly repairs: RepairDesk
@@ -21,4 +25,7 @@ export interface ExtractionDependencies<P extends ResolvedExtraction = ResolvedE
 }
 
 /** Those of an extraction that moves rows. */
-export type TablesDependencies = ExtractionDependencies<ResolvedTables>
+export type TablesDependencies = ExtractionDependencies<ResolvedTables> & {
+  /** Where objects move with them. */
+  readonly objects?: ObjectsInHandover
+}

@@ -120,6 +120,7 @@ export async function startEngine(plan: Plan, options: EngineOptions): Promise<R
       supervise({
         plan: one,
         monolith,
+        control: pool,
         store,
         ledger,
         repairs,

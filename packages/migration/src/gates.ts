@@ -164,7 +164,7 @@ function addDifference(
 
 /** Lag passes by itself: it is waited for, not rolled back for. */
 function addLag(verdicts: Verdicts, plan: ResolvedExtraction, lagMs: number | null): void {
-  if (plan.kind === 'routes') return
+  if (plan.kind === 'routes' || plan.kind === 'objects') return
   const bound = plan.gates.lagMs
   const whose = plan.kind === 'index' ? 'the index' : 'both streams'
   verdicts.add(

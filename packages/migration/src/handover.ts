@@ -5,6 +5,7 @@ import { formatBarrier } from './barrier.ts'
 import type { Gateways } from './gateways.ts'
 import type { Ledger, NewEntry } from './ledger.ts'
 import { holdSetting, moveReads, release } from './moves.ts'
+import type { ObjectsInHandover } from './objects/carries-objects.ts'
 import type { ResolvedTables } from './plan.ts'
 import { highestEpoch, inState, isAnswer, isStale, type Side } from './sides.ts'
 import type { HandoverRecord } from './status.ts'
@@ -22,6 +23,8 @@ export interface HandoverContext {
   readonly reverse: Link
   readonly gateways: Gateways
   readonly ledger: Ledger
+  /** Files that move with the rows; null where there are none. */
+  readonly objects: ObjectsInHandover | null
   readonly signal: AbortSignal
   /** Makes ready to compare the rows of the buckets on both sides; null when there are too many. */
   prepareCheck(buckets: BucketSet): Promise<PreparedCheck | null>
@@ -145,7 +148,8 @@ class Handover {
     const { forward, reverse, plan, gateways } = this.#context
     // Nobody is to be held for an attempt that a gateway will not acknowledge.
     const silent = await gateways.silent()
-    if (silent) throw new AttemptAborted('ready', silent)
+    const notReady = silent ?? this.#context.objects?.notReady()
+    if (notReady) throw new AttemptAborted('ready', notReady)
     for (const link of [forward, reverse]) {
       const { state, walStatus } = link.status()
       if (state !== 'streaming') throw new AttemptAborted('ready', `a stream is ${state}`)
@@ -183,8 +187,15 @@ class Handover {
     if (!drained) throw new AttemptAborted('drain', 'the barrier did not arrive in time')
   }
 
-  /** Step 4, where the rows are few enough. */
+  /** Step 4: rows where they are few enough; files always. */
   async #check(): Promise<void> {
+    await this.#compareRows()
+    const withinMs = this.#timeLeft() - 200
+    const why = await this.#context.objects?.settle(this.#buckets, this.#from, withinMs)
+    if (why) throw new AttemptAborted('check', why)
+  }
+
+  async #compareRows(): Promise<void> {
     const deadlineMs = Math.min(CHECK_MS, this.#timeLeft() - 200)
     if (!this.#prepared || deadlineMs <= 0) return
     const { outcome, tables } = await this.#prepared.run(deadlineMs)

@@ -90,6 +90,7 @@ export class Live {
       term,
       gateways,
       ledger,
+      objects: dependencies.objects ?? null,
       signal,
       prepareCheck: (buckets) => this.#prepareCheck(buckets),
     }

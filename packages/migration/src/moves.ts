@@ -1,20 +1,19 @@
 import type { BucketSet, Hold } from '@banyan/contracts'
 import type { SideName } from '@banyan/replication'
 import type { HandoverContext } from './handover.ts'
-import type { ResolvedTables } from './plan.ts'
+import type { ResolvedObjectsPlan, ResolvedTables } from './plan.ts'
 import { withRoutes } from './tables.ts'
 
 /** What the gateways do in a handover and what recovery makes them do again: the same moves. */
-export type MoveContext = Pick<
-  HandoverContext,
-  'gateways' | 'term' | 'monolithUrl' | 'plan' | 'signal'
->
+export type MoveContext = Pick<HandoverContext, 'gateways' | 'term' | 'monolithUrl' | 'signal'> & {
+  readonly plan: ResolvedTables | ResolvedObjectsPlan
+}
 
 /** How long a gateway may take to let go of reads of the old owner, ms. */
 const READ_DRAIN_MS = 1_000
 
 export function holdSetting(
-  plan: ResolvedTables,
+  plan: MoveContext['plan'],
   buckets: BucketSet,
   reads: boolean,
   attempt: string,

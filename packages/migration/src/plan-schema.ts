@@ -1,5 +1,6 @@
 import { INTERNAL_PREFIX } from '@banyan/contracts'
 import { z } from 'zod'
+import { objectsSchema } from './objects/objects-plan.ts'
 
 const url = (protocol: RegExp) => z.string().regex(protocol)
 const httpUrl = url(/^https?:\/\/[^/?#]+\/?$/)
@@ -106,6 +107,13 @@ const common = {
   soakSeconds: z.number().min(0).default(3600),
 }
 
+const handover = z
+  .strictObject({
+    holdBudgetMs: z.number().int().min(100).max(30_000).default(2000),
+    attempts: z.number().int().min(1).default(10),
+  })
+  .prefault({})
+
 const tables = z.strictObject({
   ...common,
   kind: z.literal('tables'),
@@ -114,12 +122,7 @@ const tables = z.strictObject({
   gates: z
     .strictObject({ ...gates, lagMs, divergentRows: z.number().int().min(0).default(0) })
     .prefault({}),
-  handover: z
-    .strictObject({
-      holdBudgetMs: z.number().int().min(100).max(30_000).default(2000),
-      attempts: z.number().int().min(1).default(10),
-    })
-    .prefault({}),
+  handover,
   verify: z.strictObject({ share: z.number().gt(0).max(1).default(0.1) }).prefault({}),
   throttle: z
     .strictObject({
@@ -129,6 +132,7 @@ const tables = z.strictObject({
       standbyLagMs: z.number().gt(0).default(10_000),
     })
     .prefault({}),
+  objects: objectsSchema.nullable().default(null),
   // zod's number() refuses Infinity, which says "no limit".
   copyRowsPerSecond: z
     .custom<number>((given) => typeof given === 'number' && given > 0, 'a number above 0')
@@ -140,6 +144,15 @@ const routes = z.strictObject({
   kind: z.literal('routes'),
   service: z.strictObject({ url: httpUrl }),
   gates: z.strictObject(gates).prefault({}),
+})
+
+const objects = z.strictObject({
+  ...common,
+  kind: z.literal('objects'),
+  service: z.strictObject({ url: httpUrl }),
+  objects: objectsSchema,
+  gates: z.strictObject(gates).prefault({}),
+  handover,
 })
 
 const index = z.strictObject({
@@ -163,7 +176,7 @@ const index = z.strictObject({
 /** A plan without a kind is one of tables: it was the only one there was. */
 const extraction = z.preprocess(
   (given) => (isObject(given) ? { kind: 'tables', ...given } : given),
-  z.discriminatedUnion('kind', [tables, routes, index]),
+  z.discriminatedUnion('kind', [tables, routes, index, objects]),
 )
 
 function isObject(given: unknown): given is object {

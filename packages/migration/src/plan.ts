@@ -6,6 +6,7 @@ import {
   type RouteRule,
 } from '@banyan/contracts'
 import type { TableSpec } from '@banyan/replication'
+import type { ObjectsPlan, ResolvedObjects } from './objects/objects-plan.ts'
 import { planSchema } from './plan-schema.ts'
 
 /** What `banyan.config.ts` exports: where the sides are, what moves, and under which conditions. */
@@ -39,7 +40,7 @@ export interface GatewayPlan {
 }
 
 /** One capability that leaves the monolith; what moves with its requests is its `kind`. */
-export type ExtractionPlan = TablesPlan | RoutesPlan | IndexPlan
+export type ExtractionPlan = TablesPlan | RoutesPlan | IndexPlan | ObjectsOnlyPlan
 
 interface CommonPlan {
   /** Lower-case letters, digits and dashes. */
@@ -63,6 +64,8 @@ export interface TablesPlan extends CommonPlan {
   readonly copyRowsPerSecond?: number
   readonly throttle?: ThrottlePlan
   readonly verify?: VerifyPlan
+  /** Files that these rows name. */
+  readonly objects?: ObjectsPlan
 }
 
 /** Nothing moves but requests: either side answers them alike, and keeps nothing of them. */
@@ -70,6 +73,15 @@ export interface RoutesPlan extends CommonPlan {
   readonly kind: 'routes'
   readonly service: { readonly url: string }
   readonly gates?: RequestGates
+}
+
+/** Files move: copied, compared, kept up to date both ways; writes are held while their bucket changes hands. */
+export interface ObjectsOnlyPlan extends CommonPlan {
+  readonly kind: 'objects'
+  readonly service: { readonly url: string }
+  readonly objects: ObjectsPlan
+  readonly gates?: RequestGates
+  readonly handover?: HandoverPlan
 }
 
 /** The service derives what it answers from: it fills an index, and is then told of every change. */
@@ -168,14 +180,21 @@ export interface HandoverPlan {
 }
 
 /** A plan with its defaults filled in. */
-export type ResolvedExtraction = ResolvedTables | ResolvedRoutes | ResolvedIndex
+export type ResolvedExtraction =
+  | ResolvedTables
+  | ResolvedRoutes
+  | ResolvedIndex
+  | ResolvedObjectsPlan
 
 interface Resolved extends Required<CommonPlan> {
   readonly steps: readonly Required<StepPlan>[]
   readonly shadow: Required<ShadowPlan>
 }
 
-export interface ResolvedTables extends Resolved, Required<Omit<TablesPlan, keyof CommonPlan>> {
+export interface ResolvedTables
+  extends Resolved,
+    Required<Omit<TablesPlan, keyof CommonPlan | 'objects'>> {
+  readonly objects: ResolvedObjects | null
   readonly gates: Required<GatePlan>
   readonly handover: Required<HandoverPlan>
   readonly throttle: Required<ThrottlePlan>
@@ -185,6 +204,17 @@ export interface ResolvedTables extends Resolved, Required<Omit<TablesPlan, keyo
 export interface ResolvedRoutes extends Resolved, Required<Omit<RoutesPlan, keyof CommonPlan>> {
   readonly gates: Required<RequestGates>
 }
+
+export interface ResolvedObjectsPlan
+  extends Resolved,
+    Required<Omit<ObjectsOnlyPlan, keyof CommonPlan>> {
+  readonly objects: ResolvedObjects
+  readonly gates: Required<RequestGates>
+  readonly handover: Required<HandoverPlan>
+}
+
+/** Those without rows. */
+export type ResolvedRequests = Exclude<ResolvedExtraction, ResolvedTables>
 
 export interface ResolvedIndex extends Resolved, Required<Omit<IndexPlan, keyof CommonPlan>> {
   readonly index: IndexSetting & { readonly attempts: number }

@@ -3,7 +3,7 @@ import type { SideName } from '@banyan/replication'
 import type { Cargo, CargoFigures, Progress } from './cargo.ts'
 import type { ExtractionDependencies } from './dependencies.ts'
 import type { NewEntry } from './ledger.ts'
-import type { ResolvedIndex, ResolvedRoutes } from './plan.ts'
+import type { ResolvedRequests } from './plan.ts'
 import type { ExtractionStatus, HandoverRecord, Phase } from './status.ts'
 import type { ExtractionRow } from './store.ts'
 import { type RoutesChange, routesOf, withoutRoutes, withRoutes } from './tables.ts'
@@ -13,13 +13,13 @@ import { type RoutesChange, routesOf, withoutRoutes, withRoutes } from './tables
  * and a bucket changes hands by a new table: nobody is held, since there is nothing that both could write.
  */
 export class RoutesCargo implements Cargo {
-  readonly #d: ExtractionDependencies<ResolvedRoutes | ResolvedIndex>
+  readonly #d: ExtractionDependencies<ResolvedRequests>
   #owned: BucketSet | null = null
   readonly attempts: number = Number.POSITIVE_INFINITY
   readonly shadowLagMs: number = Number.POSITIVE_INFINITY
   readonly divergent = null
 
-  constructor(dependencies: ExtractionDependencies<ResolvedRoutes | ResolvedIndex>) {
+  constructor(dependencies: ExtractionDependencies<ResolvedRequests>) {
     this.#d = dependencies
   }
 

@@ -1,4 +1,5 @@
 import type { ShadowStats } from '@banyan/contracts'
+import type { ObjectsFigures } from './objects/extraction-objects.ts'
 
 /** Where an extraction stands. `rolling back` is a phase of its own; every other is reached in this order. */
 export const PHASES = [
@@ -17,8 +18,8 @@ export const PHASES = [
 ] as const
 export type Phase = (typeof PHASES)[number]
 
-/** What moves with an extraction's requests: rows, nothing, or an index that the service derives. */
-export const KINDS = ['tables', 'routes', 'index'] as const
+/** What moves with an extraction's requests: rows, nothing, an index that the service derives, or files. */
+export const KINDS = ['tables', 'routes', 'index', 'objects'] as const
 export type Kind = (typeof KINDS)[number]
 
 /** Answer of `GET /v1/status`. */
@@ -122,6 +123,8 @@ export interface ExtractionStatus {
     readonly lagMs: number | null
     readonly reason: string | null
   } | null
+  /** Files that move with it; absent where none do, and before they were looked at. */
+  readonly objects?: ObjectsFigures
   readonly shadow: ShadowStats
   readonly traffic: Readonly<
     Record<

@@ -9,6 +9,7 @@ import { bulkChecks } from './bulk.ts'
 import { bySeverity, type Finding, finding } from './finding.ts'
 import { keyChecks } from './keys.ts'
 import { mappings } from './mapping.ts'
+import { objectsReach } from './objects.ts'
 import { ownerChecks } from './owners.ts'
 import { publicationChecks } from './publications.ts'
 import { controlDatabase, databaseReach, httpReach } from './reach.ts'
@@ -59,6 +60,9 @@ export async function diagnose(plan: Plan, extraction: string): Promise<Finding[
     resolved.kind === 'tables'
       ? await diagnoseTables(plan, resolved)
       : await diagnoseRequests(plan, resolved)
+  if ('objects' in resolved) {
+    found.push(...(await objectsReach(resolved, plan.monolith.databaseUrl)))
+  }
   found.push(...(await http))
   // A table that several entries of the plan share is looked at for each.
   const once = new Map(found.map((one) => [JSON.stringify(one), one]))

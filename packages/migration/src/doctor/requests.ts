@@ -1,9 +1,9 @@
 import { IndexClient } from '../index-client.ts'
-import type { ResolvedIndex, ResolvedRoutes } from '../plan.ts'
+import type { ResolvedIndex, ResolvedRequests } from '../plan.ts'
 import { type Finding, finding } from './finding.ts'
 
 /** The gateway copies GETs alone: where there are none, nothing is compared and the shadow never ends. */
-export function withoutShadow({ shadow, routes }: ResolvedRoutes | ResolvedIndex): Finding[] {
+export function withoutShadow({ shadow, routes }: ResolvedRequests): Finding[] {
   const compared = routes.some(
     ({ methods, access }) =>
       access !== 'write' && (methods.length === 0 || methods.includes('GET')),

@@ -29,14 +29,12 @@ export interface ObjectsFigures extends Omit<FollowerStatus, 'etaMs' | 'verified
 /** The objects of one extraction in the hands of one engine. */
 export class ExtractionObjects {
   readonly #plan: ResolvedObjects
-  readonly #records: ControlRecords
   readonly #follower: Follower
   #examples: ObjectsFigures['examples'] = []
   #listedAt = 0
 
-  private constructor(plan: ResolvedObjects, records: ControlRecords, follower: Follower) {
+  private constructor(plan: ResolvedObjects, follower: Follower) {
     this.#plan = plan
-    this.#records = records
     this.#follower = follower
   }
 
@@ -62,7 +60,7 @@ export class ExtractionObjects {
       bytesPerSecond: () => plan.bytesPerSecond,
       mostGoneShare: plan.mostGoneShare,
     })
-    return new ExtractionObjects(plan, records, follower)
+    return new ExtractionObjects(plan, follower)
   }
 
   /** @param owned buckets of the target */
@@ -121,12 +119,6 @@ export class ExtractionObjects {
     const most = this.#plan.mostProblems
     if (problems <= most) return null
     return `${problems} objects are missing or refused, allowed are ${most}`
-  }
-
-  /** Takes what is ours away: what was copied stays where it is. */
-  async forget(): Promise<void> {
-    await this.stop()
-    await this.#records.forgetAll()
   }
 
   close(): Promise<void> {

@@ -30,7 +30,8 @@ export async function openSides(
   }
 }
 
-async function openSide(
+/** One of them. @throws as `openSides` */
+export async function openSide(
   place: ObjectPlace,
   side: SideName,
   database: string | null,

@@ -1,4 +1,5 @@
 import { type Plan, resolveExtraction } from '../plan.ts'
+import { compareOf, copyOf, objectsSteps } from './objects.ts'
 import { indexSteps, routesSteps } from './requests.ts'
 import type { StepPreview } from './steps.ts'
 import { tablesSteps } from './tables.ts'
@@ -12,8 +13,15 @@ import { tablesSteps } from './tables.ts'
 export async function previewSteps(plan: Plan, extraction: string): Promise<StepPreview[]> {
   const resolved = resolveExtraction(plan, extraction)
   switch (resolved.kind) {
-    case 'tables':
-      return tablesSteps(resolved, plan.monolith.databaseUrl)
+    case 'tables': {
+      const { objects } = resolved
+      const steps = await tablesSteps(resolved, plan.monolith.databaseUrl)
+      if (!objects) return steps
+      // Beside the copy of the rows, and its comparison.
+      return [...steps.slice(0, 3), copyOf(objects), compareOf(objects), ...steps.slice(3)]
+    }
+    case 'objects':
+      return objectsSteps(resolved)
     case 'routes':
       return routesSteps(resolved)
     case 'index':

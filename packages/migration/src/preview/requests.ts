@@ -1,4 +1,4 @@
-import type { ResolvedIndex, ResolvedRoutes } from '../plan.ts'
+import type { ResolvedIndex, ResolvedRequests, ResolvedRoutes } from '../plan.ts'
 import { type CanaryWords, canary, number, type StepPreview, shadowing, soak } from './steps.ts'
 
 const moves = (buckets: string) =>
@@ -44,7 +44,7 @@ export function indexSteps(plan: ResolvedIndex): StepPreview[] {
   ]
 }
 
-function requestSteps(plan: ResolvedRoutes | ResolvedIndex, words: CanaryWords): StepPreview[] {
+export function requestSteps(plan: ResolvedRequests, words: CanaryWords): StepPreview[] {
   return [
     ...shadowing(plan),
     ...plan.steps.map((_, i) => canary(plan, i, words)),
