@@ -23,6 +23,7 @@ function extractionView(one: ExtractionStatus, terminal: Terminal): string {
   const rows: Row[] = [
     ['waits for', waiting(one)],
     ...rowsOf(one, terminal),
+    ...(one.objects ? [['files', files(one.objects)] as const] : []),
     ['shadow', shadow(one)],
     ['traffic', `monolith ${traffic(one.traffic.source)}; service ${traffic(one.traffic.target)}`],
     ...(one.kind === 'tables' ? [refused(one)] : []),
@@ -50,6 +51,8 @@ function rowsOf(one: ExtractionStatus, terminal: Terminal): Row[] {
   switch (one.kind) {
     case 'routes':
       return []
+    case 'objects':
+      return []
     case 'index':
       return [['index', index(one)]]
     default:
@@ -66,6 +69,25 @@ function index({ index: standing }: ExtractionStatus): string {
   const { state, documents, of, lagMs, reason } = standing
   const behind = lagMs === null ? '' : `, ${number(lagMs)} ms behind`
   return `${state}, ${number(documents)} of ${number(of)} documents${behind}${reason ? `: ${reason}` : ''}`
+}
+
+function files(objects: NonNullable<ExtractionStatus['objects']>): string {
+  const { state, why, left, etaSeconds, lagMs, problems, examples, verified, comparing } = objects
+  const count = `${number(objects.objects)} of ${number(objects.bytes)} bytes`
+  const eta = etaSeconds === null ? '' : `, ${number(etaSeconds)} s`
+  const parts = [
+    `${state}${why ? `: ${why}` : ''}; ${count}`,
+    ...(left.objects > 0 ? [`${number(left.objects)} left${eta}`] : []),
+    ...(lagMs === null ? [] : [`${number(lagMs)} ms behind`]),
+    ...(comparing === null ? [] : [`${number(comparing)} compared so far`]),
+    ...(verified
+      ? [
+          `${number(verified.compared)} compared, ${number(verified.differing)} differed and copied again`,
+        ]
+      : []),
+    ...(problems > 0 ? [`${number(problems)} missing or refused: ${examples[0]?.why ?? ''}`] : []),
+  ]
+  return parts.join('; ')
 }
 
 function refused({ refusals: { source, target } }: ExtractionStatus): Row {

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { BucketSet, bucketOf } from '@banyan/contracts'
 import { FolderSide, type ObjectSide } from '@banyan/objects'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { diagnose } from '../doctor/index.ts'
@@ -14,6 +15,9 @@ let root: string
 let system: StatelessSystem
 /** Whether the service's side takes files. */
 let taken = false
+/** Looks at the monolith's files take long, so that the next one is far away; how many have ended. */
+let slow = false
+let looks = 0
 
 /** The service's folder, away until a test lets it be there. */
 function targetSide(): ObjectSide {
@@ -22,6 +26,18 @@ function targetSide(): ObjectSide {
   side.write = async (key, content) => {
     if (!taken) throw new Error('the disk is not mounted')
     return write(key, content)
+  }
+  return side
+}
+
+/** The monolith's folder, whose listing takes long while a test wants it to. */
+function sourceSide(): ObjectSide {
+  const side = new FolderSide(join(root, 'monolith'), 0)
+  const list = side.list.bind(side)
+  side.list = async function* (after) {
+    if (slow) await new Promise((resolve) => setTimeout(resolve, 300))
+    yield* list(after)
+    looks++
   }
   return side
 }
@@ -54,7 +70,7 @@ beforeAll(async () => {
         { methods: [], path: '/api/files/*' },
       ],
       objects: {
-        source: { folder: join(root, 'monolith'), ownerSegment: 0 },
+        source: { open: sourceSide },
         target: { open: targetSide },
       },
       steps: [
@@ -102,6 +118,7 @@ function writing() {
       const code = await system.ask(`/api/files/put/${user}/mine/${n}`, user)
       if (code === 200) acknowledged.set(user, String(n))
       else failed.push(code)
+      await new Promise((resolve) => setTimeout(resolve, 50))
     }
   }
   const done = Promise.all(USERS.slice(0, 8).map(write))
@@ -150,9 +167,18 @@ it('no bucket moves before every file is copied and compared; status and why say
 it('they follow both ways, each from the side that owns it, and nothing acknowledged is lost', async () => {
   const load = writing()
   await until(({ objects }) => objects!.objects > 44)
+  slow = true
+  const before = looks
+  while (looks === before) await new Promise((resolve) => setTimeout(resolve, 5))
+  // Right after a look: only the one that is taken while writes are held can bring it over.
+  for (const user of USERS) put('monolith', user, 'late', `late of ${user}`)
   await system.control.act('files', 'promote', {})
   await until(phase('soaking'))
+  slow = false
   expect((await status()).percent).toBe(100)
+  for (const user of USERS.filter((one) => BucketSet.share(50).has(bucketOf(one)) === false)) {
+    expect(content('service', user, 'late')).toBe(`late of ${user}`)
+  }
   put('service', 'user-1', 'made-there', 'new at the service')
   rmSync(pathOf('service', 'user-2', 'first'))
   await system.control.act('files', 'rollback', { by: 'test', why: 'to see it' })
