@@ -132,12 +132,12 @@ it('rows say which files there are, whose, and which were replaced; one that is 
 })
 
 it('killed in the middle, they are gone on with: what was copied is not copied again', async () => {
-  const names = Array.from({ length: 60 }, (_, i) => String(i).padStart(2, '0'))
-  for (const name of names) await put(`killed/${name}`, randomBytes(20_000))
+  const names = Array.from({ length: 20 }, (_, i) => String(i).padStart(2, '0'))
+  for (const name of names) await put(`killed/${name}`, randomBytes(40_000))
   const plan = planOf('killed')
   const settings = {
     ...{ extraction: 'killed', term: '1', control: control.url },
-    plan: { ...plan, bytesPerSecond: 400_000 },
+    plan: { ...plan, bytesPerSecond: 100_000 },
   }
   const copied = async () => {
     const { rows } = await control.pool.query<{ key: string; target_version: string }>(
@@ -148,23 +148,23 @@ it('killed in the middle, they are gone on with: what was copied is not copied a
   const file = fileURLToPath(new URL('../testing/objects-child.ts', import.meta.url))
   const args = ['--import', 'tsx', file, JSON.stringify(settings)]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] })
-  await until(async () => (await copied()).size > 10)
+  await until(async () => (await copied()).size > 2)
   child.kill('SIGKILL')
   await once(child, 'exit')
   const before = await copied()
-  expect(before.size).toBeLessThan(60)
+  expect(before.size).toBeLessThan(20)
 
   const objects = await open('killed', plan)
   objects.start(BucketSet.none)
   await until(async () => (await objects.figures()).state === 'in step')
   const after = await copied()
-  expect(after.size).toBe(60)
+  expect(after.size).toBe(20)
   for (const [key, version] of before) expect(after.get(key)).toBe(version)
   const { objects: found } = await store.list({ prefix: 'killed/' })
-  expect(found).toHaveLength(60)
+  expect(found).toHaveLength(20)
   objects.verify()
   await until(async () => objects.verified !== null)
-  expect(objects.verified).toMatchObject({ compared: 60, differing: 0 })
+  expect(objects.verified).toMatchObject({ compared: 20, differing: 0 })
 })
 
 it('an engine that another has taken over from keeps no record, and stores nothing any more', async () => {
