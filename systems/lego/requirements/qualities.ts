@@ -44,7 +44,9 @@ export const qualities: readonly Requirement[] = [
     text: 'Each service is up 99.9 % of a month: one that is killed is back in two minutes',
     shownBy: [
       inBlastRadius('failed', 0),
-      ...[0, 1, 2].map((outage) => inBlastRadius(`outages.${outage}.backSeconds`, 120)),
+      ...['gallery', 'search', 'storage'].map((victim) =>
+        inBlastRadius(`outages.${victim}.backSeconds`, 120),
+      ),
     ],
     lacks: 'MOC, Profile, Wishlist, Processing and Inventory are not among those that are killed',
   },
