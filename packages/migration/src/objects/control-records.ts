@@ -20,7 +20,7 @@ const COLUMNS = `key, bucket, size, sha256, source_version AS source, target_ver
   problem, problem_why AS why, problem_at AS at`
 
 /** An engine that has lost its lease must not go on: another one follows the same objects. */
-export class ObjectsTakenOver extends Error {}
+class ObjectsTakenOver extends Error {}
 
 /** Records of one extraction's objects in the control database, written by the engine that leads and no other. */
 export class ControlRecords implements ObjectRecords {

@@ -50,13 +50,11 @@ const handovers = async () => (await forum.status('attachments')).handovers
 it('rows and the files they name change hands together, there and back', async () => {
   await forum.act('start', {}, 'attachments')
   await forum.awaitPhase('shadowing', 'attachments')
-  expect((await forum.status('attachments')).objects).toMatchObject({
-    state: 'in step',
-    verified: { compared: 50, differing: 0 },
-  })
+  const { objects } = await forum.await((one) => one.objects?.verified != null, 'attachments')
+  expect(objects).toMatchObject({ state: 'in step', verified: { compared: 50, differing: 0 } })
   // A row whose file is not there: nothing moves before it is, or the row is gone.
   await forum.source.query(`INSERT INTO public.attachment VALUES (51, 'u1', 'a/51')`)
-  await forum.await(({ objects }) => objects?.problems === 1, 'attachments')
+  await forum.await((one) => one.objects?.problems === 1, 'attachments')
   await forum.act('promote', { percent: 100 }, 'attachments')
   await forum.await(({ handovers: all }) => all.length > 0, 'attachments')
   const [refused] = await handovers()

@@ -21,7 +21,7 @@ export interface Copied {
 }
 
 /** The content on the other side is not what was written there. */
-export class NotTheSame extends Error {}
+class NotTheSame extends Error {}
 
 /**
  * Copies one object, and reads it back.
