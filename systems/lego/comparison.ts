@@ -9,9 +9,19 @@ const DISPLAY = Object.entries(THEMES)
   .map(([code, name]) => `WHEN '${code}' THEN '${name}'`)
   .join(' ')
 
-const page = (select: string, from: string) => `
-  SELECT * FROM (${select} FROM ${from}) AS one
-   WHERE $1::text IS NULL OR key > $1 ORDER BY key LIMIT $2`
+/** How one side's rows of a table are read: page by page, or some of them (`$1`). */
+interface Reading {
+  readonly pages: string
+  readonly some: string
+}
+
+const page = (select: string, from: string): Reading => {
+  const one = `SELECT * FROM (${select} FROM ${from}) AS one`
+  return {
+    pages: `${one} WHERE $1::text IS NULL OR key > $1 ORDER BY key LIMIT $2`,
+    some: `${one} WHERE key = ANY ($1::text[])`,
+  }
+}
 
 const SOURCE_ITEMS = page(
   `SELECT id::text COLLATE "C" AS key, json_build_array(
@@ -72,20 +82,24 @@ const flags = (by: string, table: string) =>
 
 const MOC = `title, description, author, theme, tags, thumbnail_url, status, total_piece_count,
      extract(epoch FROM created_at), extract(epoch FROM updated_at)`
-/** Join tables at the source, arrays in the row at the target; they have no order of their own. */
+/** Join tables at the source, arrays in the row at the target. */
 const joined = (table: string, column: string) =>
-  `(SELECT array_agg(${column} ORDER BY ${column}) FROM public.${table} WHERE moc_id = moc.id)`
+  page(
+    `SELECT (moc_id || '/' || ${column}) COLLATE "C" AS key, moc_id::text AS value`,
+    `public.${table}`,
+  )
 const folded = (array: string) =>
-  `(SELECT array_agg((one ->> 'id')::uuid ORDER BY (one ->> 'id')::uuid) FROM jsonb_array_elements(${array}) AS one)`
+  page(
+    `SELECT (moc.id || '/' || (link ->> 'id')) COLLATE "C" AS key, moc.id::text AS value`,
+    `moc.mocs AS moc CROSS JOIN jsonb_array_elements(${array}) AS link`,
+  )
 const SOURCE_MOCS = page(
-  `SELECT id::text COLLATE "C" AS key, json_build_array(user_id, ${MOC}, search::text,
-     ${joined('moc_gallery_images', 'gallery_image_id')}, ${joined('moc_gallery_albums', 'gallery_album_id')})::text AS value`,
-  'public.moc_instructions AS moc',
+  `SELECT id::text COLLATE "C" AS key, json_build_array(user_id, ${MOC}, search::text)::text AS value`,
+  'public.moc_instructions',
 )
 const TARGET_MOCS = page(
-  `SELECT id::text COLLATE "C" AS key, json_build_array(owner_id, ${MOC}, ${DOCUMENT}::text,
-     ${folded('gallery_image_ids')}, ${folded('gallery_album_ids')})::text AS value`,
-  'moc.mocs AS moc',
+  `SELECT id::text COLLATE "C" AS key, json_build_array(owner_id, ${MOC}, ${DOCUMENT}::text)::text AS value`,
+  'moc.mocs',
 )
 const files = (table: string) =>
   page(
@@ -100,25 +114,60 @@ const partsLists = (table: string) =>
     table,
   )
 
-/** What to compare of each extraction, table by table: at the source, at the target. */
-const TABLES: Readonly<Record<RowsName, readonly (readonly [string, string])[]>> = {
+/** A table of the monolith, and how its rows are read on both sides. */
+export interface ComparedTable {
+  /** As the plan names it. */
+  readonly table: string
+  readonly source: Reading
+  readonly target: Reading
+}
+
+const compared = (table: string, source: Reading, target: Reading): ComparedTable => ({
+  table: `public.${table}`,
+  source,
+  target,
+})
+
+/** What to compare of each extraction. */
+export const COMPARED: Readonly<Record<RowsName, readonly ComparedTable[]>> = {
   wishlist: [
-    [SOURCE_ITEMS, TARGET_ITEMS],
-    [
+    compared('wishlist_items', SOURCE_ITEMS, TARGET_ITEMS),
+    compared(
+      'wishlist_reorders',
       reorders('user_id', 'public.wishlist_reorders'),
       reorders('owner_id', 'wishlist.pending_reorders'),
-    ],
+    ),
   ],
-  profile: [[profiles('public.user_profiles'), profiles('profile.profiles')]],
+  profile: [
+    compared('user_profiles', profiles('public.user_profiles'), profiles('profile.profiles')),
+  ],
   gallery: [
-    [SOURCE_ALBUMS, TARGET_ALBUMS],
-    [SOURCE_IMAGES, TARGET_IMAGES],
-    [flags('user_id', 'public.gallery_flags'), flags('flagged_by', 'gallery.flags')],
+    compared('gallery_albums', SOURCE_ALBUMS, TARGET_ALBUMS),
+    compared('gallery_images', SOURCE_IMAGES, TARGET_IMAGES),
+    compared(
+      'gallery_flags',
+      flags('user_id', 'public.gallery_flags'),
+      flags('flagged_by', 'gallery.flags'),
+    ),
   ],
   moc: [
-    [SOURCE_MOCS, TARGET_MOCS],
-    [files('public.moc_files'), files('moc.files')],
-    [partsLists('public.moc_parts_lists'), partsLists('moc.parts_lists')],
+    compared('moc_instructions', SOURCE_MOCS, TARGET_MOCS),
+    compared('moc_files', files('public.moc_files'), files('moc.files')),
+    compared(
+      'moc_parts_lists',
+      partsLists('public.moc_parts_lists'),
+      partsLists('moc.parts_lists'),
+    ),
+    compared(
+      'moc_gallery_images',
+      joined('moc_gallery_images', 'gallery_image_id'),
+      folded('gallery_image_ids'),
+    ),
+    compared(
+      'moc_gallery_albums',
+      joined('moc_gallery_albums', 'gallery_album_id'),
+      folded('gallery_album_ids'),
+    ),
   ],
 }
 
@@ -129,14 +178,28 @@ export async function compareSides(
   target: string,
 ): Promise<Comparison> {
   const total = { source: 0, target: 0, divergent: 0, examples: [] as string[] }
-  for (const [left, right] of TABLES[extraction]) {
-    const one = await compareRows(orderedRows(source, left), orderedRows(target, right))
+  for (const table of COMPARED[extraction]) {
+    const one = await compareTable(table, source, target)
     total.source += one.source
     total.target += one.target
     total.divergent += one.divergent
     total.examples.push(...one.examples)
   }
   return total
+}
+
+/** @param onDifference told the key of each row that is on one side only, or differs. */
+export function compareTable(
+  table: ComparedTable,
+  source: string,
+  target: string,
+  onDifference?: (key: string) => void,
+): Promise<Comparison> {
+  return compareRows(
+    orderedRows(source, table.source.pages),
+    orderedRows(target, table.target.pages),
+    onDifference,
+  )
 }
 
 /** Who has a wishlist at each side, with 2 to 60 items; and those of some users (`$1`), in their order. */

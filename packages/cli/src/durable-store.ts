@@ -1,6 +1,7 @@
 import type { DeadLetters, SagaAdmin } from '@banyan/durable'
 import type { Pool } from '@banyan/postgres'
 import { type Command, InvalidArgumentError } from 'commander'
+import { databaseUrlOf } from './database-url.ts'
 import { badCommand, CommandError } from './failure.ts'
 import { nearest } from './nearest.ts'
 import type { Session } from './settings.ts'
@@ -48,7 +49,7 @@ export async function withStore<T>(
   options: StoreOptions,
   work: (store: DurableStore) => Promise<T>,
 ): Promise<T> {
-  const url = databaseOf(session, options)
+  const url = databaseUrlOf(session, options.database)
   const [{ createPool, sqlState }, { DeadLetters, SagaAdmin }] = await Promise.all([
     import('@banyan/postgres'),
     import('@banyan/durable'),
@@ -78,22 +79,6 @@ export async function withStore<T>(
   } finally {
     await pool.end()
   }
-}
-
-function databaseOf({ terminal }: Session, { database }: StoreOptions): URL {
-  const given = database ?? terminal.env.DATABASE_URL
-  if (given === undefined || given === '') {
-    throw badCommand(
-      'neither --database nor DATABASE_URL says which database',
-      'Give the DATABASE_URL of the service, e.g. --database postgres://user@host:5432/orders.',
-    )
-  }
-  if (URL.canParse(given) && /^postgres(ql)?:$/.test(new URL(given).protocol)) return new URL(given)
-  // Not shown: a password may stand in it.
-  throw badCommand(
-    `${database === undefined ? 'DATABASE_URL' : '--database'} is not a PostgreSQL URL`,
-    'It looks like postgres://user@host:5432/orders.',
-  )
 }
 
 async function schemaOf(pool: Pool, given: string | undefined): Promise<string> {

@@ -66,6 +66,15 @@ function nextFor(problem: Problem): string {
       return 'To give everything back with nothing lost: banyan rollback.'
     case 'NO_SUCH_TABLE':
       return unknownName(String(problem.given), String(problem.known ?? ''))
+    case 'ARCHIVE_REFUSED':
+    case 'DROP_REFUSED':
+      return `See what is known of the tables: banyan status ${problem.extraction}.`
+    case 'RETIRE_REFUSED':
+      return 'See what each waits for: banyan status.'
+    case 'BAD_ARCHIVE':
+      return 'Take another copy of the archive; while the tables are there, they can be archived again.'
+    case 'RESTORE_REFUSED':
+      return 'Restore into an empty database, and look there: createdb, then banyan restore again.'
     case 'NOTHING_TO_REPAIR':
       return 'Nothing; "banyan verify --rows" lists what differs now.'
     case 'REPAIR_REFUSED':

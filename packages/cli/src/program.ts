@@ -1,12 +1,16 @@
 import { Command, Option } from 'commander'
 import { abandonCommand } from './commands/abandon.ts'
 import { actionCommands } from './commands/actions.ts'
+import { archiveCommand } from './commands/archive.ts'
 import { dlqCommand } from './commands/dlq.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { dropCommand } from './commands/drop.ts'
 import { gatewayCommand } from './commands/gateway.ts'
 import { ledgerCommand } from './commands/ledger.ts'
 import { newCommand } from './commands/new-service.ts'
 import { planCommand } from './commands/plan.ts'
+import { restoreCommand } from './commands/restore.ts'
+import { retireCommand } from './commands/retire.ts'
 import { sagasCommand } from './commands/sagas.ts'
 import { serveCommand } from './commands/serve.ts'
 import { statusCommand } from './commands/status.ts'
@@ -72,6 +76,10 @@ export function buildProgram(terminal: Terminal, onExit: (code: ExitCode) => voi
     ...actionCommands(bind),
     throttleCommand(bind),
     abandonCommand(bind),
+    archiveCommand(bind),
+    restoreCommand(bind),
+    dropCommand(bind),
+    retireCommand(bind),
     ledgerCommand(bind),
     serveCommand(bind),
     gatewayCommand(bind),

@@ -137,6 +137,37 @@ describe('an action', () => {
     expect(control.asked).toEqual([{ action, body: { ...request, by: 'ada', why: 'because' } }])
   })
 
+  it.each([
+    ['retire --yes', {}, 'send nothing to the monolith any more'],
+    ['retire --undo', { undo: true }, 'send to the monolith'],
+  ])('"%s" is about all of the plan', async (line, request, words) => {
+    expect(await terminal.run(...at(...line.split(' '), '--by', 'ada'))).toBe(0)
+    expect(control.asked).toEqual([{ action: 'retire', body: { ...request, by: 'ada' } }])
+    expect(terminal.out).toContain(words)
+  })
+
+  it('after the end asks for what comes before it', async () => {
+    expect(await terminal.run(...at('archive', '--to', 'x', '--json'))).toBe(4)
+    expect(terminal.problem).toMatchObject({ code: 'WRONG_PHASE', allowed: 'completed' })
+    control.extractions = [extractionStatus({ phase: 'completed' })]
+    const drop = new FakeTerminal()
+    expect(await drop.run(...at('drop', '--yes', '--json'))).toBe(4)
+    expect(drop.problem).toMatchObject({
+      code: 'DROP_REFUSED',
+      next: 'Archive them first: banyan archive notes --to FOLDER.',
+    })
+    const archive = { sha256: 'a'.repeat(64), at: '', place: '/no/where', by: 'ada', rows: 1 }
+    const oldTables = { archive, dropped: null, refused: null }
+    control.extractions = [extractionStatus({ phase: 'completed', oldTables })]
+    const lost = new FakeTerminal()
+    expect(await lost.run(...at('drop', '--yes', '--json'))).toBe(2)
+    expect(lost.problem).toMatchObject({ code: 'BAD_ARCHIVE', place: '/no/where' })
+    const restore = new FakeTerminal()
+    expect(await restore.run('restore', '/no/where', '--json')).toBe(2)
+    expect(restore.problem.detail).toContain('neither --database nor DATABASE_URL')
+    expect(control.asked).toEqual([])
+  })
+
   it('is signed with the user of the operating system', async () => {
     await terminal.run(...at('pause'))
     expect(control.asked[0]!.body).toEqual({ by: expect.stringMatching(/./) })

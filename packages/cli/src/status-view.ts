@@ -1,4 +1,4 @@
-import type { ControlStatus, ExtractionStatus } from '@banyan/migration'
+import type { ControlStatus, ExtractionStatus, OldTables } from '@banyan/migration'
 import type { Terminal } from './terminal.ts'
 import { bytes, clock, duration, number, paint } from './text.ts'
 
@@ -28,6 +28,7 @@ function extractionView(one: ExtractionStatus, terminal: Terminal): string {
     ['traffic', `monolith ${traffic(one.traffic.source)}; service ${traffic(one.traffic.target)}`],
     ...(one.kind === 'tables' ? [refused(one)] : []),
     ['handovers', handovers(one)],
+    ...(one.oldTables ? [['old tables', oldTables(one.oldTables)] as [string, string]] : []),
     ...(one.losesOnRollback
       ? [['rollback', `loses ${one.losesOnRollback.join('; ')}`] as const]
       : []),
@@ -152,6 +153,18 @@ function shadow({
 function traffic(side: ExtractionStatus['traffic']['source']): string {
   const p95 = side.p95Ms === null ? '' : `, p95 ${number(side.p95Ms)} ms`
   return `${number(side.requests)} requests, ${number(side.errors)} errors${p95}`
+}
+
+function oldTables({ archive, dropped, refused }: OldTables): string {
+  const kept = archive
+    ? `${number(archive.rows)} rows archived in ${archive.place} at ${archive.at}`
+    : 'not archived'
+  const now = dropped
+    ? `; dropped at ${dropped.at}`
+    : refused
+      ? `; not dropped: ${refused.why}`
+      : ''
+  return kept + now
 }
 
 function handovers({ handovers: all, holdMs }: ExtractionStatus): string {

@@ -128,6 +128,31 @@ export const CATALOGUE = {
     title: 'The row was not repaired',
     detail: '{row}: {reason}.',
   },
+  ARCHIVE_REFUSED: {
+    status: 409,
+    title: 'The old tables were not archived',
+    detail: '"{extraction}": {reason}.',
+  },
+  BAD_ARCHIVE: {
+    status: 422,
+    title: 'The archive cannot be used',
+    detail: '{place}: {reason}.',
+  },
+  RESTORE_REFUSED: {
+    status: 409,
+    title: 'The archive was not restored',
+    detail: '{reason}.',
+  },
+  DROP_REFUSED: {
+    status: 409,
+    title: 'The old tables were not dropped',
+    detail: '"{extraction}": {reason}.',
+  },
+  RETIRE_REFUSED: {
+    status: 409,
+    title: 'The monolith was not retired',
+    detail: '{reason}.',
+  },
   NO_SUCH_GATEWAY: {
     status: 404,
     title: 'The gateway is not registered',

@@ -11,6 +11,8 @@ export interface RouteTable {
   readonly version: number
   /** Base URL of the monolith: whatever matches no route goes there, untouched. */
   readonly monolith: string
+  /** Nothing goes to the monolith any more: what matches no route is answered 404, who is not known by the target. */
+  readonly retired?: boolean
   readonly extractions: readonly ExtractionRoutes[]
 }
 

@@ -172,6 +172,7 @@ const schema = z.object({
   token: z.number().int().min(0),
   version: z.number().int().min(0),
   monolith: url,
+  retired: z.boolean().exactOptional(),
   extractions: z
     .array(
       z.object({

@@ -44,3 +44,25 @@ it('carries a write with its body to the target', async () => {
     extractions: [{ extraction: 'things', target: { requests: 1, errors: 0 } }],
   })
 })
+
+it('sends nothing to a monolith that is retired: unknown routes are 404, unknown callers the service’s', async () => {
+  const monolith = await upstream('monolith')
+  const service = await upstream('service')
+  const moved = table(monolith.url, service.url, 1, { targetBuckets: ALL })
+  const { url, admin } = await startGateway({ monolith: monolith.url, table: moved })
+  const statuses = async () => {
+    const asked = [
+      fetch(`${url}/api/things/1`, { headers: { 'x-subject': 'ada' } }),
+      fetch(`${url}/api/things/1`),
+      fetch(`${url}/api/other`, { headers: { 'x-subject': 'ada' } }),
+    ]
+    return (await Promise.all(asked)).map(({ status }) => status)
+  }
+  expect(await statuses()).toEqual([200, 200, 200])
+  expect(monolith.seen.map((one) => one.url).sort()).toEqual(['/api/other', '/api/things/1'])
+  await admin('PUT', '/table', { ...moved, version: 2, retired: true })
+  expect(await statuses()).toEqual([200, 200, 404])
+  expect(monolith.seen).toHaveLength(2)
+  const nobody = service.seen.filter((one) => one.headers['x-banyan-identity'] === undefined)
+  expect(nobody.map((one) => one.url)).toEqual(['/v1/things/1'])
+})

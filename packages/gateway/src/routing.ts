@@ -27,6 +27,10 @@ const PASS: Decision = { do: 'pass' }
 const WAIT: Decision = { do: 'wait' }
 const AUTHENTICATE: Decision = { do: 'authenticate' }
 const READ_BODY: Decision = { do: 'read body' }
+const NO_ROUTE: Decision = {
+  do: 'refuse',
+  error: new BanyanError('NOT_FOUND', { what: 'route' }),
+}
 
 export interface RoutingOptions {
   readonly tables: Tables
@@ -46,21 +50,21 @@ export function decide(call: Call, options: RoutingOptions): Decision {
   const table = options.tables.current
   if (!table) return WAIT
   const match = table.match(call.method, call.target.path)
-  if (!match) return PASS
+  const { retired = false } = table.table
+  if (!match) return retired ? NO_ROUTE : PASS
   const { value: route, segments } = match
   const problem = options.leaseProblem()
   if (problem) return { do: 'refuse', error: problem }
   const { credentials } = call
   if (!credentials) return AUTHENTICATE
   // The monolith refuses these itself, before a move and after it, and nobody else sees a bad token.
-  if (credentials.state === 'invalid') return PASS
+  if (credentials.state === 'invalid' && !retired) return PASS
   const { owner, extraction } = route
   let bucket: number
   if (owner.from === 'subject') {
-    if (credentials.state === 'missing') {
-      if (!options.authenticator.anonymous) return PASS
-      bucket = bucketOf(null)
-    } else bucket = credentials.caller.bucket
+    if (credentials.state === 'valid') bucket = credentials.caller.bucket
+    else if (retired || options.authenticator.anonymous) bucket = bucketOf(null)
+    else return PASS
   } else {
     if (owner.from === 'body' && call.hasUnreadBody) {
       const { bodyLength } = call.head

@@ -41,15 +41,21 @@ export async function* orderedRows(url: string, sql: string): AsyncGenerator<Key
   }
 }
 
-/** Compares two sides row by row; both must come in the order of their key. */
+/**
+ * Compares two sides row by row; both must come in the order of their key.
+ *
+ * @param onDifference told the key of each that is on one side only, or differs.
+ */
 export async function compareRows(
   source: AsyncIterable<KeyedRow>,
   target: AsyncIterable<KeyedRow>,
+  onDifference: (key: string) => void = () => {},
 ): Promise<Comparison> {
   const counts = { source: 0, target: 0, divergent: 0 }
   const examples: string[] = []
-  const differs = (what: string) => {
+  const differs = (key: string, what: string) => {
     counts.divergent++
+    onDifference(key)
     if (examples.length < EXAMPLES) examples.push(what)
   }
   const left = source[Symbol.asyncIterator]()
@@ -63,10 +69,11 @@ export async function compareRows(
       : b.done
         ? -1
         : Buffer.compare(Buffer.from(a.value.key), Buffer.from(b.value.key))
-    if (order < 0) differs(`${a.value.key} is at the source only`)
-    else if (order > 0) differs(`${b.value.key} is at the target only`)
+    if (order < 0) differs(a.value.key, `${a.value.key} is at the source only`)
+    else if (order > 0) differs(b.value.key, `${b.value.key} is at the target only`)
     else if (a.value.value !== b.value.value) {
       differs(
+        a.value.key,
         `${a.value.key} differs: ${a.value.value} at the source, ${b.value.value} at the target`,
       )
     }

@@ -12,7 +12,11 @@ let control: Pool
 let target: Pool
 
 beforeAll(async () => {
-  forum = await ForumSystem.start({ gates: { minimumRequests: 0 }, shadow: { percent: 0 } })
+  forum = await ForumSystem.start({
+    gates: { minimumRequests: 0 },
+    shadow: { percent: 0 },
+    completeAfter: ['notes'],
+  })
   other = await addNotes(forum, [
     { percent: 50, seconds: 0, next: 'manual' },
     { percent: 100, seconds: 0 },
@@ -119,4 +123,24 @@ describe('a target that is gone for good', () => {
     )
     expect(theirs!.rows).toEqual(mine!.rows)
   }, 90_000)
+})
+
+describe('an extraction that is to be completed after another', () => {
+  it('soaks until that one is completed, and says what it waits for', async () => {
+    await forum.act('start')
+    await forum.awaitPhase('soaking')
+    expect((await forum.act('complete')).status).toBe(202)
+    const waits = /^notes to be completed first \(completeAfter; it is canary\)$/
+    await forum.await(({ waitsFor }) => waitsFor.length === 1 && waits.test(waitsFor[0]!))
+    const why = (await forum.control('GET', '/v1/extractions/posts/why')).body as Why
+    expect(why).toMatchObject({
+      phase: 'soaking',
+      next: expect.arrayContaining(['banyan rollback posts']),
+    })
+    // As if it had come so far by itself.
+    await control.query(
+      `UPDATE banyan_control.extraction SET phase = 'completed' WHERE name = 'notes'`,
+    )
+    await forum.awaitPhase('completed')
+  }, 60_000)
 })

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { watchMigration } from './control-metrics.ts'
 import {
   actionRequest,
+  archivedRequest,
   controlStatus,
   extractionStatus,
   gatewayLease,
@@ -13,9 +14,11 @@ import {
   renewal,
   repairAnswer,
   repairRequest,
+  retirement,
+  retireRequest,
   whyAnswer,
 } from './control-schemas.ts'
-import { checkRepair, decide } from './decisions.ts'
+import { checkRepair, decide, noteArchived } from './decisions.ts'
 import { EventFeed } from './event-feed.ts'
 import type { Gateways } from './gateways.ts'
 import type { Hub } from './hub.ts'
@@ -23,6 +26,7 @@ import type { Ledger } from './ledger.ts'
 import type { ResolvedExtraction } from './plan.ts'
 import type { RepairDesk } from './repair-desk.ts'
 import { initialStatus } from './report.ts'
+import { retireMonolith } from './retirement.ts'
 import {
   ACTIONS,
   type ControlStatus,
@@ -46,6 +50,8 @@ export interface ControlApiOptions
 }
 
 const BODY_BYTES = 64 * 1024
+/** A hash for each statement that makes a table: some hundred tables. */
+const ARCHIVE_BYTES = 1024 * 1024
 
 const named = z.object({ name: z.string() })
 const gatewayNamed = z.object({ id: z.string() })
@@ -69,7 +75,9 @@ export async function createControlApi(options: ControlApiOptions): Promise<App>
       gateways.status(),
       store.readAll(),
     ])
-    return { engine, gateways: all, extractions: rows.map((row) => statusOf(row, options.plans)) }
+    const retired = (await gateways.table())?.retired ? { retired: true } : {}
+    const extractions = rows.map((row) => statusOf(row, options.plans))
+    return { engine, gateways: all, extractions, ...retired }
   }
   const { log, metrics, health, tracing } = options
   watchMigration(metrics, status)
@@ -157,7 +165,8 @@ function answerStatus(
   )
 }
 
-function answerOperators(api: App, { store, plans, repairs }: ControlApiOptions): void {
+function answerOperators(api: App, options: ControlApiOptions): void {
+  const { store, plans, repairs } = options
   api.post(
     '/extractions/:name/repair',
     {
@@ -171,6 +180,33 @@ function answerOperators(api: App, { store, plans, repairs }: ControlApiOptions)
     async ({ params, body }) => {
       checkRepair(await store.read(params.name), plans)
       return repairs.ask(params.name, body)
+    },
+  )
+  api.post(
+    '/retire',
+    {
+      schema: {
+        summary: 'The gateways send nothing to the monolith any more; or again',
+        body: retireRequest.nullish(),
+        response: { 200: retirement },
+      },
+    },
+    ({ body }) => retireMonolith(options, body ?? {}),
+  )
+  api.post(
+    '/extractions/:name/archived',
+    {
+      schema: {
+        summary: 'The source’s tables are archived, and the archive was read back',
+        params: named,
+        body: archivedRequest,
+        response: { 200: extractionStatus },
+      },
+      bodyLimit: ARCHIVE_BYTES,
+    },
+    async ({ params, body }) => {
+      await noteArchived(store, params.name, body)
+      return statusOf(await store.read(params.name), plans)
     },
   )
   api.post(
@@ -252,7 +288,17 @@ function statusOf(row: ExtractionRow, plans: readonly ResolvedExtraction[]): Ext
     paused: row.paused,
     pausedWhy: row.pausedWhy,
     goal: row.goal,
+    ...oldTablesOf(row),
   }
+}
+
+/** Without the hash of each statement. */
+function oldTablesOf({ oldTables }: ExtractionRow): Pick<ExtractionStatus, 'oldTables'> {
+  const { seal, by = 'unknown', dropped = null, refused = null } = oldTables
+  if (!seal) return {}
+  const { sha256, at, place, tables } = seal
+  const rows = tables.reduce((sum, table) => sum + table.rows, 0)
+  return { oldTables: { archive: { sha256, at, place, by, rows }, dropped, refused } }
 }
 
 function authorised(header: string | undefined, token: string): boolean {

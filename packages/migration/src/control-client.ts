@@ -4,12 +4,15 @@ import { readServerSentEvents } from './server-sent-events.ts'
 import type {
   Action,
   ActionRequest,
+  ArchivedRequest,
   ControlEvent,
   ControlStatus,
   ExtractionStatus,
   LedgerEntry,
   RepairAnswer,
   RepairRequest,
+  Retirement,
+  RetireRequest,
   Why,
 } from './status.ts'
 
@@ -127,7 +130,20 @@ export class ControlClient {
     return this.#ask(`/v1/extractions/${encodeURIComponent(name)}/repair`, request)
   }
 
-  async #ask<T>(path: string, body?: ActionRequest | RepairRequest): Promise<T> {
+  /** Says that the source's tables are archived. */
+  archived(name: string, request: ArchivedRequest): Promise<ExtractionStatus> {
+    return this.#ask(`/v1/extractions/${encodeURIComponent(name)}/archived`, request)
+  }
+
+  /** The gateways send nothing to the monolith any more, or do so again. */
+  retire(request: RetireRequest = {}): Promise<Retirement> {
+    return this.#ask('/v1/retire', request)
+  }
+
+  async #ask<T>(
+    path: string,
+    body?: ActionRequest | RepairRequest | ArchivedRequest | RetireRequest,
+  ): Promise<T> {
     const response = await this.#send(
       path,
       body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) },

@@ -4,14 +4,17 @@
  */
 import type { GatewayLease } from '@banyan/contracts'
 import { z } from 'zod'
+import { archiveSeal } from './archive/manifest.ts'
 import {
   type ControlStatus,
   type DivergentRow,
   type ExtractionStatus,
   KINDS,
   type LedgerEntry,
+  type OldTables,
   PHASES,
   type RepairAnswer,
+  type Retirement,
   type Why,
 } from './status.ts'
 
@@ -23,6 +26,8 @@ export const actionRequest = z.strictObject({
   percent: z.number().optional(),
   rowsPerSecond: z.number().nullable().optional(),
   confirm: z.string().max(200).optional(),
+  archive: z.string().max(64).optional(),
+  despiteFunctions: z.boolean().optional(),
   by: z.string().max(200).optional(),
   why: z.string().max(2000).optional(),
 })
@@ -34,6 +39,24 @@ export const repairRequest = z.strictObject({
   by: z.string().max(200).optional(),
   why: z.string().max(2000).optional(),
 })
+
+export const archivedRequest = z.strictObject({
+  archive: archiveSeal,
+  by: z.string().max(200).optional(),
+  why: z.string().max(2000).optional(),
+})
+
+export const retireRequest = z.strictObject({
+  undo: z.boolean().optional(),
+  by: z.string().max(200).optional(),
+  why: z.string().max(2000).optional(),
+})
+
+export const retirement = z.object({
+  retired: z.boolean(),
+  /** Why a gateway has not taken it over yet; it will at its next renewal. */
+  behind: z.string().nullable(),
+}) satisfies z.ZodType<Retirement>
 
 export const registration = z.strictObject({
   id: z.string().min(1).max(200),
@@ -87,6 +110,20 @@ const stream = z.object({
   keptFor: z.string().nullable(),
   position: z.string().nullable(),
 })
+
+const oldTables = z.object({
+  archive: z
+    .object({
+      sha256: z.string(),
+      at: z.string(),
+      place: z.string(),
+      by: z.string(),
+      rows: count,
+    })
+    .nullable(),
+  dropped: z.object({ at: z.string(), sql: z.string().nullable() }).nullable(),
+  refused: z.object({ at: z.string(), why: z.string() }).nullable(),
+}) satisfies z.ZodType<OldTables>
 
 const quantiles = z.object({ p50: z.number(), p99: z.number() })
 
@@ -180,6 +217,7 @@ export const extractionStatus = z.object({
   holdMs: quantiles,
   losesOnRollback: list(z.string()).exactOptional(),
   refusals: z.object({ source: count, target: count }),
+  oldTables: oldTables.exactOptional(),
 }) satisfies z.ZodType<ExtractionStatus>
 
 export const controlStatus = z.object({
@@ -200,6 +238,7 @@ export const controlStatus = z.object({
     }),
   ),
   extractions: list(extractionStatus),
+  retired: z.boolean().exactOptional(),
 }) satisfies z.ZodType<ControlStatus>
 
 export const whyAnswer = extractionStatus
@@ -267,6 +306,7 @@ const routeTable = z.object({
   token: count,
   version: count,
   monolith: z.string(),
+  retired: z.boolean().exactOptional(),
   extractions: list(
     z.object({
       extraction: z.string(),

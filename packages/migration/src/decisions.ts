@@ -1,7 +1,7 @@
 import { BanyanError } from '@banyan/contracts'
 import { answers } from './abandon.ts'
 import type { ResolvedExtraction } from './plan.ts'
-import type { Action, ActionRequest, Phase } from './status.ts'
+import type { Action, ActionRequest, ArchivedRequest, Phase } from './status.ts'
 import type { ExtractionRow, Store, Wanted } from './store.ts'
 
 type Change = Parameters<Store['change']>[2]
@@ -31,6 +31,7 @@ const ALLOWED: Record<Action, readonly Phase[]> = {
   throttle: ['planned', 'copying', 'cancelled'],
   cancel: ['planned', 'copying', 'verifying', 'shadowing', 'rolled back', 'abandoned'],
   abandon: LIVE,
+  drop: ['completed'],
 }
 
 /** What is said of rows, and of nothing else. */
@@ -61,6 +62,8 @@ export async function decide(
       ...(request.why === undefined ? {} : { why: request.why }),
       ...(change.goal === undefined ? {} : { percent: change.goal }),
       ...(change.copyLimit === undefined ? {} : { rowsPerSecond: change.copyLimit }),
+      ...(action === 'drop' ? { archive: request.archive } : {}),
+      ...(request.despiteFunctions ? { despiteFunctions: true } : {}),
     }
     // The engine may have moved on between the look and the decision: then it is decided anew.
     if (await store.change(row, null, change, [{ kind: 'decision', what: action, detail }])) return
@@ -124,10 +127,61 @@ function changeFor(
       return { wanted: [...new Set([...row.wanted, action])] }
     case 'throttle':
       return { copyLimit: copyLimitOf(request) }
+    case 'drop':
+      return dropOf(row, request)
     case 'abandon':
       return { wanted: ['abandoning'], paused: false, pausedWhy: null }
     case 'cancel':
       return row.phase === 'planned' ? { phase: 'cancelled' } : { wanted: ['cancel'] }
+  }
+}
+
+/** Only what an archive holds is dropped, and only when whoever asks has that archive. */
+function dropOf(row: ExtractionRow, { archive, despiteFunctions }: ActionRequest): Change {
+  const { seal, dropped } = row.oldTables
+  const refuse = (reason: string) =>
+    new BanyanError('DROP_REFUSED', { extraction: row.name, reason })
+  if (dropped) throw refuse(`they were dropped at ${dropped.at}`)
+  if (!seal) throw refuse('they are not archived')
+  if (archive !== seal.sha256) {
+    const given = archive === undefined ? 'none was given' : `archive ${archive} was given`
+    throw refuse(`the newest archive is ${seal.sha256} (${seal.place}); ${given}`)
+  }
+  return {
+    wanted: ['drop'],
+    oldTables: { ...row.oldTables, refused: null, despiteFunctions: despiteFunctions ?? false },
+  }
+}
+
+/**
+ * Writes down that the tables are archived: from then on they may be dropped.
+ *
+ * @throws WRONG_PHASE, NO_SUCH_EXTRACTION, DROP_REFUSED
+ */
+export async function noteArchived(
+  store: Store,
+  name: string,
+  { archive, by = 'unknown', why }: ArchivedRequest,
+): Promise<void> {
+  for (;;) {
+    const row = await store.read(name)
+    check(row, 'drop', 'archive')
+    if (row.oldTables.dropped) {
+      const reason = `they were dropped at ${row.oldTables.dropped.at}`
+      throw new BanyanError('DROP_REFUSED', { extraction: name, reason })
+    }
+    const { sha256, place, tables } = archive
+    const rows = tables.map(({ table, rows, sha256 }) => ({ table, rows, sha256 }))
+    const detail = {
+      by,
+      place,
+      archive: sha256,
+      tables: rows,
+      ...(why === undefined ? {} : { why }),
+    }
+    // A drop that was asked for is of the archive before.
+    const change: Change = { oldTables: { seal: archive, by }, wanted: [] }
+    if (await store.change(row, null, change, [{ kind: 'fact', what: 'archived', detail }])) return
   }
 }
 

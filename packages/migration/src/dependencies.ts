@@ -10,6 +10,8 @@ import type { Store } from './store.ts'
 /** What the parts of one extraction share, in one engine's term. */
 export interface ExtractionDependencies<P extends ResolvedExtraction = ResolvedExtraction> {
   readonly plan: P
+  /** All of the plan's, this one too. */
+  readonly plans: readonly ResolvedExtraction[]
   readonly monolith: { readonly url: string; readonly databaseUrl: string }
   /** The control database. */
   readonly control: Pool

@@ -1,8 +1,18 @@
-import type { TablesDependencies } from './dependencies.ts'
+import type { ExtractionDependencies, TablesDependencies } from './dependencies.ts'
 import { uninstallExtraction } from './install.ts'
 import type { Live } from './live.ts'
 import { joinSequences } from './sequences.ts'
 import { withoutRoutes, withRoutes } from './tables.ts'
+
+/** What the plan's `completeAfter` still waits for. */
+export async function completedFirst(d: ExtractionDependencies): Promise<string[]> {
+  const { completeAfter } = d.plan
+  if (completeAfter.length === 0) return []
+  const rows = await d.store.readAll()
+  return rows
+    .filter(({ name, phase }) => completeAfter.includes(name) && phase !== 'completed')
+    .map(({ name, phase }) => `${name} to be completed first (completeAfter; it is ${phase})`)
+}
 
 /**
  * The target owns everything and keeps it: takes the streams, guards and rows of ours off both sides.

@@ -119,6 +119,7 @@ export async function startEngine(plan: Plan, options: EngineOptions): Promise<R
     const extractions = plans.map((one) =>
       supervise({
         plan: one,
+        plans,
         monolith,
         control: pool,
         store,

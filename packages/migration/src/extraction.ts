@@ -2,9 +2,11 @@ import { BucketSet } from '@banyan/contracts'
 import type { Cargo, Progress } from './cargo.ts'
 import { cargoOf } from './cargoes.ts'
 import type { ExtractionDependencies } from './dependencies.ts'
+import { completedFirst } from './ending.ts'
 import { judgeCanary, judgeShadow } from './gates.ts'
 import { sleep } from './lease.ts'
 import { Measurements } from './measurements.ts'
+import { dropOldTables } from './old-tables.ts'
 import { buildStatus } from './report.ts'
 import type { GateFigure, HandoverRecord, Phase } from './status.ts'
 import type { ExtractionRow } from './store.ts'
@@ -53,6 +55,7 @@ export class Extraction {
           this.#waitsFor = row.phase === 'planned' ? ['start'] : []
           this.#tableShows = null
           await this.#cargo.rest()
+          if (row.wanted.includes('drop')) await dropOldTables(this.#d, row, signal)
         } else await this.#work(row, signal)
         await this.#report(row)
         await sleep(TICK_MS, signal)
@@ -153,6 +156,7 @@ export class Extraction {
       ...this.#cargo.owes(row.phase),
     ]
     if (row.phase === 'soaking') {
+      this.#waitsFor = [...this.#waitsFor, ...(await completedFirst(this.#d))]
       if (!row.wanted.includes('complete')) this.#waitsFor = [...this.#waitsFor, 'complete']
       else if (this.#waitsFor.length === 0) await this.#to.begin(row, 'complete')
     } else if (this.#waitsFor.length === 0) {

@@ -76,6 +76,14 @@ export class Gateways {
     await this.#pool.query('DELETE FROM banyan_control.gateway WHERE id = $1', [id])
   }
 
+  /** The token of whoever leads: what an operator decides is under it, whichever engine answers. */
+  async term(): Promise<bigint> {
+    const { rows } = await this.#pool.query<{ token: string }>(
+      'SELECT token FROM banyan_control.lease',
+    )
+    return BigInt(rows[0]!.token)
+  }
+
   async table(): Promise<RouteTable | null> {
     const { rows } = await this.#pool.query<{ body: RouteTable }>(
       'SELECT body FROM banyan_control.route_table',

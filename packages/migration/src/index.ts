@@ -1,4 +1,10 @@
 export type { ColumnSource, TableSpec } from '@banyan/replication'
+export type { DropPreview } from './archive/dependents.ts'
+export { inspectDrop } from './archive/drop.ts'
+export { checkFiles } from './archive/files.ts'
+export { openArchive, sealOf } from './archive/manifest.ts'
+export { restoreArchive } from './archive/restore.ts'
+export { writeArchive } from './archive/write.ts'
 export { ControlClient, type ControlClientOptions, ControlError } from './control-client.ts'
 export { diagnose, type Finding, type Severity } from './doctor/index.ts'
 export { type EngineOptions, type RunningEngine, startEngine } from './engine.ts'
@@ -7,6 +13,7 @@ export {
   type ExtractionPlan,
   type GatePlan,
   type IndexPlan,
+  movedTables,
   type Plan,
   type RequestGates,
   type ResolvedExtraction,
@@ -30,6 +37,7 @@ export {
   type GatewayStatus,
   type HandoverRecord,
   type LedgerEntry,
+  type OldTables,
   PHASES,
   type Phase,
   type RepairAnswer,

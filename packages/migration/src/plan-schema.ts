@@ -105,6 +105,7 @@ const common = {
     })
     .prefault({}),
   soakSeconds: z.number().min(0).default(3600),
+  completeAfter: z.array(z.string()).default([]),
 }
 
 const handover = z
@@ -185,6 +186,42 @@ function isObject(given: unknown): given is object {
 
 const service = z.strictObject({ name, url: httpUrl, routes: z.array(route).min(1) })
 
+/** Each waits for others of the plan, and none, by whatever way, for itself. */
+function checkOrder(
+  all: readonly { readonly name: string; readonly completeAfter: readonly string[] }[],
+  context: z.RefinementCtx,
+): void {
+  const waits = new Map(all.map((one) => [one.name, one.completeAfter]))
+  for (const [i, { name, completeAfter }] of all.entries()) {
+    const refuse = (message: string) =>
+      context.addIssue({
+        code: 'custom',
+        path: ['extractions', i, 'completeAfter'],
+        message,
+      })
+    const unknown = completeAfter.find((other) => !waits.has(other))
+    if (unknown !== undefined) {
+      refuse(`there is no extraction "${unknown}"; there are ${[...waits.keys()].join(', ')}`)
+    }
+    if (leadsTo(name, completeAfter, waits)) refuse(`"${name}" would wait for itself`)
+  }
+}
+
+function leadsTo(
+  name: string,
+  from: readonly string[],
+  waits: ReadonlyMap<string, readonly string[]>,
+): boolean {
+  const seen = new Set<string>()
+  const ahead = [...from]
+  for (let next = ahead.pop(); next !== undefined; next = ahead.pop()) {
+    if (next === name) return true
+    if (!seen.has(next)) ahead.push(...(waits.get(next) ?? []))
+    seen.add(next)
+  }
+  return false
+}
+
 const identityKey = z.string().min(16, 'at least 16 characters')
 
 /** What a plan must be, with the defaults it is given. */
@@ -201,6 +238,7 @@ export const planSchema = z
     extractions: z.array(extraction).min(1),
     services: z.array(service).default([]),
   })
+  .superRefine(({ extractions }, context) => checkOrder(extractions, context))
   .superRefine(({ extractions, services }, context) => {
     const seen = new Set<string>()
     for (const [list, all] of Object.entries({ extractions, services })) {

@@ -15,8 +15,24 @@ describe('a plan', () => {
     ['extractions.0.name', { name: 'Not A Name' }],
     ['extractions.0.service.url', { service: { url: 'nope', databaseUrl: 'postgres://x/y' } }],
     ['extractions.0.tables', { tables: [] }],
+    ['"things" would wait for itself', { completeAfter: ['things'] }],
+    ['there is no extraction "thongs"; there are things', { completeAfter: ['thongs'] }],
   ])('is refused, saying where and why: %s', (words, change) => {
     expect(() => resolvePlan(examplePlan(change))).toThrow(words)
+  })
+
+  it('is refused when extractions wait for each other', () => {
+    const plan = examplePlan()
+    const [one] = plan.extractions
+    const circle = ['a', 'b', 'c'].map((name, i, all) => ({
+      ...one!,
+      name,
+      completeAfter: [all[(i + 1) % 3]!],
+    }))
+    const line = circle.map((each) => (each.name === 'c' ? one! : each))
+    const named = line.map((each) => (each === one ? { ...one!, name: 'c' } : each))
+    expect(() => resolvePlan({ ...plan, extractions: circle })).toThrow('would wait for itself')
+    expect(resolvePlan({ ...plan, extractions: named })).toHaveLength(3)
   })
 
   it('is refused when it has a key that means nothing', () => {

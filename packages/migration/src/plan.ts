@@ -51,6 +51,11 @@ interface CommonPlan {
   readonly shadow?: ShadowPlan
   /** How long the target owns everything before the extraction may complete, s; 3,600 by default. */
   readonly soakSeconds?: number
+  /**
+   * Extractions that have to be completed before this one: the source's tables that refer to this one's rows are
+   * theirs, and until they are gone for good need its stream back.
+   */
+  readonly completeAfter?: readonly string[]
 }
 
 /** Rows move: copied, kept up to date both ways, and handed over bucket by bucket. */
@@ -219,6 +224,16 @@ export type ResolvedRequests = Exclude<ResolvedExtraction, ResolvedTables>
 export interface ResolvedIndex extends Resolved, Required<Omit<IndexPlan, keyof CommonPlan>> {
   readonly index: IndexSetting & { readonly attempts: number }
   readonly gates: Required<NonNullable<IndexPlan['gates']>>
+}
+
+/** The source's tables of an extraction; none where it moves none. */
+export interface MovedTables {
+  readonly name: string
+  readonly tables: readonly TableSpec[]
+}
+
+export function movedTables(plan: ExtractionPlan | ResolvedExtraction): MovedTables {
+  return { name: plan.name, tables: 'tables' in plan ? plan.tables : [] }
 }
 
 /** Types a plan; `banyan.config.ts` exports what this returns. */

@@ -1,4 +1,5 @@
 import type { ShadowStats } from '@banyan/contracts'
+import type { ArchiveSeal } from './archive/manifest.ts'
 import type { ObjectsFigures } from './objects/extraction-objects.ts'
 
 /** Where an extraction stands. `rolling back` is a phase of its own; every other is reached in this order. */
@@ -36,6 +37,21 @@ export interface ControlStatus {
   }
   readonly gateways: readonly GatewayStatus[]
   readonly extractions: readonly ExtractionStatus[]
+  /** Whether the gateways send nothing to the monolith any more; absent when they do. */
+  readonly retired?: boolean
+}
+
+/** Body of `POST /v1/retire`. */
+export interface RetireRequest {
+  /** The gateways send to the monolith again. */
+  readonly undo?: boolean | undefined
+  readonly by?: string | undefined
+  readonly why?: string | undefined
+}
+
+export interface Retirement {
+  readonly retired: boolean
+  readonly behind: string | null
 }
 
 export interface GatewayStatus {
@@ -138,6 +154,29 @@ export interface ExtractionStatus {
   readonly losesOnRollback?: readonly string[]
   /** Writes that a guard refused (BN001), by the database that refused. */
   readonly refusals: { readonly source: number; readonly target: number }
+  /** What has become of the source's tables after the end; absent until they are archived. */
+  readonly oldTables?: OldTables
+}
+
+export interface OldTables {
+  readonly archive: {
+    /** Of its manifest. */
+    readonly sha256: string
+    readonly at: string
+    readonly place: string
+    readonly by: string
+    readonly rows: number
+  } | null
+  readonly dropped: { readonly at: string; readonly sql: string | null } | null
+  /** Why the newest attempt to drop them was refused; null once they are archived anew, or dropped. */
+  readonly refused: { readonly at: string; readonly why: string } | null
+}
+
+/** Body of `POST /v1/extractions/:name/archived`. */
+export interface ArchivedRequest {
+  readonly archive: ArchiveSeal
+  readonly by?: string | undefined
+  readonly why?: string | undefined
 }
 
 /** A measured condition of the plan, with what was measured. */
@@ -205,6 +244,7 @@ export const ACTIONS = [
   'complete',
   'cancel',
   'abandon',
+  'drop',
 ] as const
 export type Action = (typeof ACTIONS)[number]
 
@@ -251,6 +291,10 @@ export interface ActionRequest {
   readonly rowsPerSecond?: number | null | undefined
   /** `abandon`: the extraction's name, typed. */
   readonly confirm?: string | undefined
+  /** `drop`: SHA-256 of the manifest of an archive that whoever asks has seen to be whole. */
+  readonly archive?: string | undefined
+  /** `drop`: though texts of functions name the tables. */
+  readonly despiteFunctions?: boolean | undefined
   /** Who asks, for the ledger. */
   readonly by?: string | undefined
   readonly why?: string | undefined

@@ -1,7 +1,8 @@
 import { BanyanError } from '@banyan/contracts'
 import { type Pool, transaction } from '@banyan/postgres'
+import type { ArchiveSeal } from './archive/manifest.ts'
 import { append, type NewEntry } from './ledger.ts'
-import type { ExtractionStatus, HandoverRecord, Phase } from './status.ts'
+import type { ExtractionStatus, HandoverRecord, OldTables, Phase } from './status.ts'
 
 /** What the control plane remembers of an extraction. */
 export interface ExtractionRow {
@@ -17,12 +18,28 @@ export interface ExtractionRow {
   readonly sequences: readonly SequenceRecord[]
   /** The servers of the two sides; null until an engine has seen them, or when they are to be confirmed anew. */
   readonly servers: ServerRecord | null
+  readonly oldTables: OldTablesRecord
   readonly status: ExtractionStatus | null
   readonly revision: number
 }
 
 /** Wishes of an operator; `completing`, `cancelling` and `abandoning`: the end has begun and only goes on. */
-export type Wanted = 'verify' | 'complete' | 'cancel' | 'completing' | 'cancelling' | 'abandoning'
+export type Wanted =
+  | 'verify'
+  | 'complete'
+  | 'cancel'
+  | 'drop'
+  | 'completing'
+  | 'cancelling'
+  | 'abandoning'
+
+/** What is kept of the source's tables after the end; empty until they are archived. */
+export interface OldTablesRecord extends Partial<Pick<OldTables, 'dropped' | 'refused'>> {
+  readonly seal?: ArchiveSeal
+  readonly by?: string
+  /** How the drop that is wanted is to be done. */
+  readonly despiteFunctions?: boolean
+}
 
 /** Identities as `serverIdentity` of @banyan/replication tells them. */
 export interface ServerRecord {
@@ -42,7 +59,15 @@ export interface SequenceRecord {
 type Change = Partial<
   Pick<
     ExtractionRow,
-    'phase' | 'paused' | 'pausedWhy' | 'goal' | 'copyLimit' | 'wanted' | 'sequences' | 'servers'
+    | 'phase'
+    | 'paused'
+    | 'pausedWhy'
+    | 'goal'
+    | 'copyLimit'
+    | 'wanted'
+    | 'sequences'
+    | 'servers'
+    | 'oldTables'
   >
 >
 
@@ -55,6 +80,7 @@ const COLUMNS: Record<keyof Change, string> = {
   wanted: 'wanted',
   sequences: 'sequences',
   servers: 'servers',
+  oldTables: 'old_tables',
 }
 
 /** Rows of the control schema. Every change of an extraction and its ledger entry commit together. */
@@ -88,7 +114,7 @@ export class Store {
   async readAll(): Promise<ExtractionRow[]> {
     const { rows } = await this.#pool.query(
       `SELECT name, phase, paused, paused_why AS "pausedWhy", goal::float8, phase_since AS "phaseSince",
-              copy_limit AS "copyLimit", wanted, sequences, servers, status, revision::float8
+              copy_limit AS "copyLimit", wanted, sequences, servers, old_tables AS "oldTables", status, revision::float8
          FROM banyan_control.extraction ORDER BY name`,
     )
     return rows as ExtractionRow[]

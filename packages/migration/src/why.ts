@@ -56,6 +56,8 @@ function nextCommands(status: ExtractionStatus, led: boolean): string[] {
     case 'cut over':
     case 'soaking':
       return [...found, ...simple('complete', 'rollback')]
+    case 'completed':
+      return afterTheEnd(status)
     case 'abandoned':
       return simple('cancel')
     case 'rolled back':
@@ -63,4 +65,11 @@ function nextCommands(status: ExtractionStatus, led: boolean): string[] {
     default:
       return found
   }
+}
+
+function afterTheEnd({ extraction, oldTables }: ExtractionStatus): string[] {
+  if (oldTables?.dropped) return []
+  return oldTables?.archive
+    ? [`banyan drop ${extraction} --archive ${oldTables.archive.place}`]
+    : [`banyan archive ${extraction} --to FOLDER`]
 }

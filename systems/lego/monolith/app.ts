@@ -1,15 +1,30 @@
-import express, { type Express } from 'express'
-import type { Connection } from './db/connect.ts'
+import express, { type Express, type Router } from 'express'
+import type { Connection, Database } from './db/connect.ts'
 import { galleryRoutes } from './gallery/routes.ts'
 import { authenticate } from './http/auth.ts'
 import { answerError, unknownRoute } from './http/errors.ts'
 import { partsListRoutes } from './mocs/parts-list-routes.ts'
 import { mocRoutes } from './mocs/routes.ts'
 import { searchRoutes } from './search/routes.ts'
-import { servicesOf } from './services/services.ts'
+import { type Services, servicesOf } from './services/services.ts'
 import type { Settings } from './settings.ts'
 import { userRoutes } from './users/routes.ts'
 import { wishlistRoutes } from './wishlist/routes.ts'
+
+/** What it answers under /api, by where it is mounted. */
+export function apiRoutes(
+  db: Database,
+  services: Services,
+): readonly (readonly [string, Router])[] {
+  return [
+    ['/api/mocs', mocRoutes(db, services)],
+    ['/api/parts-lists', partsListRoutes(services)],
+    ['/api/gallery', galleryRoutes(db)],
+    ['/api/wishlist', wishlistRoutes(db)],
+    ['/api/users', userRoutes(db)],
+    ['/api/search', searchRoutes(db)],
+  ]
+}
 
 /** The LEGO Projects API. */
 export function createApp({ pool, db }: Connection, settings: Settings): Express {
@@ -32,12 +47,7 @@ export function createApp({ pool, db }: Connection, settings: Settings): Express
     req.body ??= {}
     next()
   })
-  app.use('/api/mocs', mocRoutes(db, services))
-  app.use('/api/parts-lists', partsListRoutes(services))
-  app.use('/api/gallery', galleryRoutes(db))
-  app.use('/api/wishlist', wishlistRoutes(db))
-  app.use('/api/users', userRoutes(db))
-  app.use('/api/search', searchRoutes(db))
+  for (const [path, router] of apiRoutes(db, services)) app.use(path, router)
   app.use(unknownRoute)
   app.use(answerError)
   return app

@@ -2,10 +2,12 @@ import { z } from 'zod'
 
 const httpUrl = z.url({ protocol: /^https?$/ })
 
+/** Port on 127.0.0.1; 0 takes a free one. */
+const PORT = z.coerce.number().int().min(0).max(65535).default(9001)
+
 const Settings = z
   .object({
-    /** Port on 127.0.0.1; 0 takes a free one. */
-    PORT: z.coerce.number().int().min(0).max(65535).default(9001),
+    PORT,
     DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
     JWKS_URL: httpUrl,
     ISSUER: z.string().min(1).default('https://auth.lego.local'),
@@ -28,9 +30,22 @@ const Settings = z
 
 export type Settings = z.infer<typeof Settings>
 
+/** `RETIRED=true`: everything has moved out of it, and it needs neither database nor keys any more. */
+const Retired = z.object({ PORT })
+
+/** Where to listen, when all that is left to do is to say so; null while there is work. */
+export function readRetired(env: NodeJS.ProcessEnv): { readonly PORT: number } | null {
+  const given = env.RETIRED ?? 'false'
+  if (given === 'false') return null
+  if (given === 'true') return readSettings(env, Retired)
+  throw new Error(`lego-projects-api: RETIRED is "${given}"; allowed are true and false`)
+}
+
 /** Reads the settings; throws an Error that names each variable that breaks its rule. */
-export function readSettings(env: NodeJS.ProcessEnv): Settings {
-  const parsed = Settings.safeParse(env)
+export function readSettings(env: NodeJS.ProcessEnv): Settings
+export function readSettings<T>(env: NodeJS.ProcessEnv, schema: z.ZodType<T>): T
+export function readSettings(env: NodeJS.ProcessEnv, schema: z.ZodType = Settings): unknown {
+  const parsed = schema.safeParse(env)
   if (parsed.success) return parsed.data
   const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
   throw new Error(`lego-projects-api: settings are not valid: ${faults.join('; ')}`)

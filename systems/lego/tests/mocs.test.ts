@@ -7,6 +7,7 @@ import { galleryEvents, ImageDeleted, ImageUploaded } from '../services/gallery/
 import type { Image } from '../services/gallery/messages.ts'
 import gallery from '../services/gallery/service.ts'
 import { mocEvents } from '../services/moc/events.ts'
+import { auditLinks } from '../services/moc/link-audit.ts'
 import type { Moc } from '../services/moc/messages.ts'
 import moc from '../services/moc/service.ts'
 import { type Answer, send } from '../testing/monolith.ts'
@@ -270,6 +271,23 @@ describe('links to the gallery', () => {
     await eventually('it is heard', async () => (await linksOf(id)).length === 0)
     const answer = await as('heard', 'PATCH', `/${id}`, { galleryImageIds: [image.id] })
     expect([answer.status, answer.body.error?.code]).toEqual([422, 'UNKNOWN_REFERENCE'])
+  })
+
+  it('to what Gallery does not have go with the audit, though nobody ever said that it went', async () => {
+    const [kept, lost] = [await addImage('audit'), await addImage('audit')]
+    const both = { galleryImageIds: [kept.id, lost.id] }
+    const [one, two] = [await addMoc('audit', both), await addMoc('audit', both)]
+    await pictures.context.pool.query('DELETE FROM gallery.images WHERE id = $1', [lost.id])
+    expect(await auditLinks(service.context)).toBe(1)
+    for (const { id } of [one, two]) {
+      expect(await linksOf(id)).toEqual([kept.id])
+      await eventually('it is said', async () =>
+        said(id, 'moc.gallery-images-linked').some(
+          ({ galleryImageIds }) => String(galleryImageIds) === kept.id,
+        ),
+      )
+    }
+    expect(await auditLinks(service.context)).toBe(0)
   })
 
   it('of a MOC that another side owns stay, and hold nobody up', async () => {

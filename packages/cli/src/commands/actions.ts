@@ -9,7 +9,7 @@ import type { Session } from '../settings.ts'
 import { type VerifyCommandOptions, verifyAs } from './verify.ts'
 
 interface ActionHelp {
-  readonly action: Exclude<Action, 'promote' | 'verify' | 'throttle' | 'abandon'>
+  readonly action: Exclude<Action, 'promote' | 'verify' | 'throttle' | 'abandon' | 'drop'>
   readonly help: string
   /** What to be sure of before it is done; only for what moves users or cannot be undone. */
   readonly sure?: (status: ExtractionStatus) => string

@@ -235,6 +235,12 @@ export class FakeControl {
 
   async #route(request: IncomingMessage, path: string, query: URLSearchParams): Promise<unknown> {
     if (path === '/v1/status') return this.status()
+    if (path === '/v1/retire') {
+      if (this.refuse) throw this.refuse
+      const body = JSON.parse(await text(request))
+      this.asked.push({ action: 'retire', body })
+      return { retired: !body.undo, behind: null }
+    }
     const [, name, rest] = /^\/v1\/extractions\/([^/]+)(?:\/(.+))?$/.exec(path) ?? []
     const found = this.extractions.find((one) => one.extraction === name)
     if (!found) {

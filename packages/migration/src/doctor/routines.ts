@@ -27,7 +27,7 @@ export interface Effect {
 }
 
 /** The application's own routines that have a text: not ours, not an extension's, not C. */
-export async function routinesOf(side: SideView): Promise<Routine[]> {
+export async function routinesOf(side: Pick<SideView, 'rows'>): Promise<Routine[]> {
   const rows = await side.rows<Routine>(
     `SELECT p.oid, p.proname::text AS name, format('%I.%I(%s)', n.nspname, p.proname, oidvectortypes(p.proargtypes)) AS signature,
             pg_get_functiondef(p.oid) AS text
@@ -44,7 +44,7 @@ export async function routinesOf(side: SideView): Promise<Routine[]> {
 }
 
 /** Every table of the application. */
-export async function tablesOf(side: SideView): Promise<NamedTable[]> {
+export async function tablesOf(side: Pick<SideView, 'rows'>): Promise<NamedTable[]> {
   return side.rows<NamedTable>(
     `SELECT c.oid, n.nspname::text AS schema, c.relname::text AS name, format('%I.%I', n.nspname, c.relname) AS quoted
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

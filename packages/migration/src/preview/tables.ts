@@ -195,10 +195,14 @@ function complete(plan: ResolvedTables, source: Seen | null): StepPreview {
   return {
     step: 'complete',
     does: [
+      ...(plan.completeAfter.length > 0
+        ? [`waits until ${plan.completeAfter.join(', ')} is completed`]
+        : []),
       ...removal(plan),
       `${sequenceNames} of the service draw from all numbers again`,
       `the routes stay with the service; ${names(plan, 'source')} at the monolith stand still and are not dropped`,
       'with the guards goes the refusal: whatever still writes those tables at the monolith writes into the void',
+      `when nothing needs them any more: banyan archive ${plan.name} --to FOLDER, then banyan drop ${plan.name}`,
       'way back: none; from here on the service alone has the rows',
     ],
   }

@@ -19,6 +19,7 @@ export async function addNotes(
   await target.end()
   forum.add({
     ...forum.posts,
+    completeAfter: [],
     name: 'notes',
     service: { url: forum.posts.service.url, databaseUrl },
     routes: [{ methods: [], path: '/api/notes' }],

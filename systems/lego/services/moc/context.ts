@@ -3,6 +3,7 @@ import { galleryApi } from '../gallery/client.ts'
 import { processingForServices } from '../processing/client.ts'
 import { storageApi } from '../storage/client.ts'
 import type * as tables from './schema.ts'
+import type { Settings } from './settings.ts'
 
 /**
  * The services it calls. A user waits for what Gallery says of links: not for longer than this, since they
@@ -14,4 +15,4 @@ export const dependencies = {
   processing: { api: processingForServices, optional: true },
 } as const
 
-export type Context = ServiceContext<object, typeof tables, typeof dependencies>
+export type Context = ServiceContext<Settings, typeof tables, typeof dependencies>

@@ -6,17 +6,22 @@ import { forgetCreations } from './creation/creations.ts'
 import { createMocWithFiles, removeFiles } from './creation/saga.ts'
 import { settleLinks } from './dangling.ts'
 import { mocEvents } from './events.ts'
+import { auditLinks } from './link-audit.ts'
 import { reactions } from './reactions.ts'
 import { mocRoutes } from './routes.ts'
 import * as tables from './schema.ts'
+import { Settings } from './settings.ts'
 
 /** How often Gallery is asked about links that could not be checked, ms. */
 const SETTLE_EVERY_MS = 2_000
+/** All MOCs, a hundred at a time, ms. */
+const AUDIT_MS = 600_000
 
 export default defineService({
   name: 'moc',
   port: 9100,
   title: 'MOC Management Service',
+  config: Settings,
   database: { tables, migrations: new URL('migrations', import.meta.url) },
   dependencies,
   routes: { '/v1/mocs': mocRoutes },
@@ -28,6 +33,14 @@ export default defineService({
       name: 'settle gallery links',
       everyMs: SETTLE_EVERY_MS,
       run: () => settleLinks(context),
+    }),
+    defineSchedule({
+      name: 'audit gallery links',
+      cron: context.config.LINK_AUDIT_CRON,
+      timeoutMs: AUDIT_MS,
+      run: async () => {
+        await auditLinks(context)
+      },
     }),
     forgetCreations,
   ],
