@@ -69,7 +69,7 @@ export async function previewDrop(
 }
 
 /** Partitions go with their table. Nothing that depends on them: PostgreSQL has the last word. */
-export function dropStatement(tables: readonly OldTable[]): string | null {
+function dropStatement(tables: readonly OldTable[]): string | null {
   const names = tables.filter(({ parent }) => !parent).map(({ name }) => name)
   return names.length > 0 ? `DROP TABLE ${names.join(', ')} RESTRICT` : null
 }

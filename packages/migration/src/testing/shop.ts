@@ -2,7 +2,7 @@ import { createPool, type EmbeddedPostgres, type Pool } from '@banyan/postgres'
 import { defineTables, findTables } from '../archive/definition.ts'
 import type { Plan } from '../plan.ts'
 
-export const SHOP_TABLES = ['shop."Order"', 'shop.line', 'shop.event', 'shop.nothing']
+const SHOP_TABLES = ['shop."Order"', 'shop.line', 'shop.event', 'shop.nothing']
 /** As much as a table of an application has, and values that do not survive carelessness. */
 export const SHOP_SCHEMA = `
   CREATE SCHEMA shop;
