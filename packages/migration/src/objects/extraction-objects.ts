@@ -127,7 +127,8 @@ export class ExtractionObjects {
 
   async figures(): Promise<ObjectsFigures> {
     const { etaMs, verified, ...status } = this.#follower.status()
-    if (Date.now() - this.#listedAt > LIST_MS) {
+    const untold = status.problems > 0 && this.#examples.length === 0
+    if (untold || Date.now() - this.#listedAt > LIST_MS) {
       this.#listedAt = Date.now()
       const listed = await this.#follower.problems(LISTED)
       this.#examples = listed.map(({ key, problem }) => ({ key, why: problem?.why ?? '' }))

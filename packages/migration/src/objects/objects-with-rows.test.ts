@@ -54,7 +54,7 @@ it('rows and the files they name change hands together, there and back', async (
   expect(objects).toMatchObject({ state: 'in step', verified: { compared: 50, differing: 0 } })
   // A row whose file is not there: nothing moves before it is, or the row is gone.
   await forum.source.query(`INSERT INTO public.attachment VALUES (51, 'u1', 'a/51')`)
-  await forum.await((one) => one.objects?.problems === 1, 'attachments')
+  await forum.await((one) => one.objects?.examples.length === 1, 'attachments')
   await forum.act('promote', { percent: 100 }, 'attachments')
   await forum.await(({ handovers: all }) => all.length > 0, 'attachments')
   const [refused] = await handovers()
