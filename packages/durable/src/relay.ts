@@ -13,7 +13,7 @@ export interface OutboxRelayOptions {
    * `MessagesRefused` where the transport names the ones it will never take.
    */
   readonly send: (batch: readonly OutgoingMessage[]) => Promise<void>
-  /** Messages at most in a batch; 1,000 by default. */
+  /** Messages at most in a batch; 2,000 by default. */
   readonly batchSize?: number
   /** Batches on their way at once, each of other keys; 2 by default, so that one is read while one is sent. */
   readonly concurrency?: number
@@ -81,7 +81,7 @@ export class OutboxRelay {
    * @throws what the transport or the database threw; the messages stay.
    */
   async pass(): Promise<boolean> {
-    const { durable, batchSize = 1_000, leaseMs = 30_000 } = this.#options
+    const { durable, batchSize = 2_000, leaseMs = 30_000 } = this.#options
     const takenAt = performance.now()
     const taken = await claim<Taken>(durable.pool, this.#statements.take, batchSize, leaseMs)
     if (taken === null) return false
