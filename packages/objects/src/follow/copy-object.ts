@@ -38,8 +38,7 @@ export async function copyObject(
   const { key, owner } = listed
   const read = await from.read(key)
   if (!read) return null
-  // One that hangs must not keep whoever stops this waiting.
-  addAbortSignal(copying.signal, read.stream)
+  endWith(copying.signal, read)
   const hash = createHash('sha256')
   let size = 0
   async function* content(): AsyncGenerator<Uint8Array> {
@@ -67,9 +66,16 @@ export async function copyObject(
   return { size, sha256, version: back!.version }
 }
 
+/** One that hangs must not keep whoever stops this waiting. */
+function endWith(signal: AbortSignal, { stream }: Pick<ReadObject, 'stream'>): void {
+  // Whoever reads it meets its error; one that nobody reads yet must not end the process with it.
+  stream.on('error', () => {})
+  addAbortSignal(signal, stream)
+}
+
 /** SHA-256 of what is read, in hex. */
 export async function hashOf({ stream }: ReadObject, signal: AbortSignal): Promise<string> {
-  addAbortSignal(signal, stream)
+  endWith(signal, { stream })
   const hash = createHash('sha256')
   for await (const part of stream as AsyncIterable<Uint8Array>) hash.update(part)
   return hash.digest('hex')

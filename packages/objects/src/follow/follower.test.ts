@@ -59,10 +59,15 @@ async function upload(path: string, content: string | Buffer): Promise<void> {
 /** What there is; nothing while it is not there. */
 const uploaded = (path: string) => readFile(join(uploads, path), 'utf8').catch(() => null)
 
-const stored = async (key: string) => {
-  const head = await store.head(`files/${key}`)
-  return head && text((await store.get(`files/${key}`)).stream)
-}
+/** Null where there is none, also where it is deleted between the asking and the reading. */
+const stored = (key: string) =>
+  store.get(`files/${key}`).then(
+    ({ stream }) => text(stream),
+    (error: { code?: unknown }) => {
+      if (error.code === 'NOT_FOUND') return null
+      throw error
+    },
+  )
 
 async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
   while (!(await condition())) await delay(10)
