@@ -1,4 +1,4 @@
-import type { BucketSet } from '@banyan/contracts'
+import { BUCKETS, type BucketSet } from '@banyan/contracts'
 import type { SideName } from '@banyan/replication'
 import type { ExtractionStatus, HandoverRecord, Phase } from './status.ts'
 import type { ExtractionRow } from './store.ts'
@@ -13,6 +13,11 @@ export type CargoFigures = Pick<
   ExtractionStatus,
   'at' | 'percent' | 'copy' | 'streams' | 'lagMs' | 'verify' | 'index' | 'refusals' | 'objects'
 > & { readonly losesOnRollback: readonly string[] }
+
+/** The target's share of the buckets, in percent, to one decimal. */
+export function percentOf(owned: BucketSet): number {
+  return Math.round((owned.size / BUCKETS) * 1000) / 10
+}
 
 /**
  * What moves with an extraction's requests: rows, an index, or nothing. The phases are the same for all of

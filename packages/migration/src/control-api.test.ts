@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { EmbeddedPostgres, freePort } from '@banyan/postgres'
+import { createPool, EmbeddedPostgres, freePort } from '@banyan/postgres'
 import { createLog } from '@banyan/service/http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ControlClient } from './control-client.ts'
@@ -279,3 +279,30 @@ it('is not ready without its control database, and answers so', async () => {
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 20))
 }
+
+describe('the monolith', () => {
+  const retire = (body: object) => ask('/v1/retire', { body: JSON.stringify(body) })
+  const retired = async () => (await ask('/v1/status')).json.retired
+
+  it('is retired when every extraction is completed, and not before; and taken back', async () => {
+    const early = await retire({ by: 'ada' })
+    expect(early.json).toMatchObject({ code: 'RETIRE_REFUSED', status: 409 })
+    expect(early.json.detail).toContain('things is planned')
+    expect(await retired()).toBe(undefined)
+
+    const pool = createPool(plan.control.databaseUrl, { name: 'test', max: 1 })
+    await pool.query(`UPDATE banyan_control.extraction SET phase = 'completed'`)
+    await pool.end()
+    expect((await retire({ by: 'ada', why: 'all has moved' })).json).toMatchObject({
+      retired: true,
+    })
+    expect(await retired()).toBe(true)
+    expect((await retire({ undo: true, by: 'ada' })).json).toMatchObject({ retired: false })
+    expect(await retired()).toBe(undefined)
+    const { json } = await ask('/v1/ledger?limit=2')
+    expect(json.entries).toMatchObject([
+      { what: 'retire', detail: { by: 'ada', why: 'all has moved' } },
+      { what: 'retire undone', detail: { by: 'ada' } },
+    ])
+  })
+})

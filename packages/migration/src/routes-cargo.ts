@@ -1,6 +1,6 @@
 import { BucketSet } from '@banyan/contracts'
 import type { SideName } from '@banyan/replication'
-import type { Cargo, CargoFigures, Progress } from './cargo.ts'
+import { type Cargo, type CargoFigures, type Progress, percentOf } from './cargo.ts'
 import type { ExtractionDependencies } from './dependencies.ts'
 import type { NewEntry } from './ledger.ts'
 import type { ResolvedRequests } from './plan.ts'
@@ -89,7 +89,7 @@ export class RoutesCargo implements Cargo {
     return {
       ...kept,
       at: new Date().toISOString(),
-      percent: Math.round((this.#owned.size / 1024) * 1000) / 10,
+      percent: percentOf(this.#owned),
     }
   }
 

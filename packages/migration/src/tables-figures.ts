@@ -1,5 +1,5 @@
 import type { Link } from '@banyan/replication'
-import type { CargoFigures } from './cargo.ts'
+import { type CargoFigures, percentOf } from './cargo.ts'
 import { type Live, UNLIMITED } from './live.ts'
 import { quantile } from './quantile.ts'
 import type { ExtractionStatus } from './status.ts'
@@ -14,7 +14,7 @@ export async function tablesFigures(
   const lag = [...live.forward.status().recentLagMs, ...live.reverse.status().recentLagMs]
   return {
     at: new Date().toISOString(),
-    percent: Math.round((live.owned.size / 1024) * 1000) / 10,
+    percent: percentOf(live.owned),
     copy: copyFigures(live, before),
     streams: { forward: streamFigures(live.forward), reverse: streamFigures(live.reverse) },
     lagMs: lag.length > 0 ? { p50: quantile(lag, 0.5), p99: quantile(lag, 0.99) } : lagMs,

@@ -190,6 +190,12 @@ describe('a MOC', () => {
     })
     expect(broken.status).toBe(400)
     expect(await broken.json()).toMatchObject({ error: { code: 'BAD_FORM' } })
+    const unkept = await fetch(`${service.url}/v1/mocs/${id}/files`, {
+      method: 'POST',
+      headers: { 'x-banyan-identity': identity, 'content-type': 'multipart/form-data; boundary=x' },
+      body: '--x\r\nContent-Disposition: form-data; name="file"; filename="a\0b"\r\n\r\nx\r\n--x--\r\n',
+    })
+    expect(unkept.status).toBe(400)
     const many = new FormData()
     const lines = Array.from({ length: 2_200 }, (_, i) => `${i},4,1000000`)
     many.set('file', new Blob([['Part,Color,Quantity', ...lines].join('\n')]), 'a.csv')

@@ -282,7 +282,7 @@ describe('a service in trouble', () => {
     })
     await expect.poll(() => seen.length).toBe(2)
     leave.abort(new Error('gone'))
-    for (const call of calls) await expect(call).rejects.toThrow('gone')
+    await Promise.all(calls.map((call) => expect(call).rejects.toThrow('gone')))
     state.answer = json({ count: 1 })
     const after = await Promise.all([
       client.countImages(),

@@ -1,4 +1,10 @@
-import { Bus, type EventDefinition, openPostgresTransport, type ReceivedEvent } from '@banyan/bus'
+import {
+  Bus,
+  type EventDefinition,
+  type NewEvent,
+  openPostgresTransport,
+  type ReceivedEvent,
+} from '@banyan/bus'
 import { openDurable } from '@banyan/durable'
 import { createPool, EmbeddedPostgres } from '@banyan/postgres'
 import type { Api, ApiRoutes } from '../client/api.ts'
@@ -6,7 +12,7 @@ import { type Client, createClient } from '../client/client.ts'
 import type { Tables } from '../database.ts'
 import type { ServiceDefinition } from '../define.ts'
 import { type RunningService, startService } from '../run.ts'
-import { IDENTITY_KEY } from './requests.ts'
+import { eventually, IDENTITY_KEY } from './requests.ts'
 
 /** A service that runs within a test's process, on a PostgreSQL server of its own. */
 export interface ServiceUnderTest<Config, T extends Tables> extends RunningService<Config, T> {
@@ -20,6 +26,12 @@ export interface ServiceUnderTest<Config, T extends Tables> extends RunningServi
    * @returns what was heard so far; it grows
    */
   hear<D extends EventDefinition>(definition: D): Promise<readonly ReceivedEvent<D>[]>
+  /**
+   * Says an event as another service would. Resolves when it has left for the bus.
+   *
+   * @param key of its order
+   */
+  say(event: NewEvent, key: string): Promise<void>
 }
 
 /**
@@ -63,6 +75,7 @@ export async function startForTest<Config, T extends Tables>(
         opened.push(stopHearing)
         return heard
       },
+      say: (event, key) => sayTo(event, key, server, busUrl),
       stop,
     }
   } catch (error) {
@@ -78,11 +91,7 @@ async function listenTo<D extends EventDefinition>(
   busUrl: string,
 ) {
   const heard: ReceivedEvent<D>[] = []
-  const name = `listener_${crypto.randomUUID()}`
-  const pool = createPool(await server.createDatabase(name), { name, max: 5 })
-  const durable = await openDurable(pool)
-  const transport = await openPostgresTransport({ url: busUrl })
-  const bus = new Bus({ source: name, durable, transport, publishes: [] })
+  const { name, bus, end } = await otherService(server, busUrl, [])
   bus.subscribe({
     consumer: name,
     events: [event],
@@ -91,10 +100,42 @@ async function listenTo<D extends EventDefinition>(
     },
   })
   await bus.start()
-  const stopHearing = async () => {
+  return { heard, stopHearing: end }
+}
+
+async function sayTo(event: NewEvent, key: string, server: EmbeddedPostgres, busUrl: string) {
+  const { bus, pool, problems, end } = await otherService(server, busUrl, [event.definition])
+  try {
+    await bus.start()
+    await bus.publish(pool, event, { key })
+    await eventually('what was said has left', async () => {
+      const { rowCount } = await pool.query('SELECT FROM durable.outbox')
+      return rowCount === 0
+    })
+  } catch (error) {
+    throw new AggregateError([error, ...problems], `${error}; on the way: ${problems.join('; ')}`)
+  } finally {
+    await end()
+  }
+}
+
+/** A bus with a database of its own. */
+async function otherService(
+  server: EmbeddedPostgres,
+  busUrl: string,
+  publishes: readonly EventDefinition[],
+) {
+  const name = `other_${crypto.randomUUID()}`
+  const pool = createPool(await server.createDatabase(name), { name, max: 5 })
+  const durable = await openDurable(pool)
+  const transport = await openPostgresTransport({ url: busUrl })
+  const problems: Error[] = []
+  const onProblem = (error: Error) => problems.push(error)
+  const bus = new Bus({ source: 'other', durable, transport, publishes, onProblem })
+  const end = async () => {
     await bus.stop()
     await durable.close()
     await pool.end()
   }
-  return { heard, stopHearing }
+  return { name, bus, pool, problems, end }
 }

@@ -1,7 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { Bus, checkRecorded, EventRegistry, openPostgresTransport } from '@banyan/bus'
-import { openDurable } from '@banyan/durable'
-import { createPool } from '@banyan/postgres'
+import { checkRecorded, EventRegistry } from '@banyan/bus'
 import {
   ask,
   asUser,
@@ -202,12 +200,12 @@ it('forgets what a wishlist item or a MOC needed when that is gone', async () =>
   const id = crypto.randomUUID()
   const gone = await add({ source: { type: 'wishlist', id } })
   const kept = await add({ source: { type: 'moc', id } })
-  await say(WishlistItemDeleted.of({ ownerId: 'ada', itemId: id }))
+  await service.say(WishlistItemDeleted.of({ ownerId: 'ada', itemId: id }), 'ada')
   const missing = async (itemId: string) =>
     (await refusal(client.getItem({ params: { itemId } }, ada()))) === '404 NOT_FOUND'
   await eventually('it is forgotten', () => missing(gone.id))
   expect(await missing(kept.id)).toBe(false)
-  await say(MocDeleted.of({ ownerId: 'ada', mocId: id }))
+  await service.say(MocDeleted.of({ ownerId: 'ada', mocId: id }), 'ada')
   await eventually('so is the other', () => missing(kept.id))
 })
 
@@ -227,29 +225,3 @@ it('says nothing but what is recorded, and describes each of its routes', async 
   const { paths } = body as { paths: Record<string, object> }
   expect(Object.keys(paths)).toHaveLength(6)
 })
-
-/** Says it as another service would. */
-async function say(event: Parameters<Bus['publish']>[1]): Promise<void> {
-  const pool = createPool(await service.server.createDatabase(`other_${crypto.randomUUID()}`), {
-    name: 'other',
-  })
-  const durable = await openDurable(pool)
-  const transport = await openPostgresTransport({ url: service.context.config.BUS_URL! })
-  const bus = new Bus({
-    source: 'wishlist',
-    durable,
-    transport,
-    publishes: [WishlistItemDeleted, MocDeleted],
-  })
-  await bus.start()
-  const connection = await pool.connect()
-  await bus.publish(connection, event, { key: 'ada' })
-  connection.release()
-  await eventually('it has left', async () => {
-    const { rows } = await pool.query('SELECT count(*)::int AS n FROM durable.outbox')
-    return rows[0].n === 0
-  })
-  await bus.stop()
-  await durable.close()
-  await pool.end()
-}

@@ -47,8 +47,11 @@ function overdue(
   return transaction(async ({ client }) => {
     await client.query('UPDATE profile.orphan_search SET after_user_id = $1', [next])
     await client.query('DELETE FROM profile.orphans WHERE user_id = ANY ($1)', [known])
+    // Only whose profile still stands: another run may have removed it since this one asked.
     await client.query(
-      'INSERT INTO profile.orphans (user_id) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING',
+      `INSERT INTO profile.orphans (user_id)
+       SELECT user_id FROM profile.profiles WHERE user_id = ANY ($1) FOR KEY SHARE
+       ON CONFLICT DO NOTHING`,
       [missing],
     )
     const { rows } = await client.query<{ user_id: string }>(
@@ -61,15 +64,18 @@ function overdue(
   })
 }
 
-/** @returns whether it was ours to remove */
+/** @returns whether it stood, and was ours to remove */
 async function remove({ transaction }: Context, userId: string): Promise<boolean> {
   try {
-    await transaction(async ({ client, publish }) => {
-      await client.query('DELETE FROM profile.profiles WHERE user_id = $1', [userId])
+    return await transaction(async ({ client, publish }) => {
+      const { rowCount } = await client.query('DELETE FROM profile.profiles WHERE user_id = $1', [
+        userId,
+      ])
       await client.query('DELETE FROM profile.orphans WHERE user_id = $1', [userId])
+      if (rowCount === 0) return false
       await publish(ProfileDeleted.of({ userId }), { key: userId })
+      return true
     })
-    return true
   } catch (error) {
     if (sqlState(error) === NOT_OWNER_STATE) return false
     throw error
