@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { percentile, type Screen } from '@banyan/lab'
+import { type LoadCounts, percentile, type Screen, type Verdict } from '@banyan/lab'
 import type { ControlClient, ExtractionStatus, Phase } from '@banyan/migration'
 import { headline, liveView, type Report } from './demo-view.ts'
+import { type ReconciliationReport, reconcile } from './lego/reconciliation/reconcile.ts'
 import { bringsRows, type ExtractionName, type Lego, type RowsName } from './lego/topology.ts'
 import type { Trial } from './lego/trial.ts'
 
@@ -30,6 +31,20 @@ export interface MoveOptions {
   readonly voice: Voice
 }
 
+/** What was seen while its users were at work. */
+interface Moved {
+  readonly verdict: Verdict
+  readonly counts: LoadCounts
+  /** Its figures as they stood before it was completed. */
+  readonly before: ExtractionStatus
+}
+
+export interface Judged {
+  readonly report: Report
+  readonly findings: readonly string[]
+  readonly counts: LoadCounts
+}
+
 /** One extraction, there, back, there again and to its end, under the load of a trial. */
 export class Move {
   readonly #options: MoveOptions
@@ -37,6 +52,7 @@ export class Move {
   readonly #trial: Trial
   readonly #voice: Voice
   readonly #lags: number[] = []
+  #moved: Moved | null = null
   #phase = { name: null as Phase | null, since: 0, said: false }
   #handovers = 0
 
@@ -47,13 +63,16 @@ export class Move {
     this.#voice = options.voice
   }
 
-  /** @throws DemoError when it rolls back or pauses by itself. */
-  async run(): Promise<{ report: Report; findings: string[] }> {
-    return this.#judge(await this.#move())
+  get name(): ExtractionName {
+    return this.#name
   }
 
-  /** The extraction with everything in it; answers its figures as they stood before it was completed. */
-  async #move(): Promise<ExtractionStatus> {
+  /**
+   * The extraction with everything in it, until the service owns all for good but for the last word.
+   *
+   * @throws DemoError when it rolls back or pauses by itself.
+   */
+  async move(): Promise<void> {
     const trial = this.#trial
     const name = this.#name
     const control = this.#control
@@ -80,10 +99,32 @@ export class Move {
       ? `both sides hold ${rows.target.toLocaleString('en')} rows`
       : 'nothing but requests has moved'
     this.#voice.say(`the users have stopped; ${held}`)
-    await control.act(name, 'complete', BY)
-    const before = await control.extraction(name)
+    const owners = [...this.#options.moved, name].map((one) => [one, 'target' as const])
+    this.#moved = {
+      verdict: await trial.judge(Object.fromEntries(owners)),
+      counts: { ...trial.counts },
+      before: await control.extraction(name),
+    }
+  }
+
+  /** Compares, and repairs, while both sides are kept equal; then the extraction ends. Nobody must be at work. */
+  async complete(): Promise<ReconciliationReport> {
+    const { urls } = this.#options.lego
+    const control = this.#control
+    await this.#trial.quiet([this.#name])
+    const found = await reconcile({
+      control,
+      urls,
+      extractions: bringsRows(this.#name) ? [this.#name] : [],
+      ...BY,
+    })
+    const { compared, differing, repaired } = found
+    this.#voice.say(
+      `${this.#name}: ${compared.toLocaleString('en')} rows reconciled, ${repaired} repaired, ${differing} differ`,
+    )
+    await control.act(this.#name, 'complete', BY)
     await this.#until('completed')
-    return before
+    return found
   }
 
   async #tryPastTheGateway(name: RowsName, soaking: ExtractionStatus): Promise<void> {
@@ -95,14 +136,13 @@ export class Move {
     )
   }
 
-  async #judge(before: ExtractionStatus): Promise<{ report: Report; findings: string[] }> {
+  /** @param leftovers what is left of ours in all databases, once nothing is under way any more. */
+  async judge(leftovers: readonly string[]): Promise<Judged> {
     const trial = this.#trial
     const name = this.#name
-    const owners = [...this.#options.moved, name].map((one) => [one, 'target' as const])
-    const [verdict, rows, leftovers, ledger, status] = [
-      await trial.judge(Object.fromEntries(owners)),
+    const { verdict, counts, before } = this.#moved!
+    const [rows, ledger, status] = [
       await trial.quiet([name]),
-      await trial.leftovers(),
       await this.#control.ledger(name),
       await this.#control.extraction(name),
     ]
@@ -114,7 +154,7 @@ export class Move {
       p50: percentile(values, 0.5),
       p99: percentile(values, 0.99),
     })
-    const { sent, failed } = trial.counts
+    const { sent, failed } = counts
     const { acknowledged, lost, duplicated, stale } = verdict
     return {
       report: {
@@ -132,6 +172,7 @@ export class Move {
         ledger: { entries: ledger.entries.length, verified: ledger.verified },
         leftovers: leftovers.length,
       },
+      counts,
       findings: [
         ...verdict.findings,
         ...rows.examples,

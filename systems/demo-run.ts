@@ -1,8 +1,12 @@
 import { writeFile } from 'node:fs/promises'
 import { Screen, type Supervisor } from '@banyan/lab'
-import { DemoError, isGood, Move } from './demo-move.ts'
+import { DemoError, isGood, type Judged, Move } from './demo-move.ts'
+import { retire } from './demo-retirement.ts'
 import { type Report, type SystemReport, summary } from './demo-view.ts'
+import plan from './lego/banyan.config.ts'
 import { PASSWORD } from './lego/generate.ts'
+import type { ReconciliationReport } from './lego/reconciliation/reconcile.ts'
+import { routesLeft } from './lego/routes-left.ts'
 import {
   EXTRACTIONS,
   type ExtractionName,
@@ -79,7 +83,11 @@ export class Demo {
     // Nobody looks at it where nothing stays up.
     const web = once ? null : await startWeb(this.#supervisor, lego)
     const load = new TrialLoad(this.#supervisor)
-    const reports: Report[] = []
+    const judged: Judged[] = []
+    const found: ReconciliationReport[] = []
+    const completed = new Set<ExtractionName>()
+    let under: Move[] = []
+    let told = 0
     const writes = whole ? WRITES.oneOfMany : WRITES.alone
     for (const [i, name] of extractions.entries()) {
       const moved = extractions.slice(0, i)
@@ -90,16 +98,44 @@ export class Demo {
         if (web) this.#say(`page ${web.url}: sign in as user.1@example.org, ${PASSWORD}`)
       }
       const voice = { screen: this.#screen, say: (text: string) => this.#say(text) }
-      const { report, findings } = await new Move({ name, lego, trial, moved, writes, voice }).run()
+      const move = new Move({ name, lego, trial, moved, writes, voice })
+      await move.move()
+      under.push(move)
+      // As soon as what it waits for is completed: the plan says in which order.
+      for (let next = ready(under, completed); next; next = ready(under, completed)) {
+        found.push(await next.complete())
+        completed.add(next.name)
+      }
+      if (under.some((one) => !completed.has(one.name))) continue
+      const leftovers = await trial.leftovers()
+      for (const one of under) judged.push(await one.judge(leftovers))
+      under = []
       this.#screen.clear()
-      console.log(summary(report, findings, trial.counts))
-      reports.push(report)
+      for (const { report, findings, counts } of judged.slice(told)) {
+        console.log(summary(report, findings, counts))
+      }
+      told = judged.length
     }
+    const reports = inOrder(extractions, judged)
+    const left = whole ? routesLeft(rulesOf(completed)) : []
+    let good = reports.length === extractions.length && reports.every(isGood)
+    const toRetire = whole && good && left.length === 0
+    const retired = toRetire
+      ? await retire({
+          supervisor: this.#supervisor,
+          lego,
+          load,
+          extractions,
+          trial: this.#options,
+          say: (text) => this.#say(text),
+        })
+      : false
+    if (whole && !retired) this.#say(`the monolith is not retired; left are: ${left.join(', ')}`)
+    if (toRetire && !retired) good = false
     if (json) {
-      const report = whole ? systemReport(reports) : reports[0]
+      const report = whole ? systemReport(reports, found, left, retired) : reports[0]
       await writeFile(json, `${JSON.stringify(report, null, 2)}\n`)
     }
-    const good = reports.every(isGood)
     if (!good) this.#keepLogs()
     if (!once) await this.#stayUp(lego)
     return good ? 0 : 1
@@ -136,16 +172,46 @@ export class Demo {
   }
 }
 
-function systemReport(reports: readonly Report[]): SystemReport {
-  const sum = (of: (report: Report) => number) => reports.reduce((total, one) => total + of(one), 0)
+/** The first that may be completed now. */
+function ready(moves: readonly Move[], completed: ReadonlySet<ExtractionName>): Move | undefined {
+  return moves.find(({ name }) => {
+    const { completeAfter = [] } = plan.extractions.find((one) => one.name === name)!
+    return (
+      !completed.has(name) && completeAfter.every((one) => completed.has(one as ExtractionName))
+    )
+  })
+}
+
+function rulesOf(completed: ReadonlySet<ExtractionName>) {
+  return plan.extractions
+    .filter(({ name }) => completed.has(name as ExtractionName))
+    .flatMap(({ routes }) => routes)
+}
+
+function inOrder(names: readonly ExtractionName[], judged: readonly Judged[]): Report[] {
+  return names.flatMap((name) =>
+    judged.flatMap(({ report }) => (report.extraction === name ? [report] : [])),
+  )
+}
+
+function systemReport(
+  reports: readonly Report[],
+  found: readonly ReconciliationReport[],
+  left: readonly string[],
+  retired: boolean,
+): SystemReport {
+  const sum = (of: (report: ReconciliationReport) => number) =>
+    found.reduce((total, one) => total + of(one), 0)
   return {
     system: 'lego',
     extractions: reports,
-    // The MOCs, their files and the search are still the monolith's.
-    retired: false,
+    retired,
+    left,
     reconciliation: {
-      compared: sum(({ rows }) => rows.target),
-      differing: sum(({ rows }) => rows.divergent),
+      compared: sum(({ compared }) => compared),
+      differing: sum(({ differing }) => differing),
+      repaired: sum(({ repaired }) => repaired),
+      dangling: found.at(-1)?.dangling.links ?? 0,
     },
   }
 }

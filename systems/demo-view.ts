@@ -28,10 +28,18 @@ export interface Report {
 export interface SystemReport {
   readonly system: string
   readonly extractions: readonly Report[]
-  /** Whether nothing is left for the monolith to do. */
+  /** Whether the monolith serves its health alone, its tables archived and dropped, and nobody missed it. */
   readonly retired: boolean
+  /** Routes that are still the monolith's. */
+  readonly left: readonly string[]
   /** Rows of both sides, compared one by one as each extraction ended. */
-  readonly reconciliation: { readonly compared: number; readonly differing: number }
+  readonly reconciliation: {
+    readonly compared: number
+    readonly differing: number
+    readonly repaired: number
+    /** Links of MOCs to images and albums that are not there, at the end. */
+    readonly dangling: number
+  }
 }
 
 /** One line when a phase begins. */

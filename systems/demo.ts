@@ -1,5 +1,6 @@
 import { Supervisor } from '@banyan/lab'
 import { Demo } from './demo-run.ts'
+import plan from './lego/banyan.config.ts'
 import { EXTRACTIONS, type ExtractionName } from './lego/topology.ts'
 import { type Flag, helpText, main, readFlags, UsageError, wholeNumber } from './options.ts'
 
@@ -52,6 +53,12 @@ function chosen(only: string | undefined): readonly ExtractionName[] {
     throw new UsageError(
       `--only names "${unknown.join(', ')}"; there are ${EXTRACTIONS.join(', ')}`,
     )
+  }
+  for (const { name, completeAfter = [] } of plan.extractions) {
+    const missing = completeAfter.filter((other) => !names.includes(other))
+    if (names.includes(name) && missing.length > 0) {
+      throw new UsageError(`--only names ${name}, which is completed after ${missing.join(', ')}`)
+    }
   }
   return EXTRACTIONS.filter((name) => names.includes(name))
 }

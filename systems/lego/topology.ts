@@ -228,6 +228,46 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
   }
 }
 
+/** Runs a `banyan` command to its end, as an operator would. @throws with what it said when it fails */
+export async function runBanyan(
+  supervisor: Supervisor,
+  lego: Lego,
+  args: readonly string[],
+): Promise<void> {
+  const command = await supervisor.process(`banyan-${args[0]}-${args[1]}`, {
+    file: BANYAN,
+    args: [...args, '--config', CONFIG, '--control', lego.engines[0]!.url],
+    env: lego.env,
+    ready: 'spawned',
+  })
+  const code = await command.ended()
+  if (code === 0) return
+  throw new Error(
+    `banyan ${args.join(' ')} ended with code ${code}:\n${command.lastLines(10).join('\n')}`,
+  )
+}
+
+/**
+ * Starts the monolith anew where it was, to serve its health alone.
+ *
+ * @returns what asks it.
+ */
+export async function retireMonolith(
+  supervisor: Supervisor,
+  lego: Lego,
+): Promise<() => Promise<{ retired: boolean; refused: number }>> {
+  const { port } = lego.monolith
+  await lego.monolith.stop()
+  const retired = await supervisor.process('monolith-retired', {
+    file: here('monolith/main.ts'),
+    env: { PORT: String(port), RETIRED: 'true' },
+  })
+  return async () => {
+    const answer = await fetch(`${retired.url}/health`)
+    return (await answer.json()) as { retired: boolean; refused: number }
+  }
+}
+
 /** One after the other, by name. */
 async function each<T>(make: (name: ServiceName) => Promise<T>): Promise<Record<ServiceName, T>> {
   const made: Partial<Record<ServiceName, T>> = {}

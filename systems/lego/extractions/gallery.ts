@@ -12,5 +12,7 @@ export const gallery: TablesPlan = {
     { methods: [], path: '/api/gallery/*', rewrite },
   ],
   tables: galleryTables,
+  // Until MOCs have moved for good, the monolith must hear of every image that they may link.
+  completeAfter: ['moc'],
   ...conditions,
 }
