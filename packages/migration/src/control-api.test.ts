@@ -291,12 +291,19 @@ describe('the monolith', () => {
     expect(await retired()).toBe(undefined)
 
     const pool = createPool(plan.control.databaseUrl, { name: 'test', max: 1 })
-    await pool.query(`UPDATE banyan_control.extraction SET phase = 'completed'`)
-    await pool.end()
+    const phase = (name: string) =>
+      pool.query('UPDATE banyan_control.extraction SET phase = $1', [name])
+    await phase('completed')
     expect((await retire({ by: 'ada', why: 'all has moved' })).json).toMatchObject({
       retired: true,
     })
     expect(await retired()).toBe(true)
+    // As one that came into the plan since.
+    await phase('planned')
+    const start = await ask('/v1/extractions/things/start', { body: '{}' })
+    expect(start.json).toMatchObject({ code: 'MONOLITH_RETIRED', status: 409 })
+    await phase('completed')
+    await pool.end()
     expect((await retire({ undo: true, by: 'ada' })).json).toMatchObject({ retired: false })
     expect(await retired()).toBe(undefined)
     const { json } = await ask('/v1/ledger?limit=2')

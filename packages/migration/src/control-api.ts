@@ -26,7 +26,7 @@ import type { Ledger } from './ledger.ts'
 import type { ResolvedExtraction } from './plan.ts'
 import type { RepairDesk } from './repair-desk.ts'
 import { initialStatus } from './report.ts'
-import { retireMonolith } from './retirement.ts'
+import { refuseWhenRetired, retireMonolith } from './retirement.ts'
 import {
   ACTIONS,
   type ControlStatus,
@@ -228,6 +228,7 @@ function answerOperators(api: App, options: ControlApiOptions): void {
           known: plans.map((one) => one.name).join(', '),
         })
       }
+      if (action === 'start') await refuseWhenRetired(options.gateways, name)
       await decide(store, plan, action, body ?? {})
       reply.code(202)
       return statusOf(await store.read(row.name), plans)

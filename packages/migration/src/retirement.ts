@@ -33,3 +33,8 @@ export async function retireMonolith(
   })
   return { retired: !undo, behind }
 }
+
+/** @throws BanyanError MONOLITH_RETIRED: what begins needs a monolith that is asked. */
+export async function refuseWhenRetired(gateways: Gateways, extraction: string): Promise<void> {
+  if ((await gateways.table())?.retired) throw new BanyanError('MONOLITH_RETIRED', { extraction })
+}

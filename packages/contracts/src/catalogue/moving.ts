@@ -147,6 +147,12 @@ export const MOVING = {
     title: 'The old tables were not dropped',
     detail: '"{extraction}": {reason}.',
   },
+  MONOLITH_RETIRED: {
+    status: 409,
+    title: 'The monolith is retired',
+    detail:
+      'The gateways send nothing to the monolith, so "{extraction}" cannot start. `banyan retire --undo` first.',
+  },
   RETIRE_REFUSED: {
     status: 409,
     title: 'The monolith was not retired',
