@@ -332,6 +332,18 @@ describe('why and ledger', () => {
     expect(terminal.out).toContain('1 entries; the chain of hashes holds.')
   })
 
+  it('ledger --all prints those of every extraction and of the monolith, each with its name', async () => {
+    control.entries = [
+      ledgerEntry(),
+      ledgerEntry({ seq: 2, extraction: 'monolith', what: 'retire', detail: { by: 'ada' } }),
+    ]
+    expect(await terminal.run(...at('ledger'))).toBe(0)
+    expect(terminal.out).not.toContain('retire')
+    expect(await terminal.run(...at('ledger', '--all'))).toBe(0)
+    expect(terminal.out).toMatch(/^monolith +2 .* retire {2}by=ada$/m)
+    expect(await terminal.run(...at('ledger', 'things', '--all'))).toBe(2)
+  })
+
   it('ledger ends with 1 when its chain is broken', async () => {
     control.verified = false
     expect(await terminal.run(...at('ledger'))).toBe(1)

@@ -146,22 +146,37 @@ function answerStatus(
       return explain(own, await status())
     },
   )
+  const after = z.object({ after: z.coerce.number().int().min(0).default(0) })
+  const read = async (name: string | null, seq: number) => {
+    const entries = await ledger.read(name, seq)
+    const { verified } = await ledger.verify()
+    return { entries, verified }
+  }
   api.get(
     '/extractions/:name/ledger',
     {
       schema: {
         summary: 'Entries after a number, and whether the chain of all holds',
         params: named,
-        querystring: z.object({ after: z.coerce.number().int().min(0).default(0) }),
+        querystring: after,
         response: { 200: ledgerAnswer },
       },
     },
     async ({ params, query }) => {
       await store.read(params.name)
-      const entries = await ledger.read(params.name, query.after)
-      const { verified } = await ledger.verify()
-      return { entries, verified }
+      return read(params.name, query.after)
     },
+  )
+  api.get(
+    '/ledger',
+    {
+      schema: {
+        summary: 'Entries of all extractions, and of the monolith as a whole',
+        querystring: after,
+        response: { 200: ledgerAnswer },
+      },
+    },
+    ({ query }) => read(null, query.after),
   )
 }
 

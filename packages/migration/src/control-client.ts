@@ -70,9 +70,10 @@ export class ControlClient {
     return this.#ask(`/v1/extractions/${encodeURIComponent(name)}/why`)
   }
 
-  /** Entries after `seq`, and whether the whole chain holds. */
-  ledger(name: string, after = 0): Promise<{ entries: LedgerEntry[]; verified: boolean }> {
-    return this.#ask(`/v1/extractions/${encodeURIComponent(name)}/ledger?after=${after}`)
+  /** Entries after `seq`, of all extractions where none is named; and whether the whole chain holds. */
+  ledger(name: string | null, after = 0): Promise<{ entries: LedgerEntry[]; verified: boolean }> {
+    const of = name === null ? '' : `/extractions/${encodeURIComponent(name)}`
+    return this.#ask(`/v1${of}/ledger?after=${after}`)
   }
 
   /** Asks for an action; it is decided when this resolves, and done by the engine thereafter. */

@@ -12,13 +12,14 @@ export function ledgerCommand(bind: Bind): Command {
     .description('print every decision and step. Exit code 1 when its hash chain is broken')
     .argument('[extraction]', 'may be left out when there is one')
     .option('--after <seq>', 'only entries after this number', '0')
+    .option('--all', 'of every extraction, and of the monolith as a whole')
     .action(bind(ledger))
 }
 
 async function ledger(
   session: Session,
   given: string | undefined,
-  options: { after: string },
+  options: { after: string; all?: boolean },
 ): Promise<ExitCode> {
   const after = Number(options.after)
   if (!Number.isSafeInteger(after) || after < 0) {
@@ -28,15 +29,25 @@ async function ledger(
     )
   }
   const control = await session.control()
-  const extraction = await session.extraction(given, () => namesAt(control))
+  if (options.all && given !== undefined) {
+    throw badCommand(`--all and "${given}" are given`, 'Name an extraction, or ask for all.')
+  }
+  const extraction = options.all ? null : await session.extraction(given, () => namesAt(control))
   const { entries, verified } = await control.ledger(extraction, after)
   if (session.json) session.printJson({ extraction, entries, verified })
-  else show(session, entries, verified)
+  else show(session, entries, verified, extraction === null)
   return verified ? EXIT.ok : EXIT.negative
 }
 
-function show(session: Session, entries: readonly LedgerEntry[], verified: boolean): void {
-  for (const entry of entries) session.print(ledgerLine(entry))
+function show(
+  session: Session,
+  entries: readonly LedgerEntry[],
+  verified: boolean,
+  named: boolean,
+): void {
+  for (const entry of entries) {
+    session.print(`${named ? `${entry.extraction.padEnd(12)}  ` : ''}${ledgerLine(entry)}`)
+  }
   session.print(
     verified
       ? `${entries.length} entries; the chain of hashes holds.`

@@ -235,6 +235,7 @@ export class FakeControl {
 
   async #route(request: IncomingMessage, path: string, query: URLSearchParams): Promise<unknown> {
     if (path === '/v1/status') return this.status()
+    if (path === '/v1/ledger') return this.#ledger(null, query)
     if (path === '/v1/retire') {
       if (this.refuse) throw this.refuse
       const body = JSON.parse(await text(request))
@@ -249,15 +250,20 @@ export class FakeControl {
     }
     if (rest === undefined) return found
     if (rest === 'why') return this.why(found)
-    if (rest === 'ledger') {
-      const after = Number(query.get('after'))
-      return { entries: this.entries.filter((one) => one.seq > after), verified: this.verified }
-    }
+    if (rest === 'ledger') return this.#ledger(found.extraction, query)
     if (this.refuse) throw this.refuse
     this.asked.push({ action: rest, body: JSON.parse(await text(request)) })
     this.onAction(rest)
     if (rest === 'repair') return this.repaired
     return found
+  }
+
+  #ledger(of: string | null, query: URLSearchParams) {
+    const after = Number(query.get('after'))
+    const entries = this.entries.filter(({ seq, extraction }) => {
+      return seq > after && (of === null || extraction === of)
+    })
+    return { entries, verified: this.verified }
   }
 
   #follow(response: ServerResponse): void {
