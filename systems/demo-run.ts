@@ -76,6 +76,8 @@ export class Demo {
       rows,
       seed,
       engines: 1,
+      // There is no other to ask.
+      controlTimeoutMs: 30_000,
       documentedPorts: true,
       env: whole ? { ...PLAN_ENV, ...WHOLE_ENV } : PLAN_ENV,
       onStep: (what) => this.#say(`starting ${what}`),

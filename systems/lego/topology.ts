@@ -33,6 +33,8 @@ export interface LegoOptions {
   readonly postgres?: Readonly<Record<string, string | number>>
   /** Storage and Processing run, and the monolith has them keep its files and read its parts lists; no by default. */
   readonly fileServices?: boolean
+  /** Until an engine that does not answer counts as away, ms; 3,000 by default: another may stand by. */
+  readonly controlTimeoutMs?: number
   /** Called when every table is made and filled, before an engine or a gateway starts. */
   onFilled?(servers: { source: EmbeddedPostgres; target: EmbeddedPostgres }): Promise<void>
   onStep(what: string): void
@@ -209,8 +211,9 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
       env,
     }),
   )
+  const { controlTimeoutMs: timeoutMs = 3_000 } = options
   const controls = controlUrls.map(
-    (url) => new ControlClient({ urls: [url], token: env.BANYAN_CONTROL_TOKEN!, timeoutMs: 3_000 }),
+    (url) => new ControlClient({ urls: [url], token: env.BANYAN_CONTROL_TOKEN!, timeoutMs }),
   )
   return {
     source,
