@@ -6,12 +6,21 @@ import type { ManagedProcess, Supervisor } from '@banyan/lab'
 import { createClient, newServiceKey, ServiceTokens, SigningKey } from '@banyan/service'
 import { storageApi } from '../services/storage/client.ts'
 
-export const VICTIMS = ['gallery', 'search', 'storage'] as const
+/** Services that MOC management leans on, or tells of what it does; then those it has nothing to do with. */
+export const VICTIMS = [
+  'gallery',
+  'search',
+  'storage',
+  'inventory',
+  'processing',
+  'profile',
+  'wishlist',
+] as const
 export type Victim = (typeof VICTIMS)[number]
 
 const IDENTITY_KEY = 'lego-identity-key-of-this-machine'
 
-/** MOC management and what it leans on, each its own process on one server. */
+/** All eight services, each its own process on one server. */
 export interface Services {
   readonly moc: ManagedProcess
   readonly victims: Readonly<Record<Victim, ManagedProcess>>
@@ -31,16 +40,17 @@ export async function startServices(supervisor: Supervisor): Promise<Services> {
   const server = await supervisor.postgres()
   const bus = await server.createDatabase('bus')
   const { privateJwk, publicJwk } = await newServiceKey('moc')
-  const start = async (name: string, more: Record<string, string>) =>
+  const ofProfile = await newServiceKey('profile')
+  const start = async (name: string, more: Record<string, string>, folder = `services/${name}`) =>
     supervisor.process(name, {
-      file: fileURLToPath(new URL(`../services/${name}/main.ts`, import.meta.url)),
+      file: fileURLToPath(new URL(`../${folder}/main.ts`, import.meta.url)),
       env: {
         PORT: '0',
         LOG_LEVEL: 'warn',
         DATABASE_URL: await server.createDatabase(name),
         BUS_URL: bus,
         BANYAN_IDENTITY_KEY: IDENTITY_KEY,
-        BANYAN_SERVICE_KEYS: JSON.stringify({ keys: [publicJwk] }),
+        BANYAN_SERVICE_KEYS: JSON.stringify({ keys: [publicJwk, ofProfile.publicJwk] }),
         ...more,
       },
     })
@@ -57,6 +67,14 @@ export async function startServices(supervisor: Supervisor): Promise<Services> {
     GALLERY_URL: gallery.url,
     STORAGE_URL: storage.url,
   })
+  const auth = await start('auth', {}, 'auth')
+  const profile = await start('profile', {
+    AUTH_URL: auth.url,
+    BANYAN_SIGNING_KEY: JSON.stringify(ofProfile.privateJwk),
+  })
+  const wishlist = await start('wishlist', {})
+  const inventory = await start('inventory', {})
+  const processing = await start('processing', {})
   const tokens = new ServiceTokens({
     name: 'moc',
     issuer: 'banyan',
@@ -65,7 +83,7 @@ export async function startServices(supervisor: Supervisor): Promise<Services> {
   const files = createClient(storageApi, { baseUrl: storage.url, tokens })
   return {
     moc,
-    victims: { gallery, search, storage },
+    victims: { gallery, search, storage, inventory, processing, profile, wishlist },
     identityKey: IDENTITY_KEY,
     async ask(service, method, path, body) {
       const identity = signIdentity({ userId: 'watcher', email: null, roles: [] }, IDENTITY_KEY)

@@ -18,6 +18,8 @@ export interface Outage {
 
 export interface BlastRadius {
   readonly outages: readonly Outage[]
+  /** How long MOC management itself took to come back, s; killed when nobody is at work any more. */
+  readonly mocBackSeconds: number
   /** From the first request to the last. */
   readonly requests: number
   readonly failed: number
@@ -37,7 +39,7 @@ const CREATORS = 50
 const IMAGES = 20
 const BACK_WITHIN_MS = 120_000
 
-/** Kills Gallery, Search and Storage in turn, while users make and change MOCs. */
+/** Kills all the other services in turn, while users make and change MOCs; then MOC management itself. */
 export async function runBlast(options: BlastOptions): Promise<BlastRadius> {
   const supervisor = await Supervisor.create({ name: 'blast-radius' })
   try {
@@ -68,9 +70,11 @@ export async function runBlast(options: BlastOptions): Promise<BlastRadius> {
     }
     await load.stop()
     await history.close()
+    const mocBackSeconds = await killMocs(services)
+    options.print(`moc killed: back after ${mocBackSeconds} s`)
     await services.stop()
     const { sent: requests, failed, failures } = load.counts
-    return { outages, requests, failed, failures }
+    return { outages, mocBackSeconds, requests, failed, failures }
   } finally {
     await supervisor.stopAll()
   }
@@ -106,7 +110,6 @@ async function kill(
   const startedAt = performance.now()
   await process.start()
   await back(services, victim, title)
-  const seconds = (ms: number) => Math.round(ms / 100) / 10
   return {
     victim,
     requests: after.sent - before.sent,
@@ -117,6 +120,19 @@ async function kill(
   }
 }
 
+/** @returns from its start until a MOC is made again, s */
+async function killMocs({ ask, moc }: Services): Promise<number> {
+  await moc.kill()
+  const startedAt = performance.now()
+  await moc.start()
+  await until('moc', async () => {
+    return (await ask(moc, 'POST', '/mocs', { title: 'Made anew' })).status === 201
+  })
+  return seconds(performance.now() - startedAt)
+}
+
+const seconds = (ms: number) => Math.round(ms / 100) / 10
+
 /** Waits until so many more requests have been made. */
 async function sent(load: Load, more: number): Promise<void> {
   const until = load.counts.sent + more
@@ -124,9 +140,11 @@ async function sent(load: Load, more: number): Promise<void> {
 }
 
 /** Waits until it does its work: it answers, not only its health. */
-async function back({ ask, usage, victims }: Services, victim: Victim, title: string) {
+function back({ ask, usage, victims }: Services, victim: Victim, title: string): Promise<void> {
+  const answers = async (path: string, status: number) =>
+    (await ask(victims[victim], 'GET', path)).status === status
   const works: Record<Victim, () => Promise<boolean>> = {
-    gallery: async () => (await ask(victims.gallery, 'GET', '/images?limit=1')).status === 200,
+    gallery: () => answers('/images?limit=1', 200),
     search: async () => {
       const { status, body } = await ask(
         victims.search,
@@ -136,10 +154,22 @@ async function back({ ask, usage, victims }: Services, victim: Victim, title: st
       return status === 200 && JSON.stringify(body.results).includes(title)
     },
     storage: async () => (await usage()) !== undefined,
+    inventory: () => answers('/inventory/items?limit=1', 200),
+    processing: async () => {
+      const list = { fileName: 'list.csv', content: 'Part,Color,Quantity,Is Spare\n3001,4,2,False' }
+      return (await ask(victims.processing, 'POST', '/parts-lists/parse', list)).status === 200
+    },
+    // Who watches has no profile: its table says so.
+    profile: () => answers('/users/me', 404),
+    wishlist: () => answers('/wishlist', 200),
   }
+  return until(victim, works[victim])
+}
+
+async function until(service: string, works: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + BACK_WITHIN_MS
-  while (!(await works[victim]().catch(() => false))) {
-    if (performance.now() > deadline) throw new Error(`${victim} is not back within 2 minutes`)
+  while (!(await works().catch(() => false))) {
+    if (performance.now() > deadline) throw new Error(`${service} is not back within 2 minutes`)
     await delay(50)
   }
 }

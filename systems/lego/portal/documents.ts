@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { readText, reasonOf } from './ask.ts'
 import type { Settings } from './settings.ts'
 
 /** What the page tells of an OpenAPI document; what else it has stays in it. */
@@ -19,8 +20,6 @@ export interface Listed {
   readonly fault: string | null
 }
 
-/** How long a service may take to answer its document, ms. */
-const ANSWER_MS = 2_000
 /** Of one document, bytes; those of ours have 20,000 to 100,000. */
 const LARGEST_BYTES = 4 * 1024 * 1024
 /** How old what is shown may be, ms. */
@@ -49,33 +48,13 @@ export class Documents {
 
   async #ask({ name, url }: Settings['SERVICES'][number]): Promise<Listed> {
     try {
-      const document = OpenApi.parse(await readJson(`${url}/openapi.json`))
+      const document = OpenApi.parse(
+        JSON.parse(await readText(`${url}/openapi.json`, LARGEST_BYTES)),
+      )
       this.#last.set(name, document)
       return { name, url, document, fault: null }
     } catch (error) {
       return { name, url, document: this.#last.get(name) ?? null, fault: reasonOf(error) }
     }
   }
-}
-
-async function readJson(url: string): Promise<unknown> {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS), redirect: 'error' })
-  if (!answer.ok) throw new Error(`answered ${answer.status}`)
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of answer.body ?? []) {
-    size += chunk.length
-    if (size > LARGEST_BYTES) throw new Error(`is larger than ${LARGEST_BYTES} bytes`)
-    chunks.push(chunk)
-  }
-  return JSON.parse(Buffer.concat(chunks).toString('utf8'))
-}
-
-function reasonOf(error: unknown): string {
-  if (error instanceof z.ZodError) return 'is no OpenAPI 3 document'
-  if (error instanceof SyntaxError) return 'is no JSON'
-  const { name, message } = error as Error
-  if (name === 'TimeoutError') return `did not answer within ${ANSWER_MS} ms`
-  // What undici says of a socket is in the cause, and nothing the reader can use.
-  return message === 'fetch failed' ? 'cannot be reached' : message
 }

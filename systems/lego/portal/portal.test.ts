@@ -54,6 +54,13 @@ it('lists each service with its version, its routes, and where to browse it', as
   expect(body).toContain('Stock &lt;b&gt;Service&lt;/b&gt;')
 })
 
+it('shows how each service fares, and why one is not known', async () => {
+  const look = async () => (await portal.inject('/figures')).json().services
+  const faults = async () => (await look()).map(({ fault }: { fault: string | null }) => fault)
+  await expect.poll(faults).toEqual([null, ...Array(3).fill('answered 404'), 'cannot be reached'])
+  expect((await portal.inject('/services')).body).toContain('cannot be reached')
+})
+
 it('answers a document as its service does', async () => {
   const { paths } = (await portal.inject('/apis/stock')).json()
   expect(Object.keys(paths)).toEqual(['/v1/items/{id}'])

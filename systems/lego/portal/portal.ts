@@ -3,6 +3,8 @@ import fastify, { type FastifyInstance } from 'fastify'
 import { Documents } from './documents.ts'
 import { pageOf } from './page.ts'
 import type { Settings } from './settings.ts'
+import { Watch } from './watch.ts'
+import { watchPageOf } from './watch-page.ts'
 
 const HEADERS = {
   'content-security-policy':
@@ -13,10 +15,11 @@ const HEADERS = {
 
 /**
  * One page of all OpenAPI documents: `/`; `/apis` lists them as JSON, `/apis/:name` is one as its service
- * answered it last.
+ * answered it last. And one of how the services fare now: `/services`, `/figures` as JSON.
  */
 export function createPortal({ SERVICES }: Pick<Settings, 'SERVICES'>): FastifyInstance {
   const documents = new Documents(SERVICES)
+  const watch = new Watch(SERVICES)
   const app = fastify({ logger: false, forceCloseConnections: 'idle' })
   app.addHook('onSend', async (_request, reply) => void reply.headers(HEADERS))
 
@@ -39,6 +42,12 @@ export function createPortal({ SERVICES }: Pick<Settings, 'SERVICES'>): FastifyI
     const { code, message: detail } = new BanyanError('NOT_FOUND', { what: 'document' })
     return reply.status(404).type(PROBLEM_TYPE).send({ code, detail, status: 404 })
   })
+  app.addHook('onReady', async () => watch.start())
+  app.addHook('onClose', async () => watch.stop())
+  app.get('/services', async (_request, reply) =>
+    reply.type('text/html; charset=utf-8').send(watchPageOf(watch.list())),
+  )
+  app.get('/figures', () => ({ services: watch.list() }))
   app.get('/health', () => ({ status: 'ok' }))
   return app
 }

@@ -14,6 +14,7 @@ export const lego = {
   every: inTests('every-service'),
   grants: inTests('grants'),
   portal: testsIn('systems/lego/portal/portal.test.ts'),
+  watch: testsIn('systems/lego/portal/watch.test.ts'),
   parity: inTests('parity'),
   monolith: inTests('monolith'),
   events: inTests('events'),
