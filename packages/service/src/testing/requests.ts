@@ -49,17 +49,23 @@ export async function ask(url: string, asking: Asking = {}): Promise<Answer> {
   }
 }
 
+/** What one look counts for at most, ms: a machine that stood still for a minute has not waited for one. */
+const LOOK_COUNTS_MS = 1_000
+
 /** Looks again, 20 ms apart, until the answer is truthy. @throws Error after `timeoutMs` */
 export async function eventually<T>(
   what: string,
   look: () => Promise<T | null | undefined | false> | T | null | undefined | false,
-  timeoutMs = 20_000,
+  timeoutMs = 40_000,
 ): Promise<T> {
-  const deadline = Date.now() + timeoutMs
-  for (;;) {
+  let waited = 0
+  for (let since = performance.now(); ; ) {
     const seen = await look()
     if (seen) return seen
-    if (Date.now() > deadline) throw new Error(`${what}: not within ${timeoutMs} ms`)
+    if (waited > timeoutMs) throw new Error(`${what}: not within ${timeoutMs} ms`)
     await new Promise((resolve) => setTimeout(resolve, 20))
+    const now = performance.now()
+    waited += Math.min(now - since, LOOK_COUNTS_MS)
+    since = now
   }
 }
