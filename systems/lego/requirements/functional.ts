@@ -135,6 +135,10 @@ export const functional: readonly Requirement[] = [
     id: 'FR3.3',
     text: 'Each service says on the bus what changed in its aggregates',
     shownBy: [
+      ...lego.eventsPage(
+        'has every domain event of the document, once, and those it names as they are on the wire',
+      ),
+      ...lego.every('the page of events has all that a service says, and every service that hears'),
       ...lego.events(
         'the Wishlist Service says what it has written, in its order, and does a repeated POST once',
         'the Profile Service says what everybody may see of a profile',

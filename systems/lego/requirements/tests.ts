@@ -18,6 +18,7 @@ export const lego = {
   parity: inTests('parity'),
   monolith: inTests('monolith'),
   events: inTests('events'),
+  eventsPage: testsIn('systems/lego/events/page.test.ts'),
   mocs: inTests('mocs'),
   withFiles: inTests('moc-with-files'),
   galleryContract: inServices('moc/gallery-contract'),

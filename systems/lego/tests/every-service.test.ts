@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
+import { SAID } from '../events/names.ts'
+import { HEARING } from '../events/page.ts'
 import { readSettings } from '../portal/settings.ts'
 import gallery from '../services/gallery/service.ts'
 import inventory from '../services/inventory/service.ts'
@@ -58,6 +60,13 @@ it('the portal lists every service, where it usually listens', () => {
   expect(readSettings({}).SERVICES.sort((a, b) => (a.name < b.name ? -1 : 1))).toEqual(
     Object.values(ALL).map(({ name, port }) => ({ name, url: `http://127.0.0.1:${port}` })),
   )
+})
+
+it('the page of events has all that a service says, and every service that hears', () => {
+  const said = Object.entries(ALL).map(([name, { events = [] }]) => [name, events])
+  expect(SAID).toEqual(Object.fromEntries(said))
+  const hearing = Object.values(ALL).filter(({ reactions }) => reactions)
+  expect(HEARING).toEqual(Object.fromEntries(hearing.map((one) => [one.name, one.reactions])))
 })
 
 it('limits of the document are what is usual', () => {
