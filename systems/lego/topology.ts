@@ -154,6 +154,7 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
   env.BANYAN_ENGINE_KEY = JSON.stringify(engineKey.privateJwk)
   const known = [...SERVICES.map((name) => keys[name]), engineKey]
   const publicKeys = JSON.stringify({ keys: known.map(({ publicJwk }) => publicJwk) })
+  const running: readonly ServiceName[] = [...options.extractions, ...(options.newServices ?? [])]
   const service = (name: ServiceName) =>
     start(name, `services/${name}/main.ts`, {
       DATABASE_URL: urls[name],
@@ -165,10 +166,10 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
       PORT: String(ports[name]),
       // What it finds stands in the monolith, until the others have left it.
       ...(name === 'search' ? { SOURCE_URL: urls.monolith } : {}),
+      ...(name === 'search' && !running.includes('moc') ? { MOC_URL: '' } : {}),
     })
   // Where the services are is the plan's to know; the monolith calls those alone that it is told to call.
   const { STORAGE_URL: _, PROCESSING_URL: __, ...ofMonolith } = env
-  const running: readonly ServiceName[] = [...options.extractions, ...(options.newServices ?? [])]
   const [auth, monolith, ...services] = await Promise.all([
     start('auth', 'auth/main.ts', {
       DATABASE_URL: urls.auth,

@@ -102,7 +102,6 @@ export async function startEveryService(): Promise<{
     }
     await start(wishlist)
     await start(inventory)
-    await start(search)
     await start(profile, {
       AUTH_URL: auth.url,
       BANYAN_SIGNING_KEY: JSON.stringify(profileKey.privateJwk),
@@ -114,12 +113,13 @@ export async function startEveryService(): Promise<{
       VIRUS_SCANNER: 'none',
     })
     const processingUrl = await start(processing, { FILE_ORIGINS: storageUrl })
-    await start(moc, {
+    const mocUrl = await start(moc, {
       BANYAN_SIGNING_KEY: signing,
       GALLERY_URL: galleryUrl,
       STORAGE_URL: storageUrl,
       PROCESSING_URL: processingUrl,
     })
+    await start(search, { MOC_URL: mocUrl })
     return { services, databaseUrl, stop }
   } catch (error) {
     await stop()

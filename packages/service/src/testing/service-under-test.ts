@@ -11,11 +11,13 @@ import type { Api, ApiRoutes } from '../client/api.ts'
 import { type Client, createClient } from '../client/client.ts'
 import type { Tables } from '../database.ts'
 import type { ServiceDefinition } from '../define.ts'
+import type { Dependencies, NoDependencies } from '../dependencies.ts'
 import { type RunningService, startService } from '../run.ts'
 import { eventually, IDENTITY_KEY } from './requests.ts'
 
 /** A service that runs within a test's process, on a PostgreSQL server of its own. */
-export interface ServiceUnderTest<Config, T extends Tables> extends RunningService<Config, T> {
+export interface ServiceUnderTest<Config, T extends Tables, D extends Dependencies = NoDependencies>
+  extends RunningService<Config, T, D> {
   /** Its databases are `service` and `bus`. */
   readonly server: EmbeddedPostgres
   /** Another's client of the service; closed when the service is stopped. */
@@ -39,10 +41,14 @@ export interface ServiceUnderTest<Config, T extends Tables> extends RunningServi
  *
  * @param env its own settings, and whatever is to be other than usual
  */
-export async function startForTest<Config, T extends Tables>(
-  definition: ServiceDefinition<Config, T>,
+export async function startForTest<
+  Config,
+  T extends Tables,
+  D extends Dependencies = NoDependencies,
+>(
+  definition: ServiceDefinition<Config, T, D>,
   env: Readonly<Record<string, string>> = {},
-): Promise<ServiceUnderTest<Config, T>> {
+): Promise<ServiceUnderTest<Config, T, D>> {
   const server = await EmbeddedPostgres.start()
   /** What is to be ended before the server, in the opposite order. */
   const opened: (() => Promise<unknown>)[] = []

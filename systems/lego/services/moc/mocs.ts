@@ -14,11 +14,12 @@ import {
   type Verdicts,
 } from './links.ts'
 import type { Moc, MocChange, MocPage, MocQuery, MocSummary, NewMoc } from './messages.ts'
-import { files, mocs, storedFiles } from './schema.ts'
+import { files, mocs, recentlyDeleted, storedFiles } from './schema.ts'
 
 export type MocRow = typeof mocs.$inferSelect
 
-const { galleryImageIds: _images, galleryAlbumIds: _albums, ...summary } = getTableColumns(mocs)
+const { galleryImageIds: _images, galleryAlbumIds: _albums, ...columns } = getTableColumns(mocs)
+export const summary = columns
 
 export async function listMocs(db: Db, viewer: string, query: MocQuery): Promise<MocPage> {
   const { limit, theme, mine } = query
@@ -134,6 +135,7 @@ export async function deleteMoc(
   await lockOwnMoc(db, ownerId, id)
   const stored = await db.select().from(storedFiles).where(eq(storedFiles.mocId, id))
   await db.delete(mocs).where(eq(mocs.id, id))
+  await db.insert(recentlyDeleted).values({ mocId: id, ownerId }).onConflictDoNothing()
   await publish(MocDeleted.of({ ownerId, mocId: id }), { key: ownerId })
   return stored.map((file) => file.id)
 }
@@ -193,7 +195,12 @@ export function mocView(row: MocRow): Moc {
 
 type SummaryRow = Omit<MocRow, 'galleryImageIds' | 'galleryAlbumIds'>
 
-function summaryView({ ownerId: userId, createdAt, updatedAt, ...rest }: SummaryRow): MocSummary {
+export function summaryView({
+  ownerId: userId,
+  createdAt,
+  updatedAt,
+  ...rest
+}: SummaryRow): MocSummary {
   return {
     ...rest,
     userId,

@@ -95,6 +95,12 @@ export const creations = moc.table('creations', {
   endedAt: moment('ended_at'),
 })
 
+export const recentlyDeleted = moc.table('recently_deleted', {
+  mocId: uuid('moc_id').primaryKey(),
+  ownerId: text('owner_id').notNull(),
+  deletedAt: moment('deleted_at').notNull().default(sql`clock_timestamp()`),
+})
+
 const fileOf = () => ({
   id: uuid('id').primaryKey(),
   mocId: uuid('moc_id').notNull(),

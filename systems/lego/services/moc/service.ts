@@ -1,6 +1,7 @@
 import { defineSchedule } from '@banyan/durable'
 import { defineService } from '@banyan/service'
 import { FailureOfMonolith, writeAsMonolith } from '../../monolith-shape.ts'
+import { mocApi } from './client.ts'
 import { dependencies } from './context.ts'
 import { forgetCreations } from './creation/creations.ts'
 import { createMocWithFiles, removeFiles } from './creation/saga.ts'
@@ -8,6 +9,7 @@ import { settleLinks } from './dangling.ts'
 import { mocEvents } from './events.ts'
 import { auditLinks } from './link-audit.ts'
 import { reactions } from './reactions.ts'
+import { forgetDeleted, recentRoutes } from './recent.ts'
 import { mocRoutes } from './routes.ts'
 import * as tables from './schema.ts'
 import { Settings } from './settings.ts'
@@ -24,7 +26,7 @@ export default defineService({
   config: Settings,
   database: { tables, migrations: new URL('migrations', import.meta.url) },
   dependencies,
-  routes: { '/v1/mocs': mocRoutes },
+  routes: { '/v1/mocs': mocRoutes, [mocApi.prefix]: recentRoutes },
   events: mocEvents,
   reactions,
   sagas: (context) => [createMocWithFiles(context), removeFiles(context)],
@@ -43,6 +45,7 @@ export default defineService({
       },
     }),
     forgetCreations,
+    forgetDeleted,
   ],
   failureSchema: FailureOfMonolith,
   writeFailure: writeAsMonolith('MOC'),

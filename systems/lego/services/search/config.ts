@@ -12,5 +12,7 @@ export const SearchConfig = z.object({
     .default('lego-search'),
   /** How long a search may take there until the database answers, ms. */
   OPENSEARCH_TIMEOUT_MS: z.coerce.number().int().min(50).max(30_000).default(5_000),
+  /** How long a search waits for what MOC management says of its user's last seconds, ms; then it goes without. */
+  MOC_TIMEOUT_MS: z.coerce.number().int().min(50).max(30_000).default(300),
 })
 export type SearchConfig = z.infer<typeof SearchConfig>

@@ -1,6 +1,6 @@
-import type { App, ServiceContext } from '@banyan/service'
+import type { App } from '@banyan/service'
 import { z } from 'zod'
-import type { SearchConfig } from './config.ts'
+import type { Context } from './context.ts'
 import { searchingOf } from './parts.ts'
 import { listReindexes, rewriteVectors, startReindex } from './reindex.ts'
 
@@ -29,10 +29,7 @@ const Standing = z.object({
 const Run = z.strictObject({ run: z.string().min(1).max(100) })
 
 /** What services alone may ask, with their token. */
-export function internalRoutes(
-  app: App,
-  context: ServiceContext<SearchConfig, Record<never, never>>,
-): void {
+export function internalRoutes(app: App, context: Context): void {
   const { pool, log } = context
   const { backfills } = searchingOf(context)
 

@@ -1,8 +1,7 @@
 import { createPool } from '@banyan/postgres'
-import type { ServiceContext } from '@banyan/service'
 import { QueryLog } from './analytics.ts'
 import { Backfills } from './backfill/backfills.ts'
-import type { SearchConfig } from './config.ts'
+import type { Context } from './context.ts'
 import { Feed } from './feed.ts'
 import { OpenSearchEngine } from './opensearch-engine.ts'
 import { PostgresEngine } from './postgres-engine.ts'
@@ -15,8 +14,6 @@ export interface Searching {
   readonly feed: Feed | null
   readonly backfills: Backfills
 }
-
-type Context = ServiceContext<SearchConfig, Record<never, never>>
 
 const known = new WeakMap<Context, Searching>()
 

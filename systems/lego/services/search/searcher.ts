@@ -1,5 +1,6 @@
 import { CircuitBreaker, type Log, type Metrics } from '@banyan/service'
 import type { FedEngine, SearchEngine } from './engine.ts'
+import type { PostgresEngine } from './postgres-engine.ts'
 
 export interface Answered<R> {
   readonly answer: R
@@ -10,14 +11,14 @@ export interface Answered<R> {
 
 /** Asks the outside engine while it is well, and our own table else. */
 export class Searcher {
-  readonly #own: SearchEngine
+  readonly #own: PostgresEngine
   readonly #outside: FedEngine | null
   readonly #breaker: CircuitBreaker
   readonly #log: Log
   readonly #fallbacks: { inc(): void }
 
   constructor(
-    engines: { readonly own: SearchEngine; readonly outside: FedEngine | null },
+    engines: { readonly own: PostgresEngine; readonly outside: FedEngine | null },
     { log, metrics }: { readonly log: Log; readonly metrics: Metrics },
   ) {
     this.#own = engines.own
@@ -62,7 +63,7 @@ export class Searcher {
 
   /** Asks the database, for what the outside engine is not made for. */
   async askOwn<R>(
-    question: (engine: SearchEngine) => Promise<R>,
+    question: (engine: PostgresEngine) => Promise<R>,
     degraded = false,
   ): Promise<Answered<R>> {
     return { answer: await question(this.#own), engine: this.#own.name, degraded }

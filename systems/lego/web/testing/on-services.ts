@@ -74,13 +74,15 @@ export async function startOnServices() {
     PROCESSING_URL: reads.url,
     BANYAN_SIGNING_KEY: keyOf('moc'),
   }
+  const builds = started(await startService(moc, await envOf('moc', called)))
+  const searchEnv = await envOf('search', { MOC_URL: builds.url })
   const urls = {
     gallery: shows.url,
     wishlist: started(await startService(wishlist, await envOf('wishlist'))).url,
-    search: started(await startService(search, await envOf('search'))).url,
+    search: started(await startService(search, searchEnv)).url,
     inventory: started(await startService(inventory, await envOf('inventory'))).url,
     profile: started(await startService(profile, await envOf('profile', users))).url,
-    moc: started(await startService(moc, await envOf('moc', called))).url,
+    moc: builds.url,
   }
   const routes: Record<keyof typeof urls, readonly RouteRule[]> = {
     gallery: galleryMove.routes,
