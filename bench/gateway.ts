@@ -1,12 +1,16 @@
 /**
  * Requests a second through the gateway against a plain proxy of node:http alone, each in a process
- * of its own, in interleaved runs. The ratio is what counts: the machine's mood is in both numbers.
+ * of its own, in interleaved runs; and through one that logs every request to a file. The ratios are what
+ * counts: the machine's mood is in all numbers.
  *
  *   node --import tsx bench/gateway.ts [seconds per run]
  */
 import { fork } from 'node:child_process'
+import { closeSync, openSync, rmSync } from 'node:fs'
 import { Agent, createServer, request as send } from 'node:http'
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createGateway } from '@banyan/gateway'
 
@@ -28,19 +32,8 @@ const roles: Record<string, (upstream: string) => Promise<number>> = {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     return (server.address() as AddressInfo).port
   },
-  async gateway(upstream) {
-    const gateway = createGateway({
-      id: 'bench',
-      listen: { port: 0 },
-      admin: { port: 0, token: 'bench' },
-      identityKey: 'key of the benchmark',
-      auth: { kind: 'none' },
-      monolith: upstream,
-      logLevel: 'silent',
-    })
-    await gateway.listen()
-    return gateway.publicPort
-  },
+  gateway: (upstream) => gateway(upstream, 'silent'),
+  logged: (upstream) => gateway(upstream, 'info'),
   async plain(upstream) {
     const agent = new Agent({ keepAlive: true })
     const { port } = new URL(upstream)
@@ -60,8 +53,28 @@ const roles: Record<string, (upstream: string) => Promise<number>> = {
   },
 }
 
+async function gateway(monolith: string, logLevel: 'silent' | 'info'): Promise<number> {
+  const gateway = createGateway({
+    id: 'bench',
+    listen: { port: 0 },
+    admin: { port: 0, token: 'bench' },
+    identityKey: 'key of the benchmark',
+    auth: { kind: 'none' },
+    monolith,
+    logLevel,
+  })
+  await gateway.listen()
+  return gateway.publicPort
+}
+
+const LINES = join(tmpdir(), `banyan-bench-gateway-${process.pid}.log`)
+
 async function start(role: string, upstream = '') {
-  const child = fork(fileURLToPath(import.meta.url), [role, upstream])
+  const lines = openSync(LINES, 'a')
+  const child = fork(fileURLToPath(import.meta.url), [role, upstream], {
+    stdio: ['ignore', lines, 'inherit', 'ipc'],
+  })
+  closeSync(lines)
   const next = () => new Promise<number>((resolve) => child.once('message', resolve as never))
   const port = await next()
   /** CPU time the process has used so far, µs. */
@@ -108,14 +121,16 @@ if (role) {
 } else {
   const upstream = await start('upstream')
   const url = `http://127.0.0.1:${upstream.port}`
-  const proxies = { plain: await start('plain', url), gateway: await start('gateway', url) }
-  const best = {
-    plain: { perSecond: 0, cpuMicros: Number.POSITIVE_INFINITY },
-    gateway: { perSecond: 0, cpuMicros: Number.POSITIVE_INFINITY },
+  const proxies = {
+    plain: await start('plain', url),
+    gateway: await start('gateway', url),
+    logged: await start('logged', url),
   }
+  const none = () => ({ perSecond: 0, cpuMicros: Number.POSITIVE_INFINITY })
+  const best = { plain: none(), gateway: none(), logged: none() }
   for (const { port } of Object.values(proxies)) await load(port, 1)
   for (let round = 0; round < ROUNDS; round++) {
-    for (const name of ['plain', 'gateway'] as const) {
+    for (const name of ['plain', 'gateway', 'logged'] as const) {
       const before = await proxies[name].cpu()
       const { rate, answered } = await load(proxies[name].port, Number(given))
       const cpuMicros = ((await proxies[name].cpu()) - before) / answered
@@ -130,7 +145,10 @@ if (role) {
       perSecondRatio: ratio(best.gateway.perSecond, best.plain.perSecond),
       // Where load and upstream share the cores with the proxy, the CPU of a request tells more.
       cpuRatio: ratio(best.plain.cpuMicros, best.gateway.cpuMicros),
+      /** CPU of a request with its line, to that without. */
+      loggedCpuRatio: ratio(best.logged.cpuMicros, best.gateway.cpuMicros),
     }),
   )
   for (const one of [upstream, ...Object.values(proxies)]) one.stop()
+  rmSync(LINES)
 }

@@ -34,6 +34,7 @@ export default definePlan({
       audience: env.AUDIENCE ?? 'lego-api',
     },
     limits,
+    accessLog: { share: number('ACCESS_LOG_SHARE', 1) },
   },
   extractions: [wishlist, profile, processing, search, gallery, moc],
   services: [inventory],

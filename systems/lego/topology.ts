@@ -123,6 +123,8 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
     BANYAN_CONTROL_TOKEN: 'lego-control-token',
     // Its users are few, and ask as much as many would.
     LIMITS: 'off',
+    // Of requests, trouble alone: each line goes through this process.
+    ACCESS_LOG_SHARE: '0',
     BANYAN_IDENTITY_KEY: 'lego-identity-key-of-this-machine',
     MONOLITH_URL: local(ports.monolith),
     MONOLITH_DATABASE_URL: urls.monolith,

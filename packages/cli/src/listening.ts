@@ -1,5 +1,6 @@
 import { Option } from 'commander'
 import { badCommand } from './failure.ts'
+import type { Session } from './settings.ts'
 
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const
 export type LogLevel = (typeof LEVELS)[number]
@@ -17,4 +18,15 @@ export function portOf(option: string, given: string | undefined): number | unde
     `${option} is "${given}"; allowed is a whole number from 0 to 65535`,
     'With 0 a free port is taken and printed.',
   )
+}
+
+/** What the environment says of a process that goes on until it is asked to end. @throws CommandError */
+export async function processSettings(name: string, { terminal }: Session) {
+  const { readProcessSettings, SettingsError } = await import('@banyan/service/http')
+  try {
+    return readProcessSettings(name, terminal.env)
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error
+    throw badCommand(error.message, 'Set the variables named as the rule says, or not at all.')
+  }
 }

@@ -14,6 +14,8 @@ export interface AdminParts {
   /** @throws BanyanError STALE_TOKEN. */
   takeTable(table: RouteTable, drainMs: number, only: string | null): Promise<TableAcknowledgement>
   stats(): GatewayStats
+  /** For Prometheus. */
+  metrics(): Promise<string>
   health(): { readonly ok: boolean } & Readonly<Record<string, unknown>>
 }
 
@@ -21,10 +23,23 @@ export interface AdminParts {
 const TABLE_BYTES = 16 * 1024 * 1024
 const DRAIN_MS = 60_000
 
-/** The listener of the control plane: `PUT /table?drainMs=N&extraction=NAME`, `GET /stats`, `GET /health`. */
+/** What Prometheus is told a page is. */
+const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+
+/**
+ * The listener of the control plane: `PUT /table?drainMs=N&extraction=NAME`, `GET /stats`, `GET /health`; and
+ * `GET /metrics`, for which no token is asked, as at every process: it names routes and no one.
+ */
 export function createAdminServer(parts: AdminParts): Server {
   const expected = digest(`Bearer ${parts.token}`)
   return createServer((request, response) => {
+    if (request.method === 'GET' && request.url === '/metrics') {
+      parts.metrics().then(
+        (page) => response.writeHead(200, { 'content-type': METRICS_TYPE }).end(page),
+        () => response.writeHead(500).end(),
+      )
+      return
+    }
     answer(request, parts, expected).then(
       ([status, body]) => send(response, status, 'application/json', body),
       (error: unknown) => {
@@ -65,7 +80,9 @@ async function answer(
       return [200, await parts.takeTable(parseRouteTable(await json(request)), drainMs, only)]
     }
     default:
-      throw invalid(`${request.method} ${pathname} is not PUT /table, GET /stats or GET /health.`)
+      throw invalid(
+        `${request.method} ${pathname} is not PUT /table, GET /stats, GET /health or GET /metrics.`,
+      )
   }
 }
 

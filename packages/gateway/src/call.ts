@@ -1,10 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type BanyanError, CORRELATION_HEADER, PROBLEM_TYPE } from '@banyan/contracts'
+import {
+  type BanyanError,
+  CORRELATION_HEADER,
+  type ErrorCode,
+  PROBLEM_TYPE,
+} from '@banyan/contracts'
+import type { Span } from '@opentelemetry/api'
 import type { CanonicalTarget } from './canonical-target.ts'
 import type { Credentials } from './credentials.ts'
 import type { Held } from './hold-queue.ts'
 import type { RequestHead } from './request-head.ts'
+import type { Side } from './route-table.ts'
+import type { Placement } from './routing.ts'
 
 /** Bodies up to this size, bytes, are read and dropped after a refusal, to keep the connection. */
 const DROPPED_BYTES = 64 * 1024
@@ -42,6 +50,25 @@ export class Call {
   expectsContinue = false
   /** Flat names and values, of its limits, for the answer. */
   limitHeaders: readonly string[] = []
+  /** On the clock of `performance`, ms. */
+  readonly startedAt = performance.now()
+  /** Where it was placed last; null for what matched no route, and before it was looked up. */
+  placement: Placement | null = null
+  /** Who was asked for it last; `none` while nobody was. */
+  side: Side | 'none' = 'none'
+  /** From asking a side to the end of its answer, all times that it was asked. */
+  upstreamMs = 0
+  /** Since when a side is asked now, on the same clock; null while none is. */
+  askedAt: number | null = null
+  heldMs = 0
+  /** Of the answer's body. */
+  bytesOut = 0
+  /** Of the catalogue, when the gateway answered itself. */
+  refusal: ErrorCode | null = null
+  /** Its answer was cut off: the upstream broke off after the head. */
+  cut = false
+  traceId: string | null = null
+  span: Span | null = null
 
   constructor(
     request: IncomingMessage,
@@ -75,12 +102,14 @@ export class Call {
 
   refuse(error: BanyanError, status = error.status): void {
     if (this.gone) return
+    this.refusal = error.code
     if (this.response.headersSent) {
+      this.cut = true
       // The answer has begun: cutting it off is the only way to say that it is not whole.
       this.response.destroy()
       return
     }
-    refuse(this.request, this.response, error, status, {
+    this.bytesOut = refuse(this.request, this.response, error, status, {
       correlationId: this.head.correlationId,
       lost: this.bodyTaken || this.expectsContinue,
       headers: this.limitHeaders,
@@ -99,14 +128,14 @@ interface RefusalOptions {
   readonly headers?: readonly string[]
 }
 
-/** Answers a problem of the catalogue. */
+/** Answers a problem of the catalogue, with a body of so many bytes. */
 export function refuse(
   request: IncomingMessage,
   response: ServerResponse,
   error: BanyanError,
   status: number,
   { correlationId, lost = false, headers: more = [] }: RefusalOptions = {},
-): void {
+): number {
   const body = Buffer.from(JSON.stringify({ ...error.toProblem(), status }))
   const headers = ['content-type', PROBLEM_TYPE, 'content-length', String(body.length), ...more]
   if (correlationId !== undefined) headers.push(CORRELATION_HEADER, correlationId)
@@ -115,4 +144,5 @@ export function refuse(
   if (!request.complete && (lost || !small)) headers.push('connection', 'close')
   response.writeHead(status, headers)
   response.end(request.method === 'HEAD' ? undefined : body)
+  return body.length
 }

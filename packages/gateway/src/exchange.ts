@@ -86,6 +86,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#dropping) return true
     const { response } = this.#call
     this.#received += chunk.length
+    this.#call.bytesOut = this.#received
     this.#outcome.data?.(chunk)
     if (this.#received === this.#head!.contentLength) {
       // One write for the last piece and the end.
@@ -130,7 +131,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.#outcome.failed(error)
       return
     }
-    if (!this.#call.gone && !this.#call.response.writableEnded) this.#call.response.destroy()
+    if (!this.#call.gone && !this.#call.response.writableEnded) {
+      this.#call.cut = true
+      this.#call.response.destroy()
+    }
     this.#outcome.finished(this.#call.gone ? 0 : 502, null)
   }
 
@@ -145,6 +149,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const end = joinSockets(socket, upstream, status, raw ?? [], () => {
       if (this.#over) return
       this.#over = true
+      this.#call.bytesOut = (upstream as Socket).bytesRead
       this.#outcome.finished(status, null)
     })
     this.#call.abort = end

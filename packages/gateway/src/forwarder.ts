@@ -7,6 +7,7 @@ import { canonicalTarget } from './canonical-target.ts'
 import type { Credentials } from './credentials.ts'
 import type { HoldQueue } from './hold-queue.ts'
 import type { Limits } from './limits/limits.ts'
+import type { Observation } from './observation.ts'
 import type { Settings } from './options.ts'
 import { readHead } from './request-head.ts'
 import type { Side } from './route-table.ts'
@@ -19,6 +20,7 @@ export interface ForwarderParts extends RoutingOptions {
   readonly queue: HoldQueue
   readonly shadow: Shadow
   readonly limits: Limits
+  readonly observation: Observation
   readonly log: Logger
 }
 
@@ -58,10 +60,12 @@ export class Forwarder {
     } catch (error) {
       const problem = asProblem(error)
       refuse(request, response, problem, problem.status)
+      this.parts.observation.unread(request, problem, problem.status)
       return
     }
     call.expectsContinue = expectsContinue
     this.calls.add(call)
+    this.parts.observation.began(call)
     if (this.#onOver) response.shouldKeepAlive = false
     response.on('close', () => this.#closed(call))
     this.#limit(call)
@@ -88,6 +92,11 @@ export class Forwarder {
       return
     }
     this.#act(call, decision)
+  }
+
+  /** Nothing more will come of a call. */
+  over(call: Call): void {
+    if (this.calls.delete(call)) this.parts.observation.ended(call)
   }
 
   #act(call: Call, decision: Decision): void {
@@ -197,9 +206,13 @@ export class Forwarder {
     const counters = placement && this.parts.tables.state(placement.route.extraction.name).counters
     if (call.heldSince === 0) {
       call.heldSince = settings.now()
+      call.placement = placement
       if (counters) counters.held++
     }
-    const heldMs = () => settings.now() - call.heldSince
+    const heldMs = () => {
+      call.heldMs = settings.now() - call.heldSince
+      return call.heldMs
+    }
     let budgetMs = settings.timeouts.firstTableMs
     const look = () => {
       const decision = this.#tryDecide(call)
@@ -253,10 +266,12 @@ export class Forwarder {
   }
 
   #closed(call: Call): void {
-    this.calls.delete(call)
     if (this.#onOver) setImmediate(this.#onOver)
-    if (call.response.writableFinished || call.joined) return
-    call.gone = true
+    if (call.joined) return
+    call.gone = !call.response.writableFinished
+    if (call.gone && call.held) call.heldMs = this.parts.settings.now() - call.heldSince
+    this.over(call)
+    if (!call.gone) return
     if (call.held && this.parts.queue.remove(call.held)) {
       const decision = this.#tryDecide(call)
       if (decision?.do === 'hold') {

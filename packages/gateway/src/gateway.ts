@@ -1,7 +1,8 @@
 import { createServer, type Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { BanyanError, type RouteTable } from '@banyan/contracts'
+import { BanyanError, type GatewayStats, type RouteTable } from '@banyan/contracts'
 import { pino } from 'pino'
+import { AccessLog } from './access-log.ts'
 import { createAdminServer } from './admin.ts'
 import { createAuthenticator } from './authentication.ts'
 import { refuse } from './call.ts'
@@ -9,7 +10,9 @@ import { Forwarder } from './forwarder.ts'
 import { HoldQueue } from './hold-queue.ts'
 import { Lease } from './lease.ts'
 import { Limits } from './limits/limits.ts'
-import { type GatewayOptions, settingsOf } from './options.ts'
+import { metricsPage } from './metrics.ts'
+import { Observation } from './observation.ts'
+import { type GatewayOptions, type Settings, settingsOf } from './options.ts'
 import { parseRouteTable } from './route-table.ts'
 import { Shadow } from './shadow.ts'
 import { Tables } from './tables.ts'
@@ -65,6 +68,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     random: Math.random,
   })
   const limits = new Limits(settings.limits, now)
+  const accessLog = accessLogOf(settings)
+  const observation = new Observation(accessLog, settings.startSpan ?? null)
   const forwarder = new Forwarder({
     settings,
     tables,
@@ -74,22 +79,36 @@ export function createGateway(options: GatewayOptions): Gateway {
     queue,
     shadow,
     limits,
+    observation,
     log,
   })
   const server = createPublicServer(forwarder)
+  const stats = (): GatewayStats => ({
+    gateway: settings.id,
+    extractions: [...tables.states].map(([name, { counters }]) =>
+      counters.read(name, shadow.read(name)),
+    ),
+    limits: limits.stats(),
+  })
   const admin = createAdminServer({
     token: settings.admin.token,
     takeTable(table, drainMs, only) {
       tables.adopt(table)
       return tables.acknowledge(settings.id, drainMs, only, () => queue.size)
     },
-    stats: () => ({
-      gateway: settings.id,
-      extractions: [...tables.states].map(([name, { counters }]) =>
-        counters.read(name, shadow.read(name)),
-      ),
-      limits: limits.stats(),
-    }),
+    stats,
+    metrics: () =>
+      metricsPage({
+        stats: stats(),
+        requests: observation.counters,
+        server,
+        upstreams: upstreams.connections(),
+        version: tables.version.version,
+        serving: (lease?.problem() ?? null) === null,
+        calls: forwarder.calls.size,
+        held: queue.size,
+        linesDropped: accessLog?.dropped ?? 0,
+      }),
     health: () => ({
       ok: !closing && (lease?.problem() ?? null) === null,
       gateway: settings.id,
@@ -135,6 +154,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     admin.closeAllConnections()
     shadow.close()
     await Promise.all([adminClosed, upstreams.destroy(), authenticator.close()])
+    accessLog?.close()
   }
 
   return {
@@ -159,6 +179,12 @@ export function createGateway(options: GatewayOptions): Gateway {
       return portOf(admin)
     },
   }
+}
+
+/** Requests are logged as what happens to be known: not where only trouble is. */
+function accessLogOf({ id, accessLog, logLevel = 'info', writeAccess }: Settings) {
+  if (!writeAccess && logLevel !== 'info' && logLevel !== 'debug') return null
+  return new AccessLog({ ...accessLog, gateway: id, write: writeAccess, random: Math.random })
 }
 
 function createPublicServer(forwarder: Forwarder): Server {

@@ -1,5 +1,12 @@
-import type { AuthSetting, IdentityKeys, LimitSetting, RouteTable } from '@banyan/contracts'
+import type {
+  AccessLogSetting,
+  AuthSetting,
+  IdentityKeys,
+  LimitSetting,
+  RouteTable,
+} from '@banyan/contracts'
 import { z } from 'zod'
+import type { StartSpan } from './observation.ts'
 import type { SessionLookUp } from './session.ts'
 
 export interface GatewayOptions {
@@ -37,10 +44,16 @@ export interface GatewayOptions {
   readonly shadow?: Partial<ShadowLimits>
   /** How many requests callers may make; without it, any number. */
   readonly limits?: LimitSetting
-  /** pino level; `info` by default. Errors and changes of state are logged, requests are not. */
+  /** What is logged of requests, with a `logLevel` of info or debug; every one by default. */
+  readonly accessLog?: AccessLogSetting
+  /** Makes a span of each request; none by default. */
+  readonly startSpan?: StartSpan
+  /** pino level of errors, changes of state and requests; `info` by default. */
   readonly logLevel?: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'silent'
   /** ms on a monotonic clock; for tests. */
   readonly now?: () => number
+  /** Takes the lines of requests, whatever the level; standard output by default. For tests. */
+  readonly writeAccess?: (line: string) => void
   /** Stands in for the query of a `session` setting; for tests. */
   readonly lookUpSession?: SessionLookUp
 }
@@ -185,4 +198,10 @@ const schema = z.looseObject({
   auth,
   control: z.looseObject({ urls: z.array(http).min(1), token: text }).optional(),
   limits: limits.optional(),
+  accessLog: z
+    .strictObject({
+      share: z.number('is a share, 0 to 1').min(0).max(1).optional(),
+      paths: z.boolean().optional(),
+    })
+    .optional(),
 })

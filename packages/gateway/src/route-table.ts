@@ -34,6 +34,10 @@ export interface CompiledRoute {
   /** Where in the path a `path` owner stands. */
   readonly ownerSegment: number
   readonly pattern: readonly string[]
+  /** As the table has it. */
+  readonly path: string
+  /** Tells it from every other route of the table; two of one path differ in it. */
+  readonly label: string
   readonly rewrite: RouteRule['rewrite']
 }
 
@@ -111,6 +115,8 @@ function compileRule(rule: RouteRule, extraction: CompiledExtraction): Pattern<C
     owner,
     ownerSegment: owner.from === 'path' ? pattern.indexOf(`:${owner.name}`) : -1,
     pattern,
+    path: rule.path,
+    label: `${extraction.name} ${write ? 'write' : 'read'} ${rule.path}`,
     rewrite: rule.rewrite,
   })
   const methods = rule.methods.length > 0 ? rule.methods : ANY

@@ -28,6 +28,9 @@ export class Trip implements Outcome {
     this.#call = call
     this.placement = placement
     this.#startedAt = performance.now()
+    call.askedAt = this.#startedAt
+    call.placement = placement
+    call.side = placement?.side ?? 'source'
     if (!placement) {
       this.upstream = tables.current!.monolith
       this.#state = this.#flight = this.#capture = null
@@ -78,7 +81,7 @@ export class Trip implements Outcome {
 
   finished(status: number, head: ResponseHead | null): void {
     this.#end()
-    if (this.#call.joined) this.#forwarder.calls.delete(this.#call)
+    if (this.#call.joined) this.#forwarder.over(this.#call)
     if (status > 0) this.#count(status)
     if (this.#capture && head) this.#forwarder.parts.shadow.offer(this.#capture, status, head)
   }
@@ -146,6 +149,8 @@ export class Trip implements Outcome {
   }
 
   #end(): void {
+    this.#call.upstreamMs += performance.now() - this.#startedAt
+    this.#call.askedAt = null
     if (this.#flight) this.#state!.inFlight.finish(this.#flight)
   }
 

@@ -19,6 +19,13 @@ export interface UpstreamOptions {
   readonly connectMs: number
 }
 
+export interface UpstreamConnections {
+  readonly origin: string
+  readonly open: number
+  readonly idle: number
+  readonly waiting: number
+}
+
 /** One connection pool an origin, shared by every table that names it. */
 export class Upstreams {
   readonly #pools = new Map<string, Pool>()
@@ -59,6 +66,16 @@ export class Upstreams {
       this.#pools.delete(origin)
       pool.close().catch(() => {})
     }
+  }
+
+  /** How many connections stand, by origin, and how many requests wait for one. */
+  connections(): UpstreamConnections[] {
+    return [...this.#pools].map(([origin, { stats }]) => ({
+      origin,
+      open: stats.connected,
+      idle: stats.free,
+      waiting: stats.queued + stats.pending,
+    }))
   }
 
   async destroy(): Promise<void> {

@@ -1,4 +1,5 @@
 import {
+  type AccessLogSetting,
   type AuthSetting,
   BanyanError,
   type IdentityKeys,
@@ -37,6 +38,8 @@ export interface GatewayPlan {
   readonly identityKey: IdentityKeys
   /** How many requests callers may make; any number by default. */
   readonly limits?: LimitSetting
+  /** Which requests are logged; all by default, with `--log-level info`. */
+  readonly accessLog?: AccessLogSetting
 }
 
 /** One capability that leaves the monolith; what moves with its requests is its `kind`. */

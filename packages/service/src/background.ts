@@ -1,4 +1,4 @@
-import { CORRELATION_HEADER } from '@banyan/contracts'
+import { CORRELATION_HEADER, readTraceparent } from '@banyan/contracts'
 import {
   type AroundJob,
   type AroundStep,
@@ -15,7 +15,6 @@ import { rootCause } from './failures.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { correlationIdOf, newScope, type Scope } from './scope.ts'
-import { readTraceparent } from './tracing/traceparent.ts'
 import type { Tracing } from './tracing/tracing.ts'
 
 export interface BackgroundWork {

@@ -1,5 +1,5 @@
 import type { NewEvent, PublishOptions } from '@banyan/bus'
-import { CORRELATION_HEADER } from '@banyan/contracts'
+import { CORRELATION_HEADER, writeTraceparent } from '@banyan/contracts'
 import type { Durable, JobDefinition, JobKey, SagaDefinition, Started } from '@banyan/durable'
 import type { Pool, PoolClient } from '@banyan/postgres'
 import type { Caches } from './cache/caches.ts'
@@ -11,7 +11,6 @@ import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { currentScope, currentTrace } from './scope.ts'
 import type { Settings } from './settings.ts'
-import { writeTraceparent } from './tracing/traceparent.ts'
 
 /** What one transaction gives to work with; all of it commits together, or nothing does. */
 export interface Transaction<T extends Tables> {

@@ -8,6 +8,7 @@ import {
   type ReceivedEvent,
   type Transport,
 } from '@banyan/bus'
+import { readTraceparent, writeTraceparent } from '@banyan/contracts'
 import type { Durable } from '@banyan/durable'
 import type { PoolClient } from '@banyan/postgres'
 import { SpanKind } from '@opentelemetry/api'
@@ -18,7 +19,6 @@ import { rootCause } from './failures.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { currentScope, currentTrace, newScope } from './scope.ts'
-import { readTraceparent, writeTraceparent } from './tracing/traceparent.ts'
 import type { Tracing } from './tracing/tracing.ts'
 
 export interface Reaction<T extends Tables, Ds extends readonly EventDefinition[]> {

@@ -100,7 +100,15 @@ export const functional: readonly Requirement[] = [
       'counts who is no user by address, and the methods of a rule alone',
     ),
   },
-  { id: 'FR2.5.a', text: 'The gateway logs requests and answers' },
+  {
+    id: 'FR2.5.a',
+    text: 'The gateway logs requests and answers',
+    shownBy: gateway.observation(
+      'logs a line for each request: what it was about and what came of it, and not who asked',
+      'logs what was refused, failed or left although nothing else is logged',
+      'tells Prometheus of requests by route, side and group of buckets, and of the rest of its state',
+    ),
+  },
   {
     id: 'FR2.5.b',
     text: 'The gateway gives each request a correlation id',

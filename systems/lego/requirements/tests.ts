@@ -55,6 +55,7 @@ export const gateway = {
   credentials: inGateway('credentials'),
   tokens: inGateway('json-web-token'),
   limits: inGateway('limits/limits'),
+  observation: inGateway('observation'),
 }
 
 export const bus = testsIn('packages/bus/src/postgres/postgres.test.ts')

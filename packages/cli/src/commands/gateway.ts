@@ -4,7 +4,7 @@ import { createGateway, type Gateway, type GatewayOptions } from '@banyan/gatewa
 import { Command } from 'commander'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { CommandError } from '../failure.ts'
-import { type LogLevel, logLevelOption, portOf } from '../listening.ts'
+import { type LogLevel, logLevelOption, portOf, processSettings } from '../listening.ts'
 import type { Bind } from '../program.ts'
 import type { Session } from '../settings.ts'
 
@@ -33,7 +33,13 @@ export function gatewayCommand(bind: Bind): Command {
 
 async function gateway(session: Session, options: Options): Promise<ExitCode> {
   const settings = await settingsFrom(session, options)
-  const running = await open(settings)
+  const { OTEL_EXPORTER_OTLP_ENDPOINT } = await processSettings('gateway', session)
+  const { Tracing } = await import('@banyan/service/http')
+  const tracing = await Tracing.open('gateway', OTEL_EXPORTER_OTLP_ENDPOINT)
+  const running = await open({
+    ...settings,
+    ...(tracing.on ? { startSpan: (...span) => tracing.start(...span) } : {}),
+  })
   session.printJson({
     event: 'listening',
     port: running.publicPort,
@@ -41,6 +47,7 @@ async function gateway(session: Session, options: Options): Promise<ExitCode> {
   })
   await session.ended()
   await running.close()
+  await tracing.close()
   return EXIT.ok
 }
 
@@ -62,6 +69,7 @@ async function settingsFrom(session: Session, options: Options): Promise<Gateway
     control: { urls: await session.controlUrls(), token: plan.control.token },
     logLevel: options.logLevel,
     ...(plan.gateway.limits === undefined ? {} : { limits: plan.gateway.limits }),
+    ...(plan.gateway.accessLog === undefined ? {} : { accessLog: plan.gateway.accessLog }),
     ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
     ...(options.adminUrl === undefined ? {} : { adminUrl: options.adminUrl }),
   }

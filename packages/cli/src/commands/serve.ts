@@ -1,8 +1,8 @@
 import { startEngine } from '@banyan/migration'
 import { Command } from 'commander'
 import { EXIT, type ExitCode } from '../exit.ts'
-import { badCommand, CommandError } from '../failure.ts'
-import { type LogLevel, logLevelOption, portOf } from '../listening.ts'
+import { CommandError } from '../failure.ts'
+import { type LogLevel, logLevelOption, portOf, processSettings } from '../listening.ts'
 import type { Bind } from '../program.ts'
 import type { Session } from '../settings.ts'
 
@@ -26,7 +26,7 @@ async function serve(
   const plan = await session.plan()
   // The other commands do without what this loads.
   const { createLog } = await import('@banyan/service/http')
-  const settings = await settingsOf(session)
+  const settings = await processSettings('serve', session)
   // Standard output carries the one line that says where it listens.
   const log = createLog('engine', options.logLevel)
   const engine = await startEngine(plan, {
@@ -46,16 +46,6 @@ async function serve(
   if ((await Promise.race([engine.close(), late])) !== 'late') return EXIT.ok
   log.fatal(`not stopped within ${SHUTDOWN_MS} ms`)
   return EXIT.internal
-}
-
-async function settingsOf({ terminal }: Session) {
-  const { readProcessSettings, SettingsError } = await import('@banyan/service/http')
-  try {
-    return readProcessSettings('serve', terminal.env)
-  } catch (error) {
-    if (!(error instanceof SettingsError)) throw error
-    throw badCommand(error.message, 'Set the variables named as the rule says, or not at all.')
-  }
 }
 
 function startError(error: Error & { code?: string; port?: number; syscall?: string }): Error {

@@ -1,6 +1,10 @@
-import { CORRELATION_HEADER, IDENTITY_HEADERS, SERVICE_TOKEN_HEADER } from '@banyan/contracts'
+import {
+  CORRELATION_HEADER,
+  IDENTITY_HEADERS,
+  SERVICE_TOKEN_HEADER,
+  writeTraceparent,
+} from '@banyan/contracts'
 import { currentScope, currentTrace } from '../scope.ts'
-import { writeTraceparent } from '../tracing/traceparent.ts'
 import type { Api, RouteDescription } from './api.ts'
 
 export const IDEMPOTENCY_HEADER = 'idempotency-key'

@@ -1,8 +1,7 @@
-import { CORRELATION_HEADER } from '@banyan/contracts'
+import { CORRELATION_HEADER, readTraceparent } from '@banyan/contracts'
 import { type Attributes, SpanKind, SpanStatusCode } from '@opentelemetry/api'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { newScope, type Scope, withScope } from '../scope.ts'
-import { readTraceparent } from './traceparent.ts'
 import type { Tracing } from './tracing.ts'
 
 declare module 'fastify' {

@@ -1,0 +1,112 @@
+import type { Server } from 'node:http'
+import { promisify } from 'node:util'
+import type { ExtractionStats, GatewayStats } from '@banyan/contracts'
+import { collectDefaultMetrics, Registry } from 'prom-client'
+import { Exposition, type Sample } from './exposition.ts'
+import type { RequestCounters } from './request-counters.ts'
+import type { UpstreamConnections } from './upstreams.ts'
+
+export interface MetricsParts {
+  readonly stats: GatewayStats
+  readonly requests: RequestCounters
+  readonly server: Server
+  readonly upstreams: readonly UpstreamConnections[]
+  /** Of the route table. */
+  readonly version: number
+  /** Whether moved routes may be served. */
+  readonly serving: boolean
+  readonly calls: number
+  readonly held: number
+  readonly linesDropped: number
+}
+
+/** Of the process, once for all gateways in it: CPU, memory, how late the event loop is. */
+let ofProcess: Registry | null = null
+
+/** What `/metrics` answers: put together when it is asked for, so that a request costs additions alone. */
+export async function metricsPage(parts: MetricsParts): Promise<string> {
+  const page = new Exposition()
+  parts.requests.writeTo(page)
+  writeExtractions(page, parts.stats.extractions)
+  await writeState(page, parts)
+  if (!ofProcess) {
+    ofProcess = new Registry()
+    collectDefaultMetrics({ register: ofProcess })
+  }
+  return `${page}${await ofProcess.metrics()}`
+}
+
+function writeExtractions(page: Exposition, extractions: readonly ExtractionStats[]): void {
+  const each = (read: (of: ExtractionStats) => readonly Sample[]) => extractions.flatMap(read)
+  page
+    .family(
+      'banyan_gateway_holds_total',
+      'counter',
+      'Requests that waited for a handover, and what came of them',
+      each(({ extraction, holds: { held, released, refused, abandoned = 0 } }) =>
+        Object.entries({ held, released, refused, abandoned }).map(
+          ([outcome, count]): Sample => [{ extraction, outcome }, count],
+        ),
+      ),
+    )
+    .family(
+      'banyan_gateway_replayed_total',
+      'counter',
+      'Requests sent again to the other side, after one said that it does not own the row',
+      each(({ extraction, replayed }) => [[{ extraction }, replayed]]),
+    )
+    .family(
+      'banyan_gateway_shadow_answers_total',
+      'counter',
+      'Answers of both sides: compared, of these differing, and dropped',
+      each(({ extraction, shadow: { compared, differing, dropped } }) =>
+        Object.entries({ compared, differing, dropped }).map(
+          ([outcome, count]): Sample => [{ extraction, outcome }, count],
+        ),
+      ),
+    )
+}
+
+async function writeState(page: Exposition, parts: MetricsParts): Promise<void> {
+  const { stats, server, upstreams } = parts
+  const clients = await promisify(server.getConnections.bind(server))()
+  page
+    .family(
+      'banyan_gateway_limited_requests_total',
+      'counter',
+      'Requests that a rule let pass or refused',
+      stats.limits.flatMap(({ rule, passed, refused }): Sample[] => [
+        [{ rule, verdict: 'passed' }, passed],
+        [{ rule, verdict: 'refused' }, refused],
+      ]),
+    )
+    .family('banyan_gateway_requests_in_flight', 'gauge', 'Requests that are not over', [
+      [{}, parts.calls],
+    ])
+    .family('banyan_gateway_requests_held', 'gauge', 'Requests that wait for a handover now', [
+      [{}, parts.held],
+    ])
+    .family('banyan_gateway_client_connections', 'gauge', 'Connections of clients', [[{}, clients]])
+    .family(
+      'banyan_gateway_upstream_connections',
+      'gauge',
+      'Connections to an upstream: open, of these idle; and requests that wait for one',
+      upstreams.flatMap(({ origin, open, idle, waiting }) =>
+        Object.entries({ open, idle, waiting }).map(
+          ([state, count]): Sample => [{ upstream: origin, state }, count],
+        ),
+      ),
+    )
+    .family('banyan_gateway_table_version', 'gauge', 'Version of the route table', [
+      [{}, parts.version],
+    ])
+    .family('banyan_gateway_serving_moved_routes', 'gauge', '0 while the lease is lost', [
+      [{}, Number(parts.serving)],
+    ])
+    .family(
+      'banyan_gateway_access_lines_dropped_total',
+      'counter',
+      'Lines about requests that were dropped, since nobody read them fast enough',
+      [[{}, parts.linesDropped]],
+    )
+}
