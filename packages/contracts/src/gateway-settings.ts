@@ -11,3 +11,53 @@ export interface AccessLogSetting {
    */
   readonly paths?: boolean
 }
+
+/** How long a gateway waits, all in ms. */
+export interface TimeoutSetting {
+  /** Until a connection to an upstream stands; 5,000. */
+  readonly connectMs?: number
+  /** From the request being sent to the answer's head; 5,000. */
+  readonly answerMs?: number
+  /** The same for requests whose body streams; 30,000. */
+  readonly uploadMs?: number
+  /** Between two pieces of an answer's body; 300,000. */
+  readonly idleMs?: number
+}
+
+/** When a gateway asks a side no more for a while, since it mostly fails. */
+export interface BreakerSetting {
+  /** Share of failures, 0 to 1, that opens it; 0.5 by default, and never with `off`. */
+  readonly failures?: number | 'off'
+  /** Requests looked at: those of this last time, ms; 10,000 by default. */
+  readonly windowMs?: number
+  /** With fewer requests than this it does not open; 20 by default. */
+  readonly leastRequests?: number
+  /** How long it refuses before one request may try, ms; 1,000 by default. */
+  readonly openMs?: number
+  /** Answers that are failures; 500, 502, 503 and 504 by default. */
+  readonly statuses?: readonly number[]
+  /** An answer whose head takes longer is a failure too, ms; by default none that comes before the timeout. */
+  readonly slowMs?: number
+}
+
+/** How often reads may be sent a second time, after a connection failed. */
+export interface RetrySetting {
+  /** Share of the requests to each side; 0.2 by default. */
+  readonly share?: number
+  /** Retries that may be saved up, for connections that all end at once; 100 by default. */
+  readonly saved?: number
+}
+
+/** What a gateway knows of one side that it sends requests to. */
+export interface BreakerStats {
+  /** `monolith` for what matches no route, else `EXTRACTION source` or `EXTRACTION target`. */
+  readonly side: string
+  readonly state: 'closed' | 'open' | 'half-open'
+  /** Within the window. */
+  readonly requests: number
+  readonly failed: number
+  /** Since the gateway started. */
+  readonly opened: number
+  readonly refused: number
+  readonly retried: number
+}

@@ -1,3 +1,4 @@
+import type { BreakerStats } from './gateway-settings.ts'
 import type { LimitStats } from './limits.ts'
 
 /**
@@ -142,6 +143,7 @@ export interface GatewayStats {
   readonly gateway: string
   readonly extractions: readonly ExtractionStats[]
   readonly limits: readonly LimitStats[]
+  readonly breakers: readonly BreakerStats[]
 }
 
 export interface ExtractionStats {

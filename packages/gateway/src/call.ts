@@ -139,10 +139,14 @@ export function refuse(
   const body = Buffer.from(JSON.stringify({ ...error.toProblem(), status }))
   const headers = ['content-type', PROBLEM_TYPE, 'content-length', String(body.length), ...more]
   if (correlationId !== undefined) headers.push(CORRELATION_HEADER, correlationId)
-  if (status === 503) headers.push('retry-after', '1')
+  if (status === 503) headers.push('retry-after', String(retryAfterS(error)))
   const small = Number(request.headers['content-length'] ?? 0) <= DROPPED_BYTES
   if (!request.complete && (lost || !small)) headers.push('connection', 'close')
   response.writeHead(status, headers)
   response.end(request.method === 'HEAD' ? undefined : body)
   return body.length
+}
+
+function retryAfterS({ values: { waitMs } }: BanyanError): number {
+  return typeof waitMs === 'number' ? Math.max(1, Math.ceil(waitMs / 1000)) : 1
 }

@@ -10,6 +10,8 @@ import { joinSockets } from './upgrade.ts'
 export interface Outcome {
   /** Right before the bytes leave: an error here keeps them from leaving. */
   check(): BanyanError | null
+  /** The head of an answer that goes to the client has come. */
+  answering(status: number): void
   /** The side answered that it does not own the row. @returns whether to drop the answer and ask elsewhere. */
   notOwner(): boolean
   /** The answer is one that does not end by itself. */
@@ -64,6 +66,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.#dropping = true
       return true
     }
+    if (!head.notOwner) this.#outcome.answering(status)
     const { response, limitHeaders } = call
     if (limitHeaders.length > 0) head.headers.push(...limitHeaders)
     // Answered before the request was read: what is left of it would be taken for the next request.
@@ -142,6 +145,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const { socket, response } = this.#call
     if (this.#call.gone || !socket) {
       upstream.destroy()
+      this.#over = true
+      this.#outcome.finished(0, null)
       return
     }
     this.#call.joined = true
@@ -194,9 +199,16 @@ export function problemOf(error: Error, upstream: string, timeoutMs: number): Ba
   return new BanyanError('UPSTREAM_UNREACHABLE', { upstream, reason: code })
 }
 
-/** Whether the upstream closed a kept connection under the request: nothing of an answer had come. */
-export function isClosedConnection(error: Error): boolean {
-  const { code, socket } = error as Error & { code?: string; socket?: { bytesRead?: number } }
-  if (code === 'UND_ERR_SOCKET') return (socket?.bytesRead ?? 1) > 0
-  return code === 'ECONNRESET' || code === 'EPIPE'
+/** Whether the connection failed: nothing of an answer had come, and none is to be waited for. */
+export function isConnectionFailure(error: Error): boolean {
+  const { code } = error as Error & { code?: string }
+  return code !== undefined && CONNECTION_FAILURES.has(code)
+}
+
+const CONNECTION_FAILURES = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE', 'ECONNREFUSED'])
+
+/** Whether it was one that had been kept: closed under the request, most likely since it was idle too long. */
+export function wasKept(error: Error): boolean {
+  const { socket } = error as Error & { socket?: { bytesRead?: number } }
+  return (socket?.bytesRead ?? 0) > 0
 }

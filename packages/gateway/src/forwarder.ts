@@ -14,6 +14,7 @@ import type { Side } from './route-table.ts'
 import { type Decision, decide, type Placement, type RoutingOptions, tooLarge } from './routing.ts'
 import type { Shadow } from './shadow.ts'
 import { dispatchCall, Trip } from './trip.ts'
+import type { Upstream } from './upstreams.ts'
 
 export interface ForwarderParts extends RoutingOptions {
   readonly settings: Settings
@@ -111,7 +112,8 @@ export class Forwarder {
 
   /** To the side it was placed at. */
   send(call: Call, placement: Placement): void {
-    dispatchCall(call, new Trip(this, call, placement), this.parts)
+    const { extraction } = placement.route
+    this.#dispatch(call, placement, extraction[placement.side])
   }
 
   /** Once more after `from` said that it does not own the row: the newest table decides, else the other side. */
@@ -122,7 +124,22 @@ export class Forwarder {
   }
 
   #pass(call: Call): void {
-    dispatchCall(call, new Trip(this, call, null), this.parts)
+    this.#dispatch(call, null, this.parts.tables.current!.monolith)
+  }
+
+  /** Unless the side is not to be asked now: then the call is refused, and no other side is tried. */
+  #dispatch(call: Call, placement: Placement | null, upstream: Upstream): void {
+    const settle = upstream.guard.enter(call.retried)
+    if (settle) {
+      dispatchCall(call, new Trip(this, call, placement, upstream, settle), this.parts)
+      return
+    }
+    call.placement = placement
+    if (placement) {
+      const { name } = placement.route.extraction
+      this.parts.tables.state(name).counters[placement.side].unserved()
+    }
+    call.refuse(upstream.guard.refusal(upstream.name))
   }
 
   /** Counts a call that has just arrived, and goes on with it if it may. */

@@ -39,6 +39,10 @@ export function createGateway(options: GatewayOptions): Gateway {
   const upstreams = new Upstreams({
     connections: settings.upstreamConnections,
     connectMs: timeouts.connectMs,
+    breaker: settings.breaker,
+    retries: settings.retries,
+    now,
+    onChange: (side, state) => log.warn({ side, state }, 'the breaker of a side changed'),
   })
   const queue = new HoldQueue(settings.hold, now)
   const tables = new Tables(upstreams, ({ table }) => {
@@ -89,6 +93,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       counters.read(name, shadow.read(name)),
     ),
     limits: limits.stats(),
+    breakers: upstreams.breakers(),
   })
   const admin = createAdminServer({
     token: settings.admin.token,

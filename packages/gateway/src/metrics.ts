@@ -20,6 +20,8 @@ export interface MetricsParts {
   readonly linesDropped: number
 }
 
+const STATES = ['closed', 'half-open', 'open'] as const
+
 /** Of the process, once for all gateways in it: CPU, memory, how late the event loop is. */
 let ofProcess: Registry | null = null
 
@@ -69,6 +71,7 @@ function writeExtractions(page: Exposition, extractions: readonly ExtractionStat
 
 async function writeState(page: Exposition, parts: MetricsParts): Promise<void> {
   const { stats, server, upstreams } = parts
+  const { breakers } = stats
   const clients = await promisify(server.getConnections.bind(server))()
   page
     .family(
@@ -79,6 +82,32 @@ async function writeState(page: Exposition, parts: MetricsParts): Promise<void> 
         [{ rule, verdict: 'passed' }, passed],
         [{ rule, verdict: 'refused' }, refused],
       ]),
+    )
+    .family(
+      'banyan_gateway_breaker_state',
+      'gauge',
+      '1 for the state that the breaker of a side is in',
+      breakers.flatMap(({ side, state }) =>
+        STATES.map((one): Sample => [{ side, state: one }, Number(one === state)]),
+      ),
+    )
+    .family(
+      'banyan_gateway_breaker_opened_total',
+      'counter',
+      'Times that the breaker of a side was opened',
+      breakers.map(({ side, opened }): Sample => [{ side }, opened]),
+    )
+    .family(
+      'banyan_gateway_breaker_refused_total',
+      'counter',
+      'Requests that were not sent to a side, since it mostly fails',
+      breakers.map(({ side, refused }): Sample => [{ side }, refused]),
+    )
+    .family(
+      'banyan_gateway_retries_total',
+      'counter',
+      'Reads that were sent a second time',
+      breakers.map(({ side, retried }): Sample => [{ side }, retried]),
     )
     .family('banyan_gateway_requests_in_flight', 'gauge', 'Requests that are not over', [
       [{}, parts.calls],

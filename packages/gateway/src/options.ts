@@ -1,9 +1,12 @@
 import type {
   AccessLogSetting,
   AuthSetting,
+  BreakerSetting,
   IdentityKeys,
   LimitSetting,
+  RetrySetting,
   RouteTable,
+  TimeoutSetting,
 } from '@banyan/contracts'
 import { z } from 'zod'
 import type { StartSpan } from './observation.ts'
@@ -44,6 +47,9 @@ export interface GatewayOptions {
   readonly shadow?: Partial<ShadowLimits>
   /** How many requests callers may make; without it, any number. */
   readonly limits?: LimitSetting
+  /** When a side that fails is not asked for a while. */
+  readonly breaker?: BreakerSetting
+  readonly retries?: RetrySetting
   /** What is logged of requests, with a `logLevel` of info or debug; every one by default. */
   readonly accessLog?: AccessLogSetting
   /** Makes a span of each request; none by default. */
@@ -59,15 +65,7 @@ export interface GatewayOptions {
 }
 
 /** All in ms. */
-export interface Timeouts {
-  /** Until a connection to an upstream stands; 5,000. */
-  readonly connectMs: number
-  /** From the request being sent to the answer's head; 5,000. */
-  readonly answerMs: number
-  /** The same for requests whose body streams; 30,000. */
-  readonly uploadMs: number
-  /** Between two pieces of an answer's body; 300,000. */
-  readonly idleMs: number
+export interface Timeouts extends Required<TimeoutSetting> {
   /** How long requests wait for the first word of the control plane after a start; 2,000. */
   readonly firstTableMs: number
   /** How long `close` waits for requests in flight; 30,000. */
@@ -96,6 +94,8 @@ export interface Settings extends GatewayOptions {
   readonly upstreamConnections: number
   readonly shadow: ShadowLimits
   readonly limits: LimitSetting
+  readonly breaker: BreakerSetting
+  readonly retries: RetrySetting
   readonly now: () => number
 }
 
@@ -130,6 +130,8 @@ export function settingsOf(options: GatewayOptions): Settings {
       ...options.shadow,
     },
     limits: options.limits ?? { rules: [] },
+    breaker: options.breaker ?? {},
+    retries: options.retries ?? {},
     now: options.now ?? (() => performance.now()),
   }
 }
@@ -189,6 +191,20 @@ const limits = z.strictObject({
   callers: z.number().int().min(1).optional(),
 })
 
+const ms = z.number('is a number of ms').positive()
+const share = z.number('is a share, 0 to 1').min(0).max(1)
+
+const breaker = z.strictObject({
+  failures: z
+    .union([z.literal('off'), share.min(0.01)], 'is a share, 0.01 to 1, or "off"')
+    .optional(),
+  windowMs: ms.optional(),
+  leastRequests: z.number().int().min(1).optional(),
+  openMs: ms.optional(),
+  statuses: z.array(z.number().int().min(400).max(599)).optional(),
+  slowMs: ms.optional(),
+})
+
 const schema = z.looseObject({
   id: text,
   listen: z.looseObject({ port }),
@@ -198,9 +214,23 @@ const schema = z.looseObject({
   auth,
   control: z.looseObject({ urls: z.array(http).min(1), token: text }).optional(),
   limits: limits.optional(),
+  timeouts: z
+    .strictObject({
+      connectMs: ms.optional(),
+      answerMs: ms.optional(),
+      uploadMs: ms.optional(),
+      idleMs: ms.optional(),
+      firstTableMs: ms.optional(),
+      closeMs: ms.optional(),
+    })
+    .optional(),
+  breaker: breaker.optional(),
+  retries: z
+    .strictObject({ share: share.optional(), saved: z.number().min(0).optional() })
+    .optional(),
   accessLog: z
     .strictObject({
-      share: z.number('is a share, 0 to 1').min(0).max(1).optional(),
+      share: share.optional(),
       paths: z.boolean().optional(),
     })
     .optional(),

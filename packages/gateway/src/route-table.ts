@@ -18,6 +18,8 @@ export type Side = 'source' | 'target'
 export interface CompiledExtraction {
   readonly name: string
   readonly target: Upstream
+  /** The monolith, as far as this extraction's routes are concerned. */
+  readonly source: Upstream
   readonly targetBuckets: BucketSet
   readonly hold: {
     readonly buckets: BucketSet
@@ -79,7 +81,8 @@ export function compileTable(table: RouteTable, upstreams: Upstreams): CompiledT
   const extractions = table.extractions.map((routes) => {
     const extraction: CompiledExtraction = {
       name: routes.extraction,
-      target: upstreams.get(routes.target, routes.extraction),
+      target: upstreams.get(routes.target, routes.extraction, `${routes.extraction} target`),
+      source: upstreams.get(table.monolith, 'monolith', `${routes.extraction} source`),
       targetBuckets: BucketSet.parse(routes.targetBuckets),
       hold: routes.hold && {
         buckets: BucketSet.parse(routes.hold.buckets),

@@ -21,6 +21,12 @@ class SideCounters {
     this.#intervals[i]!++
   }
 
+  /** Not even asked, since it fails: whoever judges the side must see it. */
+  unserved(): void {
+    this.requests++
+    this.errors++
+  }
+
   read(): SideStats {
     let sum = 0
     const latency = LATENCY_BOUNDS_MS.map((_, i) => {

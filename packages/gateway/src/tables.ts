@@ -70,9 +70,10 @@ export class Tables {
     this.#current = compiled
     this.#text = text
     for (const extraction of compiled.extractions) this.state(extraction.name)
-    this.#upstreams.keepOnly(
-      new Set([compiled.monolith.origin, ...compiled.extractions.map((e) => e.target.origin)]),
-    )
+    this.#upstreams.keepOnly([
+      compiled.monolith,
+      ...compiled.extractions.flatMap(({ source, target }) => [source, target]),
+    ])
     this.#onChange(compiled)
     this.#endMisplacedStreams(compiled)
   }

@@ -1,6 +1,6 @@
-import { BanyanError } from '@banyan/contracts'
+import { BanyanError, type Outcome as Result, type Settle, withJitter } from '@banyan/contracts'
 import type { Call } from './call.ts'
-import { Exchange, isClosedConnection, type Outcome, problemOf } from './exchange.ts'
+import { Exchange, isConnectionFailure, type Outcome, problemOf, wasKept } from './exchange.ts'
 import type { Forwarder, ForwarderParts } from './forwarder.ts'
 import type { Flight } from './in-flight.ts'
 import type { ResponseHead } from './response-head.ts'
@@ -9,6 +9,10 @@ import type { Placement } from './routing.ts'
 import type { Capture } from './shadow.ts'
 import type { ExtractionState } from './tables.ts'
 import type { Upstream } from './upstreams.ts'
+
+/** Before a read is sent a second time, ms, where the first connection was not a kept one. */
+const RETRY_MS = 100
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /** One way of a call to one side (or past every move, to the monolith), and what is kept of it. */
 export class Trip implements Outcome {
@@ -20,9 +24,21 @@ export class Trip implements Outcome {
   readonly #flight: Flight | null
   readonly #capture: Capture | null
   readonly #startedAt: number
+  readonly #settle: Settle
+  /** On the gateway's clock, ms; `startedAt` is on that of `performance`. */
+  readonly #sentAt: number
   #counted = false
+  #answering = false
+  #settled = false
 
-  constructor(forwarder: Forwarder, call: Call, placement: Placement | null) {
+  /** @param settle tells the side's breaker how it went; called once, whatever happens. */
+  constructor(
+    forwarder: Forwarder,
+    call: Call,
+    placement: Placement | null,
+    upstream: Upstream,
+    settle: Settle,
+  ) {
     const { tables, shadow } = forwarder.parts
     this.#forwarder = forwarder
     this.#call = call
@@ -31,13 +47,14 @@ export class Trip implements Outcome {
     call.askedAt = this.#startedAt
     call.placement = placement
     call.side = placement?.side ?? 'source'
+    this.upstream = upstream
+    this.#settle = settle
+    this.#sentAt = forwarder.parts.settings.now()
     if (!placement) {
-      this.upstream = tables.current!.monolith
       this.#state = this.#flight = this.#capture = null
       return
     }
     const { route, side, bucket } = placement
-    this.upstream = side === 'target' ? route.extraction.target : tables.current!.monolith
     this.#state = tables.state(route.extraction.name)
     this.#state.counters[side].requests++
     this.#flight = {
@@ -60,6 +77,11 @@ export class Trip implements Outcome {
     return null
   }
 
+  answering(status: number): void {
+    this.#answering = true
+    if (this.#isLate || this.upstream.guard.isFailure(status)) this.#settleAs('failed')
+  }
+
   notOwner(): boolean {
     if (!this.placement) return false
     if (this.#call.replayed || this.#call.hasUnreadBody) {
@@ -70,6 +92,7 @@ export class Trip implements Outcome {
   }
 
   streaming(end: () => void): void {
+    this.#settleAs('well')
     this.#call.endStream = end
     if (this.#flight) this.#state!.inFlight.becomeStream(this.#flight, end)
     this.#count(200)
@@ -80,6 +103,7 @@ export class Trip implements Outcome {
   }
 
   finished(status: number, head: ResponseHead | null): void {
+    this.#settleAs(this.#judge(status))
     this.#end()
     if (this.#call.joined) this.#forwarder.over(this.#call)
     if (status > 0) this.#count(status)
@@ -87,12 +111,14 @@ export class Trip implements Outcome {
   }
 
   failed(error: Error): void {
-    this.#end()
     const call = this.#call
-    const safe = call.method === 'GET' || call.method === 'HEAD'
-    if (safe && !call.retried && !call.socket && isClosedConnection(error)) {
+    const ours = error instanceof BanyanError || problemOf(error, '', 0).status === 400
+    this.#settleAs(ours ? 'unknown' : 'failed')
+    this.#end()
+    if (this.#isRepeatable && isConnectionFailure(error) && this.upstream.guard.mayRetry()) {
       call.retried = true
-      this.#forwarder.route(call)
+      if (wasKept(error)) this.#forwarder.route(call)
+      else setTimeout(() => this.#forwarder.route(call), withJitter(RETRY_MS, Math.random))
       return
     }
     const { settings, log } = this.#forwarder.parts
@@ -106,12 +132,39 @@ export class Trip implements Outcome {
   }
 
   again(): void {
+    this.#settleAs('well')
     this.#end()
     const call = this.#call
     if (call.gone || call.replayed || call.response.headersSent) return
     call.replayed = true
     this.#state!.counters.replayed++
     this.#forwarder.replay(call, this.placement!.side)
+  }
+
+  /** Once, what only reads and has no body; a route may say that its GET writes. */
+  get #isRepeatable(): boolean {
+    const { method, retried, socket, head } = this.#call
+    const reads = SAFE.has(method) && !this.placement?.route.write
+    return reads && !retried && !socket && head.bodyLength === 0
+  }
+
+  #judge(status: number): Result {
+    if (status >= 500 && this.#call.cut) return 'failed'
+    if (status > 0) return 'well'
+    // The client left: that says something only where it had waited too long.
+    return !this.#answering && this.#isLate ? 'failed' : 'unknown'
+  }
+
+  get #isLate(): boolean {
+    const { settings } = this.#forwarder.parts
+    return settings.now() - this.#sentAt > this.upstream.guard.slowMs
+  }
+
+  /** Only the first word counts. */
+  #settleAs(result: Result): void {
+    if (this.#settled) return
+    this.#settled = true
+    this.#settle(result)
   }
 
   #streamBody(): void {

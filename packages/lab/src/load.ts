@@ -68,7 +68,7 @@ export interface LoadCounts {
 }
 
 /** Answers of 503 that say the request was not forwarded. */
-const NOT_FORWARDED = new Set(['HELD_TOO_LONG', 'HOLD_QUEUE_FULL', 'LEASE_LOST'])
+const NOT_FORWARDED = new Set(['HELD_TOO_LONG', 'HOLD_QUEUE_FULL', 'LEASE_LOST', 'UPSTREAM_AWAY'])
 const TICK_MS = 5
 const RECENT = 1_000
 /** Failures of a connection before a byte of the request was sent. */

@@ -2,9 +2,12 @@ import {
   type AccessLogSetting,
   type AuthSetting,
   BanyanError,
+  type BreakerSetting,
   type IdentityKeys,
   type LimitSetting,
+  type RetrySetting,
   type RouteRule,
+  type TimeoutSetting,
 } from '@banyan/contracts'
 import type { TableSpec } from '@banyan/replication'
 import type { ObjectsPlan, ResolvedObjects } from './objects/objects-plan.ts'
@@ -40,6 +43,10 @@ export interface GatewayPlan {
   readonly limits?: LimitSetting
   /** Which requests are logged; all by default, with `--log-level info`. */
   readonly accessLog?: AccessLogSetting
+  readonly timeouts?: TimeoutSetting
+  /** When a side is not asked any more for a while. */
+  readonly breaker?: BreakerSetting
+  readonly retries?: RetrySetting
 }
 
 /** One capability that leaves the monolith; what moves with its requests is its `kind`. */

@@ -1,4 +1,4 @@
-import type { CircuitState } from './client/circuit-breaker.ts'
+import type { CircuitState } from '@banyan/contracts'
 import { rootCause } from './failures.ts'
 import { withoutSecrets } from './secrets.ts'
 

@@ -1,5 +1,6 @@
 /** So that a service needs one package: what it says is defined with the same one as what it answers. */
 export { defineEvent } from '@banyan/bus'
+export { CircuitBreaker, type CircuitOptions, type CircuitState } from '@banyan/contracts'
 export type { WriteFailure } from './answer-error.ts'
 export {
   type AnswerOf,
@@ -15,7 +16,6 @@ export {
 } from './client/api.ts'
 export { CallError, type ErrorAnswer } from './client/call-error.ts'
 export type { CallContext } from './client/call-request.ts'
-export { CircuitBreaker, type CircuitOptions, type CircuitState } from './client/circuit-breaker.ts'
 export {
   type CallOptions,
   type CallReport,

@@ -1,5 +1,5 @@
+import type { CircuitState } from '@banyan/contracts'
 import { Counter, Histogram } from 'prom-client'
-import type { CircuitState } from './client/circuit-breaker.ts'
 import type { CallReport } from './client/client.ts'
 import { LATENCY_BOUNDS_S, type Metrics } from './metrics.ts'
 

@@ -116,7 +116,17 @@ export const functional: readonly Requirement[] = [
       'returns the correlation id once, its own, even when the upstream answers another',
     ),
   },
-  { id: 'FR2.5.c', text: 'The gateway has circuit breakers' },
+  {
+    id: 'FR2.5.c',
+    text: 'The gateway has circuit breakers',
+    shownBy: gateway.breakers(
+      ...['hangs', 'resets', 'breaks off', 'answers 500', 'answers slowly'].map(
+        (way) => `a side that ${way} is not asked any more, until one request finds it well`,
+      ),
+      'sends nothing to the other side meanwhile, and lets the rest of the monolith go on',
+      'asks again for what only reads and has no body, within its budget, and never for a write',
+    ),
+  },
   {
     id: 'FR3.1',
     text: 'What spans services is a saga with compensations',

@@ -56,6 +56,7 @@ export const gateway = {
   tokens: inGateway('json-web-token'),
   limits: inGateway('limits/limits'),
   observation: inGateway('observation'),
+  breakers: inGateway('breakers'),
 }
 
 export const bus = testsIn('packages/bus/src/postgres/postgres.test.ts')

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { BanyanError } from '@banyan/contracts'
 import { createGateway, type Gateway, type GatewayOptions } from '@banyan/gateway'
+import type { Plan } from '@banyan/migration'
 import { Command } from 'commander'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { CommandError } from '../failure.ts'
@@ -68,10 +69,21 @@ async function settingsFrom(session: Session, options: Options): Promise<Gateway
     auth: plan.gateway.auth,
     control: { urls: await session.controlUrls(), token: plan.control.token },
     logLevel: options.logLevel,
-    ...(plan.gateway.limits === undefined ? {} : { limits: plan.gateway.limits }),
-    ...(plan.gateway.accessLog === undefined ? {} : { accessLog: plan.gateway.accessLog }),
+    ...chosen(plan.gateway),
     ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
     ...(options.adminUrl === undefined ? {} : { adminUrl: options.adminUrl }),
+  }
+}
+
+/** What the plan says that has a default; a setting that is none is named by the gateway itself. */
+function chosen(plan: Plan['gateway']): Partial<GatewayOptions> {
+  const { limits, accessLog, timeouts, breaker, retries } = plan
+  return {
+    ...(limits === undefined ? {} : { limits }),
+    ...(accessLog === undefined ? {} : { accessLog }),
+    ...(timeouts === undefined ? {} : { timeouts }),
+    ...(breaker === undefined ? {} : { breaker }),
+    ...(retries === undefined ? {} : { retries }),
   }
 }
 

@@ -61,6 +61,12 @@ export const MOVING = {
     title: 'The upstream took too long',
     detail: '{upstream} did not answer within {timeoutMs} ms.',
   },
+  UPSTREAM_AWAY: {
+    status: 503,
+    title: 'The upstream fails too often and is not asked for now',
+    detail:
+      '{upstream} failed in {failed} of its last {requests} requests; asked again in {waitMs} ms. The request was not forwarded. Try again.',
+  },
   UPSTREAM_REFUSED: {
     status: 502,
     title: 'A called service answered with an error',

@@ -1,9 +1,8 @@
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
-import { IDENTITY_HEADERS, SERVICE_TOKEN_HEADER } from '@banyan/contracts'
+import { CircuitBreaker, IDENTITY_HEADERS, SERVICE_TOKEN_HEADER } from '@banyan/contracts'
 import { describe, expect, expectTypeOf, it, onTestFinished, vi } from 'vitest'
 import { newScope, withScope } from '../scope.ts'
-import { CircuitBreaker } from './circuit-breaker.ts'
 import type { CallReport } from './client.ts'
 import { imageClient, imageServer, json, PICTURE } from './testing.ts'
 

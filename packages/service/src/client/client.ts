@@ -1,4 +1,11 @@
-import { BanyanError } from '@banyan/contracts'
+import {
+  BanyanError,
+  CircuitBreaker,
+  type CircuitOptions,
+  type CircuitState,
+  RetryBudget,
+  withJitter,
+} from '@banyan/contracts'
 import type { Dispatcher } from 'undici'
 import type { ServiceTokens } from '../tokens/service-tokens.ts'
 import { plainAgent } from './agent.ts'
@@ -23,9 +30,8 @@ import {
   withHeader,
   withServiceToken,
 } from './call-request.ts'
-import { CircuitBreaker, type CircuitOptions, type CircuitState } from './circuit-breaker.ts'
 import { Deadline } from './deadline.ts'
-import { RETRY_DEFAULTS, RetryBudget, type RetryOptions, withJitter } from './retry.ts'
+import { RETRY_DEFAULTS, type RetryOptions } from './retry.ts'
 
 export interface ClientOptions {
   /** Where the service answers, e.g. `http://127.0.0.1:9100`; no path. */

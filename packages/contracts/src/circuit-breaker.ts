@@ -1,3 +1,4 @@
+/** When calls to somebody who mostly fails are refused. */
 export interface CircuitOptions {
   /** Share of failures, 0 to 1, that opens the circuit; 0.5 by default. */
   readonly failures: number
@@ -29,7 +30,8 @@ const PARTS = 10
 
 /**
  * Refuses calls to a service that mostly fails, and lets one through at a time to see whether it is well
- * again. Others are refused meanwhile rather than queued behind a trial that may hang.
+ * again. Others are refused meanwhile rather than queued behind a trial that may hang; one that has not
+ * ended after `openMs` is joined by another, or whoever made it could keep the circuit from closing.
  */
 export class CircuitBreaker {
   readonly #options: CircuitOptions
@@ -38,7 +40,8 @@ export class CircuitBreaker {
   #state: CircuitState = 'closed'
   #parts: { at: number; calls: number; failed: number }[] = []
   #openedAt = 0
-  #trial = false
+  /** Since when a call tries; null while none does. */
+  #trialAt: number | null = null
   /** Raised with each change of state: a call let through before it says nothing about what came after. */
   #term = 0
 
@@ -59,8 +62,12 @@ export class CircuitBreaker {
   /** Lets a call through, or answers null: it must not be made. */
   enter(): Settle | null {
     if (this.#state === 'open' && this.waitMs === 0) this.#change('half-open')
-    if (this.#state === 'open' || (this.#state === 'half-open' && this.#trial)) return null
-    this.#trial = this.#state === 'half-open'
+    if (this.#state === 'open') return null
+    if (this.#state === 'half-open') {
+      const now = this.#now()
+      if (this.#trialAt !== null && now - this.#trialAt < this.#options.openMs) return null
+      this.#trialAt = now
+    }
     const term = this.#term
     return (outcome) => {
       if (term === this.#term) this.#settle(outcome)
@@ -75,21 +82,22 @@ export class CircuitBreaker {
 
   /** Of the window that is looked at. */
   get counts(): { calls: number; failed: number } {
-    const oldest = this.#now() - this.#options.windowMs
-    this.#parts = this.#parts.filter((part) => part.at > oldest)
+    this.#forget()
     const sum = (of: 'calls' | 'failed') => this.#parts.reduce((all, part) => all + part[of], 0)
     return { calls: sum('calls'), failed: sum('failed') }
   }
 
   #settle(outcome: Outcome): void {
     if (this.#state === 'half-open') {
-      this.#trial = false
+      this.#trialAt = null
       if (outcome === 'well') this.#change('closed')
       else if (outcome === 'failed') this.#open()
       return
     }
     if (outcome === 'unknown') return
     this.#count(outcome === 'failed')
+    // A share of failures is not raised by what went well: most calls end here.
+    if (outcome === 'well') return
     const { calls, failed } = this.counts
     const { leastCalls, failures } = this.#options
     if (calls >= leastCalls && failed / calls >= failures) this.#open()
@@ -99,11 +107,17 @@ export class CircuitBreaker {
     const now = this.#now()
     let part = this.#parts.at(-1)
     if (!part || now - part.at >= this.#options.windowMs / PARTS) {
+      this.#forget()
       part = { at: now, calls: 0, failed: 0 }
       this.#parts.push(part)
     }
     part.calls++
     if (failed) part.failed++
+  }
+
+  #forget(): void {
+    const oldest = this.#now() - this.#options.windowMs
+    this.#parts = this.#parts.filter((part) => part.at > oldest)
   }
 
   #open(): void {
@@ -114,7 +128,7 @@ export class CircuitBreaker {
   #change(state: CircuitState): void {
     this.#state = state
     this.#term++
-    this.#trial = false
+    this.#trialAt = null
     if (state === 'closed') this.#parts = []
     this.#onChange(state)
   }
