@@ -25,6 +25,23 @@ export interface LimitSetting {
   readonly proxies?: readonly string[]
   /** Callers kept in memory for each rule; 100,000 by default. Beyond, the one not seen longest is forgotten. */
   readonly callers?: number
+  /** Counts over all gateways; without it each counts for itself. */
+  readonly redis?: SharedLimitSetting
+}
+
+/** Where several gateways count together. */
+export interface SharedLimitSetting {
+  /** `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS. */
+  readonly url: string
+  /** Begins each key; those with the same one count together. `banyan:limits:` by default. */
+  readonly prefix?: string
+  /** How long a request waits for it, ms; 100 by default. */
+  readonly answerMs?: number
+  /**
+   * What limits do while it is away. `share`: each gateway counts for itself and lets pass its part of what all may.
+   * `open`: everything passes. `closed`: nothing that a rule is for. By default `share`.
+   */
+  readonly whenAway?: 'share' | 'open' | 'closed'
 }
 
 /** Requests that a rule let pass and refused, since the gateway started. */
@@ -32,4 +49,6 @@ export interface LimitStats {
   readonly rule: string
   readonly passed: number
   readonly refused: number
+  /** Judged without Redis although it is to count; 0 where none is. */
+  readonly alone: number
 }

@@ -6,7 +6,7 @@ import { Call, refuse } from './call.ts'
 import { canonicalTarget } from './canonical-target.ts'
 import type { Credentials } from './credentials.ts'
 import type { HoldQueue } from './hold-queue.ts'
-import type { Limits } from './limits/limits.ts'
+import type { Admission, Limits } from './limits/limits.ts'
 import type { Observation } from './observation.ts'
 import type { Settings } from './options.ts'
 import { readHead } from './request-head.ts'
@@ -170,7 +170,12 @@ export class Forwarder {
 
   #admit(call: Call, credentials: Credentials | null = null): void {
     call.credentials = credentials
-    const { error, headers } = this.parts.limits.admit(call)
+    const admission = this.parts.limits.admit(call)
+    if (admission instanceof Promise) admission.then((late) => this.#judge(call, late))
+    else this.#judge(call, admission)
+  }
+
+  #judge(call: Call, { error, headers }: Admission): void {
     call.limitHeaders = headers
     if (error) call.refuse(error)
     else this.route(call)

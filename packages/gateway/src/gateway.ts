@@ -71,7 +71,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     timeoutMs: timeouts.answerMs,
     random: Math.random,
   })
-  const limits = new Limits(settings.limits, now)
+  const limits = new Limits(settings.limits, {
+    now,
+    gateway: settings.id,
+    onChange: () => log.warn(limits.state, 'where limits count has changed'),
+  })
   const accessLog = accessLogOf(settings)
   const observation = new Observation(accessLog, settings.startSpan ?? null)
   const forwarder = new Forwarder({
@@ -112,6 +116,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         serving: (lease?.problem() ?? null) === null,
         calls: forwarder.calls.size,
         held: queue.size,
+        counting: limits.state.counting,
         linesDropped: accessLog?.dropped ?? 0,
       }),
     health: () => ({
@@ -124,6 +129,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       lease: lease ? (lease.problem()?.message ?? 'held') : 'none needed',
       calls: forwarder.calls.size,
       held: queue.size,
+      limits: limits.state,
     }),
   })
   let closing: Promise<void> | null = null
@@ -158,12 +164,13 @@ export function createGateway(options: GatewayOptions): Gateway {
     const adminClosed = new Promise((resolve) => admin.close(resolve))
     admin.closeAllConnections()
     shadow.close()
-    await Promise.all([adminClosed, upstreams.destroy(), authenticator.close()])
+    await Promise.all([adminClosed, upstreams.destroy(), authenticator.close(), limits.close()])
     accessLog?.close()
   }
 
   return {
     async listen() {
+      await limits.open()
       await listenOn(server, settings.listen)
       await listenOn(admin, settings.admin)
       lease?.start({

@@ -17,6 +17,7 @@ export interface MetricsParts {
   readonly serving: boolean
   readonly calls: number
   readonly held: number
+  readonly counting: string
   readonly linesDropped: number
 }
 
@@ -82,6 +83,18 @@ async function writeState(page: Exposition, parts: MetricsParts): Promise<void> 
         [{ rule, verdict: 'passed' }, passed],
         [{ rule, verdict: 'refused' }, refused],
       ]),
+    )
+    .family(
+      'banyan_gateway_uncounted_requests_total',
+      'counter',
+      'Requests that a rule was for and that were judged without Redis, which was away or late',
+      stats.limits.map(({ rule, alone }): Sample => [{ rule }, alone]),
+    )
+    .family(
+      'banyan_gateway_limits_counting',
+      'gauge',
+      'How requests are counted: "here" or "together"; without Redis as "share", "open" or "closed"',
+      [[{ how: parts.counting }, 1]],
     )
     .family(
       'banyan_gateway_breaker_state',

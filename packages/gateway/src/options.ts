@@ -189,6 +189,14 @@ const limits = z.strictObject({
     }),
   proxies: z.array(text).optional(),
   callers: z.number().int().min(1).optional(),
+  redis: z
+    .strictObject({
+      url: z.url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// URL' }),
+      prefix: z.string().min(1).optional(),
+      answerMs: z.number().positive().optional(),
+      whenAway: z.enum(['share', 'open', 'closed']).optional(),
+    })
+    .optional(),
 })
 
 const ms = z.number('is a number of ms').positive()

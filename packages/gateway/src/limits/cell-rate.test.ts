@@ -44,3 +44,25 @@ it('forgets the callers it has not seen longest, when there are more than it kee
   expect(rate.take('c', 0).allowed).toBe(false)
   expect(rate.take('a', 0).allowed).toBe(true)
 })
+
+it('divides what is left among those who count each for itself', () => {
+  const [one, other] = [new CellRate(60, 60, 10, 10), new CellRate(60, 60, 10, 10)]
+  let verdict = one.take('a', 0)
+  for (let i = 1; i < 4; i++) verdict = one.take('a', 0)
+  // Both knew of the first four.
+  other.note('a', true, verdict.resetMs, 0)
+  const passed = (rate: CellRate, now: number) => {
+    let count = 0
+    while (rate.take('a', now, 2).allowed) count++
+    return count
+  }
+  expect([passed(one, 0), passed(other, 0)]).toEqual([3, 3])
+  expect([passed(one, 10_000), passed(other, 10_000)]).toEqual([5, 5])
+})
+
+it('lets one pass now and then although its share of a burst is less than one', () => {
+  const rate = new CellRate(1, 1, 1, 10)
+  expect([0, 1, 2, 3, 4].map((s) => rate.take('a', s * 1_000, 3).allowed)).toEqual([
+    ...[true, false, false, true, false],
+  ])
+})

@@ -16,32 +16,60 @@ export interface Verdict {
  * bucket would be empty. Nothing has to run to fill it, and no window has an edge to be used twice.
  */
 export class CellRate {
-  readonly #intervalMs: number
-  readonly #burst: number
+  /** Between two requests, evenly spread, ms. */
+  readonly intervalMs: number
+  /** How far ahead of now a bucket may be empty, ms. */
+  readonly depthMs: number
   /** When it is empty, by caller. Who was not seen longest is forgotten: most likely it was empty by then. */
   readonly #emptyAt: Lru<number>
 
   constructor(requests: number, seconds: number, burst: number, callers: number) {
-    this.#intervalMs = (seconds * 1000) / requests
-    this.#burst = burst
+    this.intervalMs = (seconds * 1000) / requests
+    this.depthMs = burst * this.intervalMs
     this.#emptyAt = new Lru(callers)
   }
 
-  /** Counts a request at `now`, ms on a monotonic clock, unless it is refused. */
-  take(caller: string, now: number): Verdict {
+  /**
+   * Counts a request at `now`, ms on a monotonic clock, unless it is refused.
+   *
+   * @param sharers so many count without knowing of each other, and each lets its share pass. Depths are times, so
+   *   that what is left of a burst is divided with the rate.
+   */
+  take(caller: string, now: number, sharers = 1): Verdict {
+    const intervalMs = this.intervalMs * sharers
+    // One request at least must fit.
+    const depthMs = Math.max(this.depthMs, intervalMs)
     const emptyAt = Math.max(this.#emptyAt.get(caller) ?? now, now)
-    const after = emptyAt + this.#intervalMs
+    const after = emptyAt + intervalMs
     const ahead = after - now
-    const depth = this.#burst * this.#intervalMs
     // Sums of fractions: a hair too much is not too much.
-    const allowed = ahead <= depth + 1e-6
-    const filled = allowed ? ahead : emptyAt - now
+    const allowed = ahead <= depthMs + 1e-6
     if (allowed) this.#emptyAt.set(caller, after)
-    return {
-      allowed,
-      remaining: Math.max(0, Math.floor((depth - filled) / this.#intervalMs + 1e-6)),
-      resetMs: filled,
-      retryMs: allowed ? 0 : ahead - depth,
-    }
+    return verdictOf(allowed, allowed ? ahead : emptyAt - now, intervalMs, depthMs)
+  }
+
+  /** How far ahead of now the caller's bucket is empty by what is known here, ms. */
+  aheadMs(caller: string, now: number): number {
+    return Math.max(0, (this.#emptyAt.get(caller) ?? now) - now)
+  }
+
+  /** Takes over what was counted elsewhere. */
+  note(caller: string, allowed: boolean, aheadMs: number, now: number): Verdict {
+    this.#emptyAt.set(caller, now + aheadMs)
+    return verdictOf(allowed, aheadMs, this.intervalMs, this.depthMs)
+  }
+}
+
+function verdictOf(
+  allowed: boolean,
+  filledMs: number,
+  intervalMs: number,
+  depthMs: number,
+): Verdict {
+  return {
+    allowed,
+    remaining: Math.max(0, Math.floor((depthMs - filledMs) / intervalMs + 1e-6)),
+    resetMs: filledMs,
+    retryMs: allowed ? 0 : filledMs + intervalMs - depthMs,
   }
 }

@@ -57,8 +57,8 @@ it('refuses who has had his requests, says when the next may come, and lets it p
   expect((await get('/api/things', ann)).status).toBe(200)
   const stats = (await admin('GET', '/stats')).body as GatewayStats
   expect(stats.limits).toEqual([
-    { rule: 'things', passed: 4, refused: 1 },
-    { rule: 'all', passed: 4, refused: 0 },
+    { rule: 'things', passed: 4, refused: 1, alone: 0 },
+    { rule: 'all', passed: 4, refused: 0, alone: 0 },
   ])
 })
 
@@ -127,5 +127,22 @@ it('names a setting that is none', () => {
   expect(refused({ rules: [{ ...rule, requests: 0 }] })).toThrow('limits.rules.0.requests')
   expect(refused({ rules: [{ ...rule, per: 'ip' }] })).toThrow('limits.rules.0.per')
   expect(refused({ rules: [rule, rule] })).toThrow('two rules have the same name')
+  expect(refused({ rules: [rule], redis: { url: 'http://a' } })).toThrow('limits.redis.url')
   expect(refused({ rules: [rule], proxies: ['x'] })).toThrow('"x" is no address and no network')
+})
+
+it.each([
+  ['share', [200, 200, 429], 'share'],
+  ['open', [200, 200, 200], 'open'],
+  ['closed', [503, 503, 503], 'closed'],
+] as const)('without its Redis does as it is told: %s', async (whenAway, expected, counting) => {
+  const redis = { url: 'redis://127.0.0.1:1', whenAway }
+  const { get, admin } = await limited({ ...RULES, redis })
+  const ann = { 'x-subject': 'ann' }
+  const statuses: number[] = []
+  for (let i = 0; i < 3; i++) statuses.push((await get('/api/things', ann)).status)
+  expect(statuses).toEqual(expected)
+  const stats = (await admin('GET', '/stats')).body as GatewayStats
+  expect(stats.limits[0]).toMatchObject({ rule: 'things', alone: 3 })
+  expect((await admin('GET', '/health')).body).toMatchObject({ limits: { counting } })
 })

@@ -2,6 +2,7 @@ import { BanyanError, type LimitRule, type LimitSetting, type LimitStats } from 
 import type { Call } from '../call.ts'
 import { CellRate, type Verdict } from './cell-rate.ts'
 import { ClientAddress } from './client-address.ts'
+import { SharedRates, type SharedRatesOptions } from './shared-rates.ts'
 
 const CALLERS = 100_000
 
@@ -14,6 +15,7 @@ interface Limit {
   readonly rate: CellRate
   passed: number
   refused: number
+  alone: number
 }
 
 /** What limits say to a call. */
@@ -24,15 +26,54 @@ export interface Admission {
   readonly headers: readonly string[]
 }
 
-/** Counts requests by rule and caller, in this process. */
+export interface LimitsState {
+  readonly counting: 'here' | 'together' | 'share' | 'open' | 'closed'
+  readonly gateways: number
+}
+
+export type LimitsOptions = Pick<SharedRatesOptions, 'now' | 'gateway' | 'onChange'>
+
+/** What the rules say to one call, one after the other. */
+class Tally {
+  #error: BanyanError | null = null
+  #strictest: { limit: Limit; verdict: Verdict } | null = null
+
+  /** @returns whether the next rule is to be asked. */
+  add(limit: Limit, verdict: Verdict): boolean {
+    if (!verdict.allowed) {
+      limit.refused++
+      this.#error = refusal(limit, verdict)
+      this.#strictest = { limit, verdict }
+      return false
+    }
+    limit.passed++
+    if (!this.#strictest || verdict.remaining < this.#strictest.verdict.remaining) {
+      this.#strictest = { limit, verdict }
+    }
+    return true
+  }
+
+  get admission(): Admission {
+    const found = this.#strictest
+    return { error: this.#error, headers: found ? headersOf(found.limit, found.verdict) : [] }
+  }
+}
+
+/** Counts requests by rule and caller: in this process, or in Redis together with other gateways. */
 export class Limits {
   readonly #limits: readonly Limit[]
   readonly #address: ClientAddress
   readonly #now: () => number
+  readonly #shared: SharedRates | null
+  readonly #whenAway: 'share' | 'open' | 'closed'
 
   /** @throws an Error that names the network that is none. */
-  constructor(setting: LimitSetting, now: () => number) {
+  constructor(setting: LimitSetting, { now, gateway, onChange }: LimitsOptions) {
     this.#now = now
+    this.#shared = setting.redis
+      ? new SharedRates({ ...setting.redis, now, gateway, onChange })
+      : null
+    this.#whenAway = setting.redis?.whenAway ?? 'share'
     this.#address = new ClientAddress(setting.proxies ?? [])
     this.#limits = setting.rules.map((rule) => ({
       rule,
@@ -46,6 +87,7 @@ export class Limits {
       ),
       passed: 0,
       refused: 0,
+      alone: 0,
     }))
   }
 
@@ -60,27 +102,82 @@ export class Limits {
     return found
   }
 
+  /** Connects to where is counted; requests are judged without it meanwhile. */
+  async open(): Promise<void> {
+    await this.#shared?.open()
+  }
+
+  async close(): Promise<void> {
+    await this.#shared?.close()
+  }
+
+  /** How requests are counted now, and by how many gateways. */
+  get state(): LimitsState {
+    if (!this.#shared) return { counting: 'here', gateways: 1 }
+    const { away, gateways } = this.#shared
+    return { counting: away ? this.#whenAway : 'together', gateways }
+  }
+
   /** Counts the call under each rule that is for it, up to the first that refuses it. */
-  admit(call: Call): Admission {
-    const now = this.#now()
-    let strictest: { limit: Limit; verdict: Verdict } | null = null
-    for (const limit of this.#limits) {
-      if (!isFor(limit, call)) continue
-      const verdict = limit.rate.take(this.#callerOf(limit, call), now)
-      if (!verdict.allowed) {
-        limit.refused++
-        return { error: refusal(limit, verdict), headers: headersOf(limit, verdict) }
-      }
-      limit.passed++
-      if (!strictest || verdict.remaining < strictest.verdict.remaining) {
-        strictest = { limit, verdict }
-      }
-    }
-    return { error: null, headers: strictest ? headersOf(strictest.limit, strictest.verdict) : [] }
+  admit(call: Call): Admission | Promise<Admission> {
+    const limits = this.#limits.filter((limit) => isFor(limit, call))
+    if (!this.#shared) return this.#admitHere(call, limits, 1)
+    return this.#admitTogether(call, limits, this.#shared)
   }
 
   stats(): LimitStats[] {
-    return this.#limits.map(({ rule, passed, refused }) => ({ rule: rule.name, passed, refused }))
+    return this.#limits.map(({ rule, passed, refused, alone }) => ({
+      ...{ rule: rule.name, passed, refused, alone },
+    }))
+  }
+
+  /** @param sharers gateways that count the same callers, each for itself. */
+  #admitHere(call: Call, limits: readonly Limit[], sharers: number): Admission {
+    const now = this.#now()
+    const tally = new Tally()
+    for (const limit of limits) {
+      if (!tally.add(limit, limit.rate.take(this.#callerOf(limit, call), now, sharers))) break
+    }
+    return tally.admission
+  }
+
+  async #admitTogether(
+    call: Call,
+    limits: readonly Limit[],
+    shared: SharedRates,
+  ): Promise<Admission> {
+    const now = this.#now()
+    const claims = limits.map((limit) => {
+      const { rule, rate } = limit
+      const caller = this.#callerOf(limit, call)
+      const { intervalMs, depthMs } = rate
+      return { rule: rule.name, caller, intervalMs, depthMs, knownMs: rate.aheadMs(caller, now) }
+    })
+    try {
+      const counted = await shared.take(claims)
+      const tally = new Tally()
+      for (const [i, { allowed, aheadMs }] of counted.entries()) {
+        // As of when it was asked: then what is told to Redis the next time is not more than it knows.
+        const verdict = limits[i]!.rate.note(claims[i]!.caller, allowed, aheadMs, now)
+        tally.add(limits[i]!, verdict)
+      }
+      return tally.admission
+    } catch {
+      for (const limit of limits) limit.alone++
+      return this.#admitAlone(call, limits, shared)
+    }
+  }
+
+  /** Redis says nothing. */
+  #admitAlone(call: Call, limits: readonly Limit[], { gateways }: SharedRates): Admission {
+    if (this.#whenAway === 'share') return this.#admitHere(call, limits, gateways)
+    for (const limit of limits) {
+      if (this.#whenAway === 'open') limit.passed++
+      else limit.refused++
+    }
+    const reason = 'Requests cannot be counted now, and are not let pass uncounted.'
+    const closed = this.#whenAway === 'closed'
+    return { error: closed ? new BanyanError('UNAVAILABLE', { reason }) : null, headers: [] }
   }
 
   #callerOf({ rule }: Limit, call: Call): string {

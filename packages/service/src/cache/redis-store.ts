@@ -1,5 +1,5 @@
+import { within } from '@banyan/contracts'
 import { createClient, type RedisClientType } from '@redis/client'
-import { within } from './bounded.ts'
 import type { CacheStore } from './store.ts'
 
 /** A cache that takes longer than the database would is none, ms. */
