@@ -8,29 +8,19 @@
 import { fork } from 'node:child_process'
 import { closeSync, openSync, rmSync } from 'node:fs'
 import { Agent, createServer, request as send } from 'node:http'
-import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createGateway } from '@banyan/gateway'
+import { UPSTREAM_BODY as BODY, startUpstream } from './upstream.ts'
 
 const CONNECTIONS = 32
 const ROUNDS = 3
-const BODY = JSON.stringify({ hello: 'x'.repeat(200) })
-const ANSWER = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`
 
 const roles: Record<string, (upstream: string) => Promise<number>> = {
-  /** Answers whatever arrives, without parsing: its cost must not hide the proxies'. */
   async upstream() {
-    const server = createTcpServer((socket) => {
-      socket.setNoDelay(true)
-      socket.on('error', () => {})
-      socket.on('data', (chunk) => {
-        if (chunk.includes('\r\n\r\n')) socket.write(ANSWER)
-      })
-    })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    return (server.address() as AddressInfo).port
+    return (await startUpstream()).port
   },
   gateway: (upstream) => gateway(upstream, 'silent'),
   logged: (upstream) => gateway(upstream, 'info'),

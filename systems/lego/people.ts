@@ -61,7 +61,7 @@ export async function choosePeople(
   const chosen = [...new Set([...first, ...shuffled])].slice(0, people)
   const [{ items, names, images, mocs }, mint] = await Promise.all([
     held(chosen, holders),
-    minter(authUrl),
+    minterOf(authUrl),
   ])
   return Promise.all(
     chosen.map(async (id, i) => ({
@@ -139,7 +139,8 @@ function byUser<Row extends { user_id: string }>(rows: readonly Row[]): Map<stri
   return groups
 }
 
-async function minter(authUrl: string) {
+/** Signs tokens as the Auth Service does, with its key. */
+export async function minterOf(authUrl: string) {
   const client = new pg.Client({ connectionString: authUrl })
   await client.connect()
   try {

@@ -1,4 +1,4 @@
-import { testsIn } from '../../../scripts/requirements/requirement.ts'
+import { type FigureEvidence, testsIn } from '../../../scripts/requirements/requirement.ts'
 
 /** The files of tests that requirements name, each as what makes evidence of its tests. */
 const inServices = (file: string) => testsIn(`systems/lego/services/${file}.test.ts`)
@@ -68,3 +68,22 @@ export const objects = {
 /** Each service against the monolith, whose own answers are held against what is wanted in `lego.monolith`. */
 export const asMonolith = (of: 'mocs' | 'gallery' | 'wishlist') =>
   lego.parity(`the service of ${of} answers every request as the monolith does`)
+
+/** Figures of the load on everything, at most so much in everyday's minute and while a hundred jobs run. */
+export const inBench = (
+  most: Readonly<Record<string, number>>,
+  minutes: readonly ('steady' | 'spike')[] = ['steady', 'spike'],
+): readonly FigureEvidence[] => {
+  const of = (key: string, atMost: number): FigureEvidence => ({
+    kind: 'figure',
+    report: 'bench',
+    command: 'npm run bench:lego -- --json FILE',
+    key,
+    atMost,
+  })
+  const figures = minutes.flatMap((minute) =>
+    Object.entries(most).map(([key, atMost]) => of(`${minute}.${key}`, atMost)),
+  )
+  // A quick try shows nothing.
+  return [of('reduced', 0), ...figures]
+}

@@ -20,14 +20,11 @@ const receive = multer({
   limits: { fileSize: LARGEST_BYTES, files: 1, fields: 10 },
 }).single('file')
 
-/** Forms with one file that a process holds: 400 MiB at most. */
-const MOST_AT_ONCE = 40
-
 const uploads = new WeakMap<IncomingMessage, Upload>()
 
 /** Has the routes of `app` take a form with one file, called `file`; the other fields are the body. */
 export function takeUploads(app: App): void {
-  holdAtMost(app, MOST_AT_ONCE)
+  holdAtMost(app, LARGEST_BYTES)
   app.addContentTypeParser(/^multipart\//, ({ raw }, _payload, done) => {
     // It asks no more of its request and its reply than Node's have.
     receive(raw as never, undefined as never, (error: unknown) => {
@@ -42,15 +39,24 @@ export function takeUploads(app: App): void {
   })
 }
 
-/** Refuses further forms while `most` are held: each stands in memory until it is answered. */
-export function holdAtMost(app: App, most: number): void {
+/** Bytes of forms that a process holds for `app`'s routes at a time. */
+const MOST_HELD_BYTES = 400 * 1024 * 1024
+
+/**
+ * Refuses further forms while as many bytes are held as a process may: each form stands in memory until it is
+ * answered, and counts as what it says it has. So a hundred small ones may come together, and few large ones.
+ *
+ * @param largest what one may have; one that does not say counts as that
+ */
+export function holdAtMost(app: App, largest: number): void {
   let held = 0
   app.addHook('onRequest', async ({ headers }, { raw: answer }) => {
     if (!headers['content-type']?.startsWith('multipart/')) return
-    if (held >= most) throw fail('TOO_MANY_UPLOADS')
-    held += 1
+    const bytes = Math.min(Number(headers['content-length'] ?? largest), largest)
+    if (held + bytes > MOST_HELD_BYTES) throw fail('TOO_MANY_UPLOADS')
+    held += bytes
     answer.once('close', () => {
-      held -= 1
+      held -= bytes
     })
   })
 }

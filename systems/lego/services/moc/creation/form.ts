@@ -13,8 +13,6 @@ export interface KindOfUpload extends Upload {
 const MOST_FILES = 10
 /** Of a whole form: it is held in memory until it is written down. */
 const MOST_BYTES = 25 * 1024 * 1024
-/** Forms that a process holds: 400 MiB at most. */
-const MOST_AT_ONCE = 16
 
 /** What Storage takes as a media type; anything else is bytes. */
 const MEDIA_TYPE = /^[\w.+-]+\/[\w.+-]+$/
@@ -40,7 +38,7 @@ export function takeForms(app: App): void {
     if (!Number.isInteger(given)) throw fail('UPLOAD_OF_UNKNOWN_LENGTH', { most: MOST_BYTES })
     if (given > MOST_BYTES) throw fail('UPLOAD_TOO_LARGE', { most: MOST_BYTES, given })
   })
-  holdAtMost(app, MOST_AT_ONCE)
+  holdAtMost(app, MOST_BYTES)
   app.addContentTypeParser(/^multipart\//, ({ raw }, _payload, done) => {
     // It asks no more of its request and its reply than Node's have.
     receive(raw as never, undefined as never, (error: unknown) => {

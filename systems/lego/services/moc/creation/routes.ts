@@ -7,13 +7,13 @@ import { Creation, CreationForm, DownloadUrl, type NewMoc, StoredMocFiles } from
 import { getMoc } from '../mocs.ts'
 import { askingWith } from '../upload.ts'
 import { getCreation, stage } from './creations.ts'
+import { Endings } from './endings.ts'
 import { takeForms, uploadsOf } from './form.ts'
 import { createMocWithFiles } from './saga.ts'
 import { downloadUrl, listStoredFiles, processingOf, storageOf } from './stored-files.ts'
 
 /** How long an answer waits for the saga to end, ms; longer ones are asked for. */
 const WAIT_MS = 10_000
-const LOOK_AGAIN_MS = 50
 
 /** A MOC created together with its files, and what Storage holds of it. */
 export async function creationRoutes(app: App, context: Context): Promise<void> {
@@ -44,11 +44,11 @@ export async function creationRoutes(app: App, context: Context): Promise<void> 
       processingOf(context)
     })
     takeForms(forms)
-    createRoute(forms, context)
+    createRoute(forms, context, new Endings(context.db))
   })
 }
 
-function createRoute(app: App, context: Context): void {
+function createRoute(app: App, context: Context, endings: Endings): void {
   app.post(
     '/with-files',
     {
@@ -61,8 +61,8 @@ function createRoute(app: App, context: Context): void {
     async (request, reply) => {
       const ownerId = request.user.userId
       const mocId = await accept(context, request, ownerId, request.body.metadata)
-      const waits = request.headers.prefer !== 'respond-async'
-      const creation = await whenEnded(context, ownerId, mocId, waits ? WAIT_MS : 0)
+      if (request.headers.prefer !== 'respond-async') await endings.wait(mocId, WAIT_MS)
+      const creation = await getCreation(context.db, ownerId, mocId)
       const { status, problem } = creation
       if (status === 'failed') {
         const reason = problem?.message ?? 'it took too long'
@@ -95,18 +95,4 @@ function accept(
     await tx.startSaga(createMocWithFiles(context), { mocId, fileIds }, { key: mocId })
     return mocId
   })
-}
-
-async function whenEnded(
-  { db }: Context,
-  ownerId: string,
-  mocId: string,
-  waitMs: number,
-): Promise<Creation> {
-  const deadline = performance.now() + waitMs
-  for (;;) {
-    const creation = await getCreation(db, ownerId, mocId)
-    if (creation.status !== 'creating' || performance.now() >= deadline) return creation
-    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
-  }
 }

@@ -1,0 +1,171 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { signIdentity } from '@banyan/contracts'
+import { Random } from '@banyan/lab'
+import { Pool } from 'undici'
+import type { PartList } from './part-lists.ts'
+import { type Summary, summaryOf } from './samples.ts'
+import type { System } from './system.ts'
+import type { User } from './users.ts'
+
+/** What became of files that were sent. */
+export interface Batch {
+  readonly count: number
+  /** Share of those that did not come to their end. */
+  readonly failedShare: number
+  readonly failures: Readonly<Record<string, number>>
+  /** From the request until it was done, whoever had asked by then. */
+  readonly tookMs: Summary
+}
+
+/** How often somebody looks whether theirs is done, ms. */
+const LOOK_EVERY_MS = 1_000
+/** Beyond it it has failed, ms. */
+const DONE_WITHIN_MS = 120_000
+
+const SMALLEST = 50_000
+const LARGEST = 900_000
+
+/**
+ * Has parts lists read: each is posted to File Processing, and is done when its job is completed.
+ *
+ * @param everyMs between two of them; 0: all at once
+ */
+export async function readLists(
+  system: System,
+  users: readonly User[],
+  lists: readonly PartList[],
+  everyMs: number,
+): Promise<Batch> {
+  const { url } = system.services.processing
+  const pool = new Pool(url, { connections: lists.length })
+  const ask = async (user: number, method: 'GET' | 'POST', path: string, body?: string) => {
+    // As the gateway signs it: good for a minute.
+    const identity = { userId: users[user]!.id, email: null, roles: ['user'] }
+    const answer = await pool.request({
+      method,
+      path,
+      headers: {
+        'x-banyan-identity': signIdentity(identity, system.identityKey),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body }),
+    })
+    return { status: answer.statusCode, text: await answer.body.text() }
+  }
+  try {
+    return await batch(lists, everyMs, async ({ fileName, content }, n) => {
+      const file = { fileName, content: Buffer.from(content).toString('base64') }
+      const postedAt = Date.now()
+      const user = n % users.length
+      const begun = await ask(user, 'POST', '/v1/process-file', JSON.stringify(file))
+      if (begun.status !== 202) throw new Error(`${begun.status}`)
+      const { jobId } = JSON.parse(begun.text) as { jobId: string }
+      return watched(async () => {
+        const { status, text } = await ask(user, 'GET', `/v1/jobs/${jobId}`)
+        if (status !== 200) throw new Error(`looking ${status}`)
+        const { state, endedAt } = JSON.parse(text) as { state: string; endedAt: string | null }
+        if (endedAt === null) return null
+        if (state !== 'completed') throw new Error(state)
+        return Date.parse(endedAt) - postedAt
+      })
+    })
+  } finally {
+    await pool.close()
+  }
+}
+
+/** Has MOCs created with a file of instructions each, all at once; one is done when its files are stored. */
+export async function uploadFiles(
+  system: System,
+  users: readonly User[],
+  count: number,
+  seed: number,
+): Promise<Batch> {
+  const random = new Random(seed)
+  const files = Array.from({ length: count }, () =>
+    randomBytes(Math.round(SMALLEST * (LARGEST / SMALLEST) ** random.next())),
+  )
+  const pool = new Pool(system.gateway.url, { connections: count })
+  const ask = async (user: number, method: 'GET' | 'POST', path: string, body?: Buffer) => {
+    const answer = await pool.request({
+      method,
+      path,
+      headers: {
+        authorization: `Bearer ${users[user]!.token}`,
+        ...(body === undefined ? {} : { 'content-type': `multipart/form-data; boundary=${EDGE}` }),
+      },
+      ...(body === undefined ? {} : { body }),
+    })
+    return { status: answer.statusCode, text: await answer.body.text() }
+  }
+  try {
+    return await batch(files, 0, async (file, n) => {
+      const began = performance.now()
+      const user = n % users.length
+      const begun = await ask(user, 'POST', '/api/mocs/with-files', formOf(file, n))
+      if (begun.status !== 201 && begun.status !== 202) throw new Error(`${begun.status}`)
+      const { mocId } = JSON.parse(begun.text) as { mocId: string }
+      const done = (text: string) => {
+        const { status } = JSON.parse(text) as { status: string }
+        if (status === 'creating') return null
+        if (status !== 'created') throw new Error(status)
+        return performance.now() - began
+      }
+      const took = done(begun.text)
+      if (took !== null) return took
+      return watched(async () => done((await ask(user, 'GET', `/api/mocs/${mocId}/creation`)).text))
+    })
+  } finally {
+    await pool.close()
+  }
+}
+
+const EDGE = 'edge-of-a-part-of-this-form'
+
+function formOf(file: Buffer, n: number): Buffer {
+  const part = (disposition: string, type = '') =>
+    `--${EDGE}\r\nContent-Disposition: form-data; ${disposition}\r\n${type}\r\n`
+  const metadata = JSON.stringify({ title: `With instructions, number ${n}` })
+  return Buffer.concat([
+    Buffer.from(`${part('name="metadata"')}${metadata}\r\n`),
+    Buffer.from(
+      part('name="instruction"; filename="instructions.pdf"', 'Content-Type: application/pdf\r\n'),
+    ),
+    file,
+    Buffer.from(`\r\n--${EDGE}--\r\n`),
+  ])
+}
+
+async function watched(look: () => Promise<number | null>): Promise<number> {
+  const deadline = performance.now() + DONE_WITHIN_MS
+  for (;;) {
+    await delay(LOOK_EVERY_MS)
+    const took = await look()
+    if (took !== null) return took
+    if (performance.now() > deadline) throw new Error('not done in time')
+  }
+}
+
+async function batch<T>(
+  all: readonly T[],
+  everyMs: number,
+  one: (of: T, n: number) => Promise<number>,
+): Promise<Batch> {
+  const took: number[] = []
+  const failures: Record<string, number> = {}
+  await Promise.all(
+    all.map(async (of, n) => {
+      if (everyMs > 0) await delay(n * everyMs)
+      try {
+        took.push(await one(of, n))
+      } catch (error) {
+        const { code, message } = error as NodeJS.ErrnoException
+        const why = code ?? message
+        failures[why] = (failures[why] ?? 0) + 1
+      }
+    }),
+  )
+  const failed = all.length - took.length
+  return { count: all.length, failedShare: failed / all.length, failures, tookMs: summaryOf(took) }
+}
