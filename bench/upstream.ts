@@ -9,15 +9,14 @@ const ANSWER = `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Len
  * Listens on a free port of 127.0.0.1, and answers whatever arrives without parsing it: what it costs must
  * not hide what stands before it. Requests without a body alone, one after the other on a connection.
  */
-export async function startUpstream(): Promise<{ readonly port: number; stop(): void }> {
+export async function startUpstream(): Promise<{ readonly port: number }> {
   const server = createServer((socket) => {
     socket.setNoDelay(true)
     socket.on('error', () => {})
     socket.on('data', (chunk) => {
       if (chunk.includes('\r\n\r\n')) socket.write(ANSWER)
     })
-    socket.unref()
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return { port: (server.address() as AddressInfo).port, stop: () => void server.close() }
+  return { port: (server.address() as AddressInfo).port }
 }

@@ -26,6 +26,13 @@ const DONE_WITHIN_MS = 120_000
 const SMALLEST = 50_000
 const LARGEST = 900_000
 
+/** The bodies of requests that have parts lists read, made before anything is timed. */
+export function jobsOf(lists: readonly PartList[]): readonly string[] {
+  return lists.map(({ fileName, content }) => {
+    return JSON.stringify({ fileName, content: Buffer.from(content).toString('base64') })
+  })
+}
+
 /**
  * Has parts lists read: each is posted to File Processing, and is done when its job is completed.
  *
@@ -34,11 +41,11 @@ const LARGEST = 900_000
 export async function readLists(
   system: System,
   users: readonly User[],
-  lists: readonly PartList[],
+  jobs: readonly string[],
   everyMs: number,
 ): Promise<Batch> {
   const { url } = system.services.processing
-  const pool = new Pool(url, { connections: lists.length })
+  const pool = new Pool(url, { connections: jobs.length })
   const ask = async (user: number, method: 'GET' | 'POST', path: string, body?: string) => {
     // As the gateway signs it: good for a minute.
     const identity = { userId: users[user]!.id, email: null, roles: ['user'] }
@@ -54,11 +61,10 @@ export async function readLists(
     return { status: answer.statusCode, text: await answer.body.text() }
   }
   try {
-    return await batch(lists, everyMs, async ({ fileName, content }, n) => {
-      const file = { fileName, content: Buffer.from(content).toString('base64') }
+    return await batch(jobs, everyMs, async (job, n) => {
       const postedAt = Date.now()
       const user = n % users.length
-      const begun = await ask(user, 'POST', '/v1/process-file', JSON.stringify(file))
+      const begun = await ask(user, 'POST', '/v1/process-file', job)
       if (begun.status !== 202) throw new Error(`${begun.status}`)
       const { jobId } = JSON.parse(begun.text) as { jobId: string }
       return watched(async () => {
@@ -75,18 +81,22 @@ export async function readLists(
   }
 }
 
-/** Has MOCs created with a file of instructions each, all at once; one is done when its files are stored. */
+/** Forms that create a MOC with a file of instructions, made before anything is timed. */
+export function formsOf(count: number, seed: number): readonly Buffer[] {
+  const random = new Random(seed)
+  return Array.from({ length: count }, (_, n) => {
+    const bytes = Math.round(SMALLEST * (LARGEST / SMALLEST) ** random.next())
+    return formOf(randomBytes(bytes), n)
+  })
+}
+
+/** Has MOCs created with a file each, all at once; one is done when its files are stored. */
 export async function uploadFiles(
   system: System,
   users: readonly User[],
-  count: number,
-  seed: number,
+  forms: readonly Buffer[],
 ): Promise<Batch> {
-  const random = new Random(seed)
-  const files = Array.from({ length: count }, () =>
-    randomBytes(Math.round(SMALLEST * (LARGEST / SMALLEST) ** random.next())),
-  )
-  const pool = new Pool(system.gateway.url, { connections: count })
+  const pool = new Pool(system.gateway.url, { connections: forms.length })
   const ask = async (user: number, method: 'GET' | 'POST', path: string, body?: Buffer) => {
     const answer = await pool.request({
       method,
@@ -100,10 +110,10 @@ export async function uploadFiles(
     return { status: answer.statusCode, text: await answer.body.text() }
   }
   try {
-    return await batch(files, 0, async (file, n) => {
+    return await batch(forms, 0, async (form, n) => {
       const began = performance.now()
       const user = n % users.length
-      const begun = await ask(user, 'POST', '/api/mocs/with-files', formOf(file, n))
+      const begun = await ask(user, 'POST', '/api/mocs/with-files', form)
       if (begun.status !== 201 && begun.status !== 202) throw new Error(`${begun.status}`)
       const { mocId } = JSON.parse(begun.text) as { mocId: string }
       const done = (text: string) => {

@@ -12,7 +12,7 @@ import { type Ask, type StreamName, Traffic } from './traffic.ts'
 const TIMEOUT_MS = 10_000
 const TICK_MS = 2
 const CONNECTIONS = 256
-/** Requests under way; beyond, they are failed rather than kept, ms. */
+/** Requests under way; beyond, they are failed rather than kept. */
 const MOST_UNDER_WAY = 20_000
 const LOOK_EVERY_MS = 100
 const FOUND_WITHIN_MS = 30_000
@@ -46,11 +46,16 @@ const traffic = new Traffic({
   },
 })
 
-const due = scheduleOf(setting.rates, warmupSeconds + seconds, seed)
+const warmupMs = warmupSeconds * 1000
+// Apart, so that exactly as many count as the rate says.
+const due = [
+  ...scheduleOf(setting.rates, warmupSeconds, seed + 1),
+  ...scheduleOf(setting.rates, seconds, seed).map((one) => ({ ...one, atMs: one.atMs + warmupMs })),
+]
 const headersOf = users.map(({ token }) => ({ authorization: `Bearer ${token}` }))
 const jsonOf = headersOf.map((headers) => ({ ...headers, 'content-type': 'application/json' }))
 const began = performance.now()
-const countedFrom = Date.now() + warmupSeconds * 1000
+const countedFrom = Date.now() + warmupMs
 let underWay = 0
 let counting = false
 let cpuBefore = process.cpuUsage()
@@ -58,14 +63,14 @@ console.log(JSON.stringify({ event: 'listening' }))
 
 for (let next = 0; next < due.length; ) {
   const now = performance.now() - began
-  if (!counting && now >= warmupSeconds * 1000) {
+  if (!counting && now >= warmupMs) {
     counting = true
     cpuBefore = process.cpuUsage()
     console.log(JSON.stringify({ event: 'counting' }))
   }
   for (; next < due.length && due[next]!.atMs <= now; next++) {
     const { stream, atMs } = due[next]!
-    if (atMs >= warmupSeconds * 1000) lateMs.push(now - atMs)
+    if (atMs >= warmupMs) lateMs.push(now - atMs)
     void send(traffic.next(stream as StreamName, now), atMs)
   }
   await delay(TICK_MS)
@@ -89,8 +94,8 @@ await writeFile(setting.out, JSON.stringify(result))
 async function send(ask: Ask, atMs: number): Promise<void> {
   const failure = underWay >= MOST_UNDER_WAY ? 'not sent' : await answered(ask)
   const fromDue = performance.now() - began - atMs
-  if (atMs < warmupSeconds * 1000) return
-  recorder.add(ask.kind, atMs - warmupSeconds * 1000, fromDue, failure, TIMEOUT_MS)
+  if (atMs < warmupMs) return
+  recorder.add(ask.kind, atMs - warmupMs, fromDue, failure, TIMEOUT_MS)
 }
 
 /** @returns what was wrong, if anything was */

@@ -6,7 +6,6 @@ import { Supervisor } from '@banyan/lab'
 import { helpText, main, readFlags, UsageError, wholeNumber } from '../../systems/options.ts'
 import { machineFacts } from '../machine.ts'
 import { chosenOf, type Lines, printGoals, printLines, requireWritable } from '../report.ts'
-import { startUpstream } from '../upstream.ts'
 import { compareCreation } from './creation.ts'
 import type { Batch } from './files.ts'
 import { fill } from './fill.ts'
@@ -76,9 +75,8 @@ async function measure(supervisor: Supervisor, plan: Plan): Promise<void> {
   const { seconds, rate, seed } = plan
   const loadBefore = loadavg()[0]!
   const began = performance.now()
-  const upstream = await startUpstream()
   console.log('the services, the monolith and what they begin with')
-  const { bed, stock: filled } = await prepare(supervisor, seed, upstream.port)
+  const { bed, stock: filled } = await prepare(supervisor, seed)
   const machine = { ...(await machineFacts(bed.system.servers.services)), loadBefore }
   const { cores, cpu, memoryMb, node, postgres } = machine
   console.log(`${cores} cores (${cpu}), ${memoryMb} MB, Node ${node}, PostgreSQL ${postgres}`)
@@ -132,16 +130,11 @@ async function measure(supervisor: Supervisor, plan: Plan): Promise<void> {
     }
   }
   printGoals(judge(figures), reduced)
-  upstream.stop()
 }
 
-async function prepare(
-  supervisor: Supervisor,
-  seed: number,
-  upstreamPort: number,
-): Promise<{ bed: Bed; stock: Stock }> {
+async function prepare(supervisor: Supervisor, seed: number): Promise<{ bed: Bed; stock: Stock }> {
   const items = USERS * 6
-  const system = await startSystem(supervisor, { users: USERS, items, seed, upstreamPort })
+  const system = await startSystem(supervisor, { users: USERS, items, seed })
   await importCatalogue(supervisor, system)
   const users = await usersOf(system.databases.auth, USERS, seed)
   const stock = await fill(system.gateway.url, users, SIZES, seed)

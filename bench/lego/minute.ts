@@ -1,7 +1,7 @@
 import type { Supervisor } from '@banyan/lab'
 import { rounded } from '../statistics.ts'
 import { cpuOf, usedBetween } from './cpu.ts'
-import { type Batch, readLists, uploadFiles } from './files.ts'
+import { type Batch, formsOf, jobsOf, readLists, uploadFiles } from './files.ts'
 import type { Minute } from './goals.ts'
 import { startLoad } from './load.ts'
 import type { LoadResult } from './load-setting.ts'
@@ -50,9 +50,9 @@ export async function runSteady(
   options: MinuteOptions,
 ): Promise<Made<Minute>> {
   const { seconds, seed } = options
-  const lists = partLists(Math.max(1, Math.floor((seconds * 1000) / LIST_EVERY_MS)), seed)
+  const jobs = jobsOf(partLists(Math.max(1, Math.floor((seconds * 1000) / LIST_EVERY_MS)), seed))
   const made = await underLoad(bed, stock, options, async () => ({
-    partsLists: await readLists(bed.system, bed.users, lists, LIST_EVERY_MS),
+    partsLists: await readLists(bed.system, bed.users, jobs, LIST_EVERY_MS),
   }))
   return { stock: made.stock, minute: { ...made.minute, partsLists: made.beside.partsLists } }
 }
@@ -64,15 +64,16 @@ export async function runSpike(
   options: MinuteOptions,
 ): Promise<Made<Minute & { readonly uploads: Batch }>> {
   const { system, users } = bed
-  const lists = partLists(SPIKE, options.seed)
+  const jobs = jobsOf(partLists(SPIKE, options.seed))
+  const forms = formsOf(SPIKE, options.seed)
   const made = await underLoad(
     bed,
     stock,
     options,
     async () => {
       const [partsLists, uploads] = await Promise.all([
-        readLists(system, users, lists, 0),
-        uploadFiles(system, users, SPIKE, options.seed),
+        readLists(system, users, jobs, 0),
+        uploadFiles(system, users, forms),
       ])
       return { partsLists, uploads }
     },

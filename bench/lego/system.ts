@@ -22,7 +22,7 @@ type ServiceName = (typeof SERVICES)[number]
 
 /** Of both servers: with the moments of commits on, since events are timed by them. */
 export const SERVER_SETTINGS = { max_connections: 400, track_commit_timestamp: 'on' } as const
-/** Asked for nothing but the gateway's own time; answered by `upstream.ts`. */
+/** Asked for nothing but the gateway's own time; answered by a process of its own. */
 export const ROUTING_PATH = '/api/routing-alone'
 
 const IDENTITY_KEY = 'identity key of the lego bench'
@@ -47,8 +47,6 @@ export interface SystemOptions {
   /** Wishlist items the monolith begins with. */
   readonly items: number
   readonly seed: number
-  /** Of the upstream that answers at once. */
-  readonly upstreamPort: number
 }
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
@@ -124,7 +122,7 @@ export async function startSystem(supervisor: Supervisor, options: SystemOptions
     const all = { targetBuckets: ALL_BUCKETS, hold: null, shadow: null }
     return { extraction: name, target, routes, ...all }
   }
-  const upstream = `http://127.0.0.1:${options.upstreamPort}`
+  const upstream = await supervisor.process('upstream', { file: here('upstream-child.ts') })
   const moved = Object.entries(ROUTES).map(([name, { routes }]) =>
     extraction(name, services[name as keyof typeof ROUTES].url, routes),
   )
@@ -147,7 +145,7 @@ export async function startSystem(supervisor: Supervisor, options: SystemOptions
     identityKey: IDENTITY_KEY,
     gateway: await gateway('gateway', [
       ...moved,
-      extraction('routing', upstream, [{ methods: ['GET'], path: ROUTING_PATH }]),
+      extraction('routing', upstream.url, [{ methods: ['GET'], path: ROUTING_PATH }]),
     ]),
     monolithGateway: await gateway('monolith-gateway', []),
   }

@@ -12,8 +12,11 @@ import { takeForms, uploadsOf } from './form.ts'
 import { createMocWithFiles } from './saga.ts'
 import { downloadUrl, listStoredFiles, processingOf, storageOf } from './stored-files.ts'
 
-/** How long an answer waits for the saga to end, ms; longer ones are asked for. */
-const WAIT_MS = 10_000
+/**
+ * How long an answer waits for the saga to end, ms; longer ones are asked for. A gateway gives up after 5 s, and
+ * the file has to arrive and be written down before.
+ */
+const WAIT_MS = 3_000
 
 /** A MOC created together with its files, and what Storage holds of it. */
 export async function creationRoutes(app: App, context: Context): Promise<void> {
