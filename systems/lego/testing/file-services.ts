@@ -47,6 +47,8 @@ export async function startFileServices() {
   const mocEnv = {
     ...(await common('moc')),
     BANYAN_SIGNING_KEY: privateKey,
+    // However slow the machine is.
+    CREATION_WAIT_MS: '60000',
     // No MOC of these tests links anything.
     GALLERY_URL: 'http://127.0.0.1:1',
     STORAGE_URL: stores.url,

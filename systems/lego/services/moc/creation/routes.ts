@@ -12,12 +12,6 @@ import { takeForms, uploadsOf } from './form.ts'
 import { createMocWithFiles } from './saga.ts'
 import { downloadUrl, listStoredFiles, processingOf, storageOf } from './stored-files.ts'
 
-/**
- * How long an answer waits for the saga to end, ms; longer ones are asked for. A gateway gives up after 5 s, and
- * the file has to arrive and be written down before.
- */
-const WAIT_MS = 3_000
-
 /** A MOC created together with its files, and what Storage holds of it. */
 export async function creationRoutes(app: App, context: Context): Promise<void> {
   app.get(
@@ -64,7 +58,9 @@ function createRoute(app: App, context: Context, endings: Endings): void {
     async (request, reply) => {
       const ownerId = request.user.userId
       const mocId = await accept(context, request, ownerId, request.body.metadata)
-      if (request.headers.prefer !== 'respond-async') await endings.wait(mocId, WAIT_MS)
+      if (request.headers.prefer !== 'respond-async') {
+        await endings.wait(mocId, context.config.CREATION_WAIT_MS)
+      }
       const creation = await getCreation(context.db, ownerId, mocId)
       const { status, problem } = creation
       if (status === 'failed') {

@@ -113,22 +113,35 @@ function prefixOf({ ids }: Lot, resolution: Resolution): string | null {
   return digits ?? (id && id.length > 3 ? id.slice(0, 4) : null)
 }
 
+/** Beyond every text that begins as the one before it: no character is greater. */
+const LAST_CHARACTER = '\u{10FFFF}'
+
 async function suggest(db: Queryable, asked: readonly Asked[]): Promise<Suggestion[][]> {
   const suggestions: Suggestion[][] = asked.map(() => [])
-  if (asked.every(({ prefix, part }) => prefix === null && part === null)) return suggestions
+  const wanted = asked.flatMap(({ prefix, part }, place) =>
+    prefix === null && part === null ? [] : [{ prefix, part, place }],
+  )
+  if (wanted.length === 0) return suggestions
+  // A range by bytes, which the index answers for each prefix; LIKE would read every part for each: it is looked
+  // up in an index only where the pattern is known when the statement is planned.
   const { rows } = await db.query<Suggestion & { place: number }>(
-    `SELECT asked.place::int - 1 AS place, one.id, one.name
-     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (prefix, part, place)
+    `SELECT asked.place, one.id, one.name
+     FROM unnest($1::text[], $2::text[], $3::int[]) AS asked (prefix, part, place)
      CROSS JOIN LATERAL (
        (SELECT part_num AS id, name, length(part_num) AS rank FROM processing.parts
-        WHERE part_num LIKE replace(replace(asked.prefix, '_', '\\_'), '%', '\\%') || '%'
+        WHERE part_num ~>=~ asked.prefix AND part_num ~<~ (asked.prefix || $4)
         ORDER BY length(part_num), part_num LIMIT ${SUGGESTIONS})
        UNION ALL
        (SELECT DISTINCT c.id::text, c.name, c.id FROM processing.elements e
         JOIN processing.colours c ON c.id = e.colour_id
         WHERE e.part_num = asked.part ORDER BY 3 LIMIT ${SUGGESTIONS})
      ) AS one ORDER BY place, one.rank, one.id`,
-    [asked.map(({ prefix }) => prefix), asked.map(({ part }) => part)],
+    [
+      wanted.map(({ prefix }) => prefix),
+      wanted.map(({ part }) => part),
+      wanted.map(({ place }) => place),
+      LAST_CHARACTER,
+    ],
   )
   for (const { place, id, name } of rows) suggestions[place]!.push({ id, name })
   return suggestions
