@@ -102,20 +102,21 @@ export async function startSystem(supervisor: Supervisor, options: SystemOptions
     processing: await service('processing'),
     gallery: await service('gallery'),
   }
+  const builds = await service('moc', {
+    BANYAN_SIGNING_KEY: JSON.stringify(keys.moc.privateJwk),
+    GALLERY_URL: called.gallery.url,
+    STORAGE_URL: storage.url,
+    PROCESSING_URL: called.processing.url,
+  })
   const services = {
     ...called,
-    moc: await service('moc', {
-      BANYAN_SIGNING_KEY: JSON.stringify(keys.moc.privateJwk),
-      GALLERY_URL: called.gallery.url,
-      STORAGE_URL: storage.url,
-      PROCESSING_URL: called.processing.url,
-    }),
+    moc: builds,
     profile: await service('profile', {
       BANYAN_SIGNING_KEY: JSON.stringify(keys.profile.privateJwk),
       AUTH_URL: auth.url,
     }),
     wishlist: await service('wishlist'),
-    search: await service('search'),
+    search: await service('search', { MOC_URL: builds.url }),
     inventory: await service('inventory'),
   }
   const extraction = (name: string, target: string, routes: readonly RouteRule[]) => {
