@@ -132,7 +132,10 @@ export class Demo {
           say: (text) => this.#say(text),
         })
       : false
-    if (whole && !retired) this.#say(`the monolith is not retired; left are: ${left.join(', ')}`)
+    if (whole && !toRetire) {
+      const why = good ? `it still serves ${left.join(', ')}` : 'what came before was not clean'
+      this.#say(`the monolith is not retired: ${why}`)
+    }
     if (toRetire && !retired) good = false
     if (json) {
       const report = whole ? systemReport(reports, found, left, retired) : reports[0]
