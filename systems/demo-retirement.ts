@@ -1,14 +1,20 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Supervisor } from '@banyan/lab'
-import { type ExtractionName, type Lego, retireMonolith, runBanyan } from './lego/topology.ts'
+import {
+  bringsRows,
+  type ExtractionName,
+  type Lego,
+  retireMonolith,
+  runBanyan,
+} from './lego/topology.ts'
 import { Trial, type TrialLoad, type TrialOptions } from './lego/trial.ts'
 
 export interface RetirementOptions {
   readonly supervisor: Supervisor
   readonly lego: Lego
   readonly load: TrialLoad
-  /** All of them completed. */
+  /** In the order in which they were completed: tables that others refer to go after those. */
   readonly extractions: readonly ExtractionName[]
   readonly trial: TrialOptions
   say(text: string): void
@@ -29,12 +35,12 @@ export async function retire(options: RetirementOptions): Promise<boolean> {
   const { supervisor, lego, load, extractions, say } = options
   const trial = await Trial.begin(load, lego, { ...options.trial, moved: extractions, tag: 'end' })
   say(`${trial.people.length} users at work; the monolith is retired under them`)
-  for (const name of extractions) {
+  for (const name of extractions.filter(bringsRows)) {
     const folder = join(supervisor.folder, `archive-${name}`)
     await runBanyan(supervisor, lego, ['archive', name, '--to', folder, '--by', 'demo'])
     const copy = await lego.source.createDatabase(`restored_${name}`)
     await runBanyan(supervisor, lego, ['restore', folder, '--database', copy])
-    await runBanyan(supervisor, lego, ['drop', name, '--yes', '--by', 'demo'])
+    await runBanyan(supervisor, lego, ['drop', name, '--archive', folder, '--yes', '--by', 'demo'])
     say(`${name}: archived, restored into another database, dropped`)
   }
   await runBanyan(supervisor, lego, ['retire', '--yes', '--by', 'demo'])

@@ -127,7 +127,7 @@ export class Demo {
           supervisor: this.#supervisor,
           lego,
           load,
-          extractions,
+          extractions: [...completed],
           trial: this.#options,
           say: (text) => this.#say(text),
         })

@@ -240,7 +240,7 @@ export async function runBanyan(
   lego: Lego,
   args: readonly string[],
 ): Promise<void> {
-  const command = await supervisor.process(`banyan-${args[0]}-${args[1]}`, {
+  const command = await supervisor.process(`banyan-${args[0]}`, {
     file: BANYAN,
     args: [...args, '--config', CONFIG, '--control', lego.engines[0]!.url],
     env: lego.env,
