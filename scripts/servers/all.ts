@@ -1,6 +1,7 @@
 import { clamav } from './clamav.ts'
 import { elasticmq } from './elasticmq.ts'
 import { kafka } from './kafka.ts'
+import { mongodb } from './mongodb.ts'
 import { moto } from './moto.ts'
 import { opensearch } from './opensearch.ts'
 import { rabbitmq } from './rabbitmq.ts'
@@ -17,6 +18,7 @@ export const SERVERS: readonly Server[] = [
   s3,
   clamav,
   opensearch,
+  mongodb,
 ]
 
 /** The servers of these names, all when there are none. @throws an Error that lists the names there are. */

@@ -1,12 +1,8 @@
-import { execFile } from 'node:child_process'
-import { mkdir, rename } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { exists, findProgram } from './debian.ts'
+import { goProgram } from './go.ts'
 import { answers } from './http.ts'
 import { folderOf, HOST, port, type Server } from './server.ts'
-
-const run = promisify(execFile)
 
 const PORT = port(9000)
 const URL = `http://${HOST}:${PORT}`
@@ -25,22 +21,8 @@ export const s3: Server = {
   url: URL,
   roles: ['s3'],
 
-  async install() {
-    if (await exists(PROGRAM)) return
-    const go = await findProgram('go', ['/usr/local/go/bin/go'])
-    if (!go) {
-      throw new Error(
-        `no Go here, from whose modules versitygw ${VERSION} is built: install Go 1.25 or newer so that it is in the PATH, then try again`,
-      )
-    }
-    console.log('s3: go install versitygw; the first build takes two minutes of CPU')
-    const folder = folderOf('s3', 'bin', 'building')
-    await mkdir(folder, { recursive: true })
-    const source = `github.com/versity/versitygw/cmd/versitygw@${VERSION}`
-    await run(go, ['install', source], { env: { ...process.env, GOBIN: folder } })
-    // Last, so that an install that was cut off is done again.
-    await rename(join(folder, 'versitygw'), PROGRAM)
-  },
+  install: () =>
+    goProgram({ source: `github.com/versity/versitygw/cmd/versitygw@${VERSION}`, file: PROGRAM }),
 
   async prepare() {
     const data = folderOf('s3', 'data')

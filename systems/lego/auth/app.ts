@@ -12,7 +12,8 @@ import { AuthError, read } from './errors.ts'
 import { currentKey, publicKeys, rotateKey } from './keys.ts'
 import { mintToken } from './mint.ts'
 import { AUDIENCE, ISSUER, type Settings } from './settings.ts'
-import { addUser, findUser, type User } from './users.ts'
+import type { User, UserStore } from './user-store.ts'
+import { addUser, findUser } from './users.ts'
 
 const SignUp = z.strictObject({
   email: z.email().max(254),
@@ -26,16 +27,22 @@ const SignIn = z.strictObject({
 /**
  * The Auth Service's HTTP application.
  *
+ * @param pool of the database that has the signing keys
  * @param internal what other services may ask; null where none is known
  */
-export function createApp(pool: pg.Pool, settings: Settings, internal: Router | null): Express {
+export function createApp(
+  pool: pg.Pool,
+  users: UserStore,
+  settings: Settings,
+  internal: Router | null,
+): Express {
   const app = express()
   app.disable('x-powered-by')
   if (internal) app.use(internal)
   app.use(express.json({ limit: '16kb' }))
 
   app.get('/health', async (_req, res) => {
-    await pool.query('SELECT 1')
+    await Promise.all([pool.query('SELECT 1'), users.check()])
     res.json({ status: 'ok' })
   })
 
@@ -46,14 +53,14 @@ export function createApp(pool: pg.Pool, settings: Settings, internal: Router | 
 
   app.post('/users', async (req, res) => {
     const { email, password } = read(SignUp, req.body)
-    const user = await addUser(pool, email, password)
+    const user = await addUser(users, email, password)
     if (!user) throw new AuthError(409, 'EMAIL_TAKEN', 'There is a user with this address already')
     res.status(201).json(user)
   })
 
   app.post('/sign-in', async (req, res) => {
     const { email, password } = read(SignIn, req.body)
-    const user = await findUser(pool, email, password)
+    const user = await findUser(users, email, password)
     if (!user) throw new AuthError(401, 'BAD_CREDENTIALS', 'Address or password is wrong')
     res.set('cache-control', 'no-store')
     res.json({

@@ -3,9 +3,12 @@ import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Running, startProcess } from '../testing/processes.ts'
+import { openDatabase } from './database.ts'
 import { currentKey } from './keys.ts'
 import { mintToken } from './mint.ts'
+import { postgresUsers } from './postgres-users.ts'
 import { AUDIENCE, ISSUER } from './settings.ts'
+import { conforms } from './user-store-conformance.ts'
 
 const ANNA = { email: 'anna@example.org', password: 'correct horse battery' }
 
@@ -107,8 +110,15 @@ describe('the Auth Service', () => {
     expect((await verify(await signIn())).protectedHeader.alg).toBe('RS256')
   })
 
-  it('names the setting that is wrong', async () => {
-    const started = startProcess('auth/main.ts', { DATABASE_URL: 'mysql://x' })
-    await expect(started).rejects.toThrow(/auth: settings are not valid: DATABASE_URL/)
+  it('names the settings that are wrong', async () => {
+    const wrong = { DATABASE_URL: 'mysql://x', USERS_URL: 'mongodb://127.0.0.1' }
+    await expect(startProcess('auth/main.ts', wrong)).rejects.toThrow(
+      /auth: settings are not valid: DATABASE_URL: .*; USERS_URL: must be "mongodb:/,
+    )
+  })
+
+  conforms('PostgreSQL', async () => {
+    const pool = await openDatabase(database)
+    return { ...postgresUsers(pool), close: () => pool.end() }
   })
 })

@@ -1,11 +1,10 @@
 import { SERVICE_TOKEN_HEADER } from '@banyan/contracts'
 import { type ApiRoutes, keySetFrom, ServiceTokenVerifier } from '@banyan/service'
 import express, { type RequestHandler, Router } from 'express'
-import type pg from 'pg'
 import { authApi } from './client.ts'
 import { AuthError, read } from './errors.ts'
 import type { Settings } from './settings.ts'
-import { knownUsers } from './users.ts'
+import type { UserStore } from './user-store.ts'
 
 /**
  * What other services may ask, each request with a token of theirs for this service.
@@ -13,7 +12,7 @@ import { knownUsers } from './users.ts'
  * @param keys their public keys: a JSON Web Key Set, its URL, or its file
  */
 export function internalRoutes(
-  pool: pg.Pool,
+  users: UserStore,
   { BANYAN_SERVICE_ISSUER: issuer }: Settings,
   keys: string,
 ): Router {
@@ -27,7 +26,7 @@ export function internalRoutes(
 
   router.get(authApi.prefix + getUser.path, callersOf(getUser), async (req, res) => {
     const { id } = read(getUser.params, req.params)
-    if ((await knownUsers(pool, [id])).length === 0) {
+    if ((await users.known([id])).length === 0) {
       throw new AuthError(404, 'NOT_FOUND', 'There is no such user')
     }
     res.json({ id })
@@ -35,7 +34,7 @@ export function internalRoutes(
   // 1,000 ids are more than the bodies of everybody may have.
   const body = express.json({ limit: '256kb' })
   router.post(authApi.prefix + known.path, callersOf(known), body, async (req, res) => {
-    res.json({ known: await knownUsers(pool, read(known.body, req.body).ids) })
+    res.json({ known: await users.known(read(known.body, req.body).ids) })
   })
   return router
 

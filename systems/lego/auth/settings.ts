@@ -7,6 +7,11 @@ const Settings = z.object({
   /** Port on 127.0.0.1; 0 takes a free one. */
   PORT: z.coerce.number().int().min(0).max(65535).default(9900),
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
+  /** Where users are kept if not there too: a MongoDB database, `mongodb://…/NAME`. Signing keys are not. */
+  USERS_URL: z
+    .string()
+    .regex(/^mongodb(\+srv)?:\/\/[^/]+\/[^/?]+/, 'must be "mongodb://HOST/DATABASE"')
+    .optional(),
   /** Signature algorithm of new tokens. */
   ALGORITHM: z.enum(['ES256', 'RS256']).default('ES256'),
   /** How long a token is good for, s. */

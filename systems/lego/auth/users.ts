@@ -1,57 +1,27 @@
-import type pg from 'pg'
 import { hashPassword, passwordMatches } from './passwords.ts'
+import type { User, UserStore } from './user-store.ts'
 
-export interface User {
-  readonly id: string
-  readonly email: string
-  readonly roles: readonly string[]
-}
-
-interface UserRow extends User {
-  readonly password_hash: string
-}
-
-/** Adds a user; answers null when the address is taken. */
+/** Adds a user; answers null when the address is taken, in whatever case. */
 export async function addUser(
-  pool: pg.Pool,
+  store: UserStore,
   email: string,
   password: string,
 ): Promise<User | null> {
-  const { rows } = await pool.query<User>(
-    `INSERT INTO users (email, password_hash) VALUES (lower($1), $2)
-     ON CONFLICT (email) DO NOTHING RETURNING id, email, roles`,
-    [email, await hashPassword(password)],
-  )
-  return rows[0] ?? null
-}
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
-
-/** Those of the ids that are a user's. */
-export async function knownUsers(pool: pg.Pool, ids: readonly string[]): Promise<string[]> {
-  const { rows } = await pool.query<{ id: string }>(
-    'SELECT id FROM users WHERE id = ANY ($1::uuid[])',
-    // The database would refuse the rest, and all of them with it.
-    [ids.filter((id) => UUID.test(id))],
-  )
-  return rows.map(({ id }) => id)
+  const passwordHash = await hashPassword(password)
+  return store.add({ email: email.toLowerCase(), passwordHash })
 }
 
 let decoy: Promise<string> | undefined
 
 /** The user whose address and password these are, or null. */
 export async function findUser(
-  pool: pg.Pool,
+  store: UserStore,
   email: string,
   password: string,
 ): Promise<User | null> {
-  const { rows } = await pool.query<UserRow>(
-    'SELECT id, email, roles, password_hash FROM users WHERE email = lower($1)',
-    [email],
-  )
-  const row = rows[0]
+  const user = await store.byEmail(email.toLowerCase())
   // An unknown address costs as much time as a known one, so that the answer's time tells nothing.
   decoy ??= hashPassword('decoy')
-  const matches = await passwordMatches(password, row?.password_hash ?? (await decoy))
-  return row && matches ? { id: row.id, email: row.email, roles: row.roles } : null
+  const matches = await passwordMatches(password, user?.passwordHash ?? (await decoy))
+  return user && matches ? { id: user.id, email: user.email, roles: user.roles } : null
 }

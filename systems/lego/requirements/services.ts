@@ -137,7 +137,16 @@ export const services: readonly Requirement[] = [
       'removes a profile whose user is gone, and none while the Auth Service is away or has lost them all',
     ),
   },
-  { id: 'FR7.2.b', text: 'The Auth Service keeps its users in MongoDB' },
+  {
+    id: 'FR7.2.b',
+    text: 'The Auth Service keeps its users in MongoDB, where that is set',
+    shownBy: lego.mongoUsers(
+      'have an address that nobody else has',
+      'are known by their ids, among others that are none',
+      'sign in with their password, whatever the case of their address, and with no other',
+      'signs up and in, once an address, and still after kill -9',
+    ),
+  },
   {
     id: 'FR7.3',
     text: 'GET /v1/users/:id/public for others to show names and avatars',

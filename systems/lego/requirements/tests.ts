@@ -33,6 +33,7 @@ export const lego = {
   search: inServices('search/search'),
   opensearch: inServices('search/opensearch.servers'),
   storage: inServices('storage/storage'),
+  mongoUsers: testsIn('systems/lego/auth/mongo-users.servers.test.ts'),
   clamd: inServices('storage/scanner/clamd.servers'),
 }
 
