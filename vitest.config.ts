@@ -29,5 +29,7 @@ export default defineConfig({
     // Brokers that are killed and started again on a busy machine take their time.
     testTimeout: process.env.BANYAN_SERVERS ? 300_000 : 120_000,
     hookTimeout: 120_000,
+    // Off until somebody asks: `npm run test:coverage`.
+    coverage: { provider: 'v8' },
   },
 })

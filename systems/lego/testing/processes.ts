@@ -6,6 +6,10 @@ export { eventually } from '@banyan/service/testing'
 
 const LEGO = fileURLToPath(new URL('..', import.meta.url))
 
+/** What these processes execute is counted where somebody measures it (`npm run test:coverage`). */
+const { BANYAN_COVERAGE: folder } = process.env
+const COVERAGE = folder ? { NODE_V8_COVERAGE: folder } : {}
+
 /** A process of this system, started the way a person would start it. */
 export interface Running {
   /** `http://127.0.0.1:PORT` */
@@ -27,7 +31,7 @@ export interface Running {
 export async function startProcess(entry: string, env: Record<string, string>): Promise<Running> {
   const child = spawn(process.execPath, ['--import', 'tsx', entry], {
     cwd: LEGO,
-    env: { PATH: process.env.PATH ?? '', PORT: '0', LOG_LEVEL: 'warn', ...env },
+    env: { PATH: process.env.PATH ?? '', PORT: '0', LOG_LEVEL: 'warn', ...COVERAGE, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let log = ''
