@@ -1,8 +1,6 @@
 import { createServer, type Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { BanyanError, type GatewayStats, type RouteTable } from '@banyan/contracts'
-import { pino } from 'pino'
-import { AccessLog } from './access-log.ts'
 import { createAdminServer } from './admin.ts'
 import { createAuthenticator } from './authentication.ts'
 import { refuse } from './call.ts'
@@ -10,9 +8,10 @@ import { Forwarder } from './forwarder.ts'
 import { HoldQueue } from './hold-queue.ts'
 import { Lease } from './lease.ts'
 import { Limits } from './limits/limits.ts'
+import { openLogs } from './logs.ts'
 import { metricsPage } from './metrics.ts'
 import { Observation } from './observation.ts'
-import { type GatewayOptions, type Settings, settingsOf } from './options.ts'
+import { type GatewayOptions, settingsOf } from './options.ts'
 import { parseRouteTable } from './route-table.ts'
 import { Shadow } from './shadow.ts'
 import { Tables } from './tables.ts'
@@ -33,9 +32,8 @@ export interface Gateway {
 export function createGateway(options: GatewayOptions): Gateway {
   const settings = settingsOf(options)
   const { now, control, timeouts } = settings
-  const log = pino({ name: 'gateway', level: settings.logLevel ?? 'info' }).child({
-    gateway: settings.id,
-  })
+  const logs = openLogs(settings)
+  const { log } = logs
   const upstreams = new Upstreams({
     connections: settings.upstreamConnections,
     connectMs: timeouts.connectMs,
@@ -76,8 +74,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     gateway: settings.id,
     onChange: () => log.warn(limits.state, 'where limits count has changed'),
   })
-  const accessLog = accessLogOf(settings)
-  const observation = new Observation(accessLog, settings.startSpan ?? null)
+  const observation = new Observation(logs.access, settings.startSpan ?? null)
   const forwarder = new Forwarder({
     settings,
     tables,
@@ -117,7 +114,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         calls: forwarder.calls.size,
         held: queue.size,
         counting: limits.state.counting,
-        linesDropped: accessLog?.dropped ?? 0,
+        linesDropped: logs.dropped(),
       }),
     health: () => ({
       ok: !closing && (lease?.problem() ?? null) === null,
@@ -165,7 +162,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     admin.closeAllConnections()
     shadow.close()
     await Promise.all([adminClosed, upstreams.destroy(), authenticator.close(), limits.close()])
-    accessLog?.close()
+    logs.close()
   }
 
   return {
@@ -191,12 +188,6 @@ export function createGateway(options: GatewayOptions): Gateway {
       return portOf(admin)
     },
   }
-}
-
-/** Requests are logged as what happens to be known: not where only trouble is. */
-function accessLogOf({ id, accessLog, logLevel = 'info', writeAccess }: Settings) {
-  if (!writeAccess && logLevel !== 'info' && logLevel !== 'debug') return null
-  return new AccessLog({ ...accessLog, gateway: id, write: writeAccess, random: Math.random })
 }
 
 function createPublicServer(forwarder: Forwarder): Server {

@@ -146,9 +146,9 @@ async function writeState(page: Exposition, parts: MetricsParts): Promise<void> 
       [{}, Number(parts.serving)],
     ])
     .family(
-      'banyan_gateway_access_lines_dropped_total',
+      'banyan_gateway_log_lines_dropped_total',
       'counter',
-      'Lines about requests that were dropped, since nobody read them fast enough',
+      'Writes to the log that were dropped, since nobody read them fast enough',
       [[{}, parts.linesDropped]],
     )
 }

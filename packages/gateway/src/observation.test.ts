@@ -19,7 +19,7 @@ async function observed(options: Partial<GatewayOptions> = {}, handler?: Answer)
   const started = await startGateway({
     monolith: monolith.url,
     table: table(monolith.url, service.url, 1, { targetBuckets: ALL }),
-    writeAccess: (line) => text.push(line),
+    writeAccess: (lines) => text.push(...lines.trimEnd().split('\n')),
     ...options,
   })
   const lines = () => text.map((line) => JSON.parse(line) as Line)

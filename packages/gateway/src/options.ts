@@ -59,7 +59,7 @@ export interface GatewayOptions {
   /** ms on a monotonic clock; for tests. */
   readonly now?: () => number
   /** Takes the lines of requests, whatever the level; standard output by default. For tests. */
-  readonly writeAccess?: (line: string) => void
+  readonly writeAccess?: (lines: string) => void
   /** Stands in for the query of a `session` setting; for tests. */
   readonly lookUpSession?: SessionLookUp
 }
