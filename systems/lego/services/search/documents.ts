@@ -21,6 +21,11 @@ interface Row {
   versions: StoredDocument['versions']
 }
 
+/*
+ * Where rows come as JSON, LIMIT says how many there are: PostgreSQL takes them for a hundred otherwise, and reads the
+ * whole table for the one row that an event is about.
+ */
+
 /**
  * Takes over what was said of documents, in the caller's transaction; what it knows better stays as it is.
  *
@@ -45,9 +50,10 @@ export async function recordChanges(
     `SELECT type, id, owner_id, title, description, tags, theme, author, pieces, hidden,
             deleted_at IS NOT NULL AS gone, versions
        FROM search.documents
-      WHERE (type, id) IN (SELECT type, id FROM jsonb_to_recordset($1::jsonb) AS k (type text, id text))
+      WHERE (type, id) IN
+            (SELECT type, id FROM jsonb_to_recordset($1::jsonb) AS k (type text, id text) LIMIT $2)
       ORDER BY type, id FOR UPDATE`,
-    [keys],
+    [keys, changes.length],
   )
   const documents = new Map(rows.map((row) => [`${row.type} ${row.id}`, stored(row)]))
   const changed = new Map<string, Merged>()
@@ -68,6 +74,7 @@ async function write(tx: Queryable, documents: readonly Merged[], feeds: boolean
        SELECT * FROM jsonb_to_recordset($1::jsonb) AS d (
          type text, id text, owner_id text, title text, description text, tags text[], theme text,
          author text, pieces integer, hidden boolean, gone boolean, versions jsonb, seen boolean)
+       LIMIT $3
      ), written AS (
        UPDATE search.documents AS d
           SET owner_id = g.owner_id, title = g.title, description = g.description, tags = g.tags,
@@ -84,7 +91,7 @@ async function write(tx: Queryable, documents: readonly Merged[], feeds: boolean
        ON CONFLICT (type, id) DO UPDATE SET revision = excluded.revision, due_at = now(), attempts = 0
      )
      SELECT count(*)::int AS count FROM written WHERE seen`,
-    [JSON.stringify(documents.map(rowOf)), feeds],
+    [JSON.stringify(documents.map(rowOf)), feeds, documents.length],
   )
   return rows[0]!.count
 }

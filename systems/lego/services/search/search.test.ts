@@ -231,6 +231,30 @@ describe('the Search Service', () => {
     expect(titles).toEqual(Array.from({ length: 10 }, (_, i) => `Crowd ${30 + i}`).sort())
   })
 
+  it('reads the document that an event is about, and not all of them', async () => {
+    const client = await service.context.pool.connect()
+    const scans = async () => {
+      const { rows } = await client.query<{ seq_scan: string }>(
+        `SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relid = 'search.documents'::regclass`,
+      )
+      return Number(rows[0]!.seq_scan)
+    }
+    try {
+      await client.query('BEGIN')
+      await client.query(`INSERT INTO search.documents (type, id)
+        SELECT 'moc', gen_random_uuid()::text FROM generate_series(1, 3000)`)
+      await client.query('ANALYZE search.documents')
+      const before = await scans()
+      const content = { ownerId: 'ada', title: 'One of many', description: null, tags: [] }
+      const change: Change = { type: 'moc', id: 'one-of-many', version: 1, content }
+      expect(await recordChanges(client, [change], { feeds: false })).toBe(1)
+      expect(await scans()).toBe(before)
+    } finally {
+      await client.query('ROLLBACK')
+      client.release()
+    }
+  })
+
   it('imports the sets of a catalogue, and hides those that are in it no more', async () => {
     const pool = service.context.pool
     await record([{ type: 'set', id: '1-1', version: 1, content: { title: 'Falcon of old' } }])
