@@ -95,10 +95,16 @@ export const functional: readonly Requirement[] = [
   {
     id: 'FR2.4',
     text: 'The gateway limits requests by user and by address',
-    shownBy: gateway.limits(
-      'refuses who has had his requests, says when the next may come, and lets it pass then',
-      'counts who is no user by address, and the methods of a rule alone',
-    ),
+    shownBy: [
+      ...gateway.limits(
+        'refuses who has had his requests, says when the next may come, and lets it pass then',
+        'counts who is no user by address, and the methods of a rule alone',
+      ),
+      ...gateway.sharedLimits(
+        'two gateways let no more pass than one would, within a hundredth',
+        'nor while Redis is dead, nor when it comes back without its memory',
+      ),
+    ],
   },
   {
     id: 'FR2.5.a',

@@ -56,6 +56,7 @@ export const gateway = {
   credentials: inGateway('credentials'),
   tokens: inGateway('json-web-token'),
   limits: inGateway('limits/limits'),
+  sharedLimits: inGateway('limits/shared-limits.servers'),
   observation: inGateway('observation'),
   breakers: inGateway('breakers'),
 }
