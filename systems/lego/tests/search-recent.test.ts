@@ -43,7 +43,7 @@ beforeAll(async () => {
     GALLERY_URL: NOWHERE,
   })
   // However slow the machine is: what is not said in time is not found.
-  search = await searchOf('search', mocs.url, { MOC_TIMEOUT_MS: '10000' })
+  search = await searchOf('search', mocs.url, { MOC_TIMEOUT_MS: '30000' })
 })
 afterAll(async () => {
   await search?.stop()
@@ -59,8 +59,18 @@ const change = (user: string, method: string, path: string, body?: unknown) =>
   as(user, `${mocs.url}/v1/mocs${path}`, method, body)
 const create = async (user: string, body: object): Promise<string> =>
   (await change(user, 'POST', '', body)).body.id
-const ask = (user: string, query: string, at = search) =>
+/** What was done counts as done just now, however long a busy machine took since. */
+const asIfJustNow = async (user: string) => {
+  const { pool } = mocs.context
+  await pool.query('UPDATE moc.mocs SET updated_at = now() WHERE owner_id = $1', [user])
+  await pool.query('UPDATE moc.recently_deleted SET deleted_at = now() WHERE owner_id = $1', [user])
+}
+const askLater = (user: string, query: string, at = search) =>
   as(user, `${at.url}/v1/search${query}`, 'GET')
+const ask = async (user: string, query: string, at = search) => {
+  await asIfJustNow(user)
+  return askLater(user, query, at)
+}
 const found = async (user: string, query: string, at = search): Promise<string[]> =>
   (await ask(user, query, at)).body.results.map((hit: { id: string }) => hit.id)
 /** As events would have told. */
@@ -131,7 +141,7 @@ describe('a search, before events have told of what its user did', () => {
       `UPDATE moc.mocs SET updated_at = now() - interval '11 seconds' WHERE id = $1`,
       [id],
     )
-    expect(await found('late', '?q=sawmill')).toEqual([])
+    expect((await askLater('late', '?q=sawmill')).body.results).toEqual([])
   })
 
   it('believes events where those know more than the rows of a service that follows', async () => {
