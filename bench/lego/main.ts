@@ -171,7 +171,10 @@ function linesOf(minute: Minute): Lines {
     ['until search finds a new MOC', summaryText(indexLag)],
     ['until all have handled an event', summaryText(propagation.tookMs)],
     ['parts lists', batchText(partsLists)],
-    ['failed', `${minute.failedShare * 100} %${failed.length > 0 ? `: ${failed.join(', ')}` : ''}`],
+    [
+      'failed',
+      `${(minute.failedShare * 100).toFixed(2)} %${failed.length > 0 ? `: ${failed.join(', ')}` : ''}`,
+    ],
     ['the generator was late by', summaryText(generatorLate)],
     ['CPU', used.map(([name, ms]) => `${name} ${(ms / 1000).toFixed(1)} s`).join(', ')],
   ]

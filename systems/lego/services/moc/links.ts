@@ -62,7 +62,8 @@ const LINKS = sql`hashtextextended('moc links', 0)`
  * a deletion either finds the link, or is found by who writes it. Both take it before they lock a MOC's row.
  */
 export async function shareLinks(db: Db, verdicts: Verdicts): Promise<void> {
-  if (!verdicts.image && !verdicts.album) return
+  // Who writes none waits for nobody: most MOCs are created without.
+  if (![verdicts.image, verdicts.album].some((verdict) => verdict && verdict.ids.length > 0)) return
   await db.execute(sql`SELECT pg_advisory_xact_lock_shared(${LINKS})`)
 }
 
