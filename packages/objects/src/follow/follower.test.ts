@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { BucketSet, bucketOf } from '@banyan/contracts'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { FolderStore } from '../folder/folder-store.ts'
 import { MemoryRecords } from '../testing/memory-records.ts'
 import { FolderSide } from './folder-side.ts'
@@ -314,4 +314,27 @@ it('never leads out of its folder, and takes what begins with a dot for nobodyâ€
   const listed: string[] = []
   for await (const { key } of side.list('')) listed.push(key)
   expect(listed).toEqual([])
+})
+
+it('what is deleted between the listing and the read is no problem; what stays listed without content is one', async () => {
+  await upload('ann/short-lived', 'a draft')
+  await upload('ann/whole', 'whole')
+  const from = source()
+  const list = from.list.bind(from)
+  let listings = 0
+  from.list = async function* (after) {
+    const found = []
+    for await (const one of list(after)) found.push(one)
+    // The first listing only counts; what the second one has is read.
+    if (++listings === 2) await rm(join(uploads, 'ann/short-lived'))
+    yield* found
+    yield { key: 'bob/lost', owner: 'bob', version: '1', size: 1 }
+  }
+  const keep = vi.spyOn(records, 'keep')
+  const follower = follow({ sides: { source: from, target: target() } })
+  follower.start(BucketSet.none)
+  await awaitStatus(follower, ({ problems }) => problems > 0)
+  expect((await follower.problems()).map(({ key }) => key)).toEqual(['bob/lost'])
+  expect(keep.mock.calls.map(([{ key }]) => key)).not.toContain('ann/short-lived')
+  expect(await stored('ann/whole')).toBe('whole')
 })

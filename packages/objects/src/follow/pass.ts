@@ -2,7 +2,7 @@ import { atOnce } from './at-once.ts'
 import { type Copying, copyObject } from './copy-object.ts'
 import { type Difference, differences } from './differences.ts'
 import type { ObjectProblem, ObjectRecord, ObjectRecords } from './records.ts'
-import { ObjectRefused, type ObjectSide, type SideName } from './side.ts'
+import { compareKeys, ObjectRefused, type ObjectSide, type SideName } from './side.ts'
 
 /** Differences held in memory; a listing that has to be sorted is asked anew for the next ones. */
 const BATCH = 5_000
@@ -12,6 +12,8 @@ const AT_ONCE = 4
 const GIVE_UP_AFTER = 12
 /** Fewer objects than this may all go away without being asked about. */
 const FEW = 100
+
+type Copy = Extract<Difference, { kind: 'copy' }>
 
 export interface PassOptions extends Copying {
   readonly sides: Readonly<Record<SideName, ObjectSide>>
@@ -60,10 +62,18 @@ export async function runPass(options: PassOptions): Promise<PassResult> {
     goneInAll += went.length
     gone.push(...went.slice(0, BATCH - gone.length))
     const limits = { most: AT_ONCE, giveUpAfter: GIVE_UP_AFTER }
+    const missing: Copy[] = []
     const failures = await atOnce(copies, limits, async (one) => {
-      if (await copyOne(options, one)) copied++
+      const found = await copyOne(options, one)
+      if (found === 'copied') copied++
+      if (found === 'missing') missing.push(one)
     })
     signal.throwIfAborted()
+    for (const one of await stillListed(sides[from], missing)) {
+      const { key } = one.listed
+      const reason = `${sides[from].name} lists "${key}", and has no content for it`
+      await keepProblem(options, one, 'missing', reason)
+    }
     failed += failures.length
     why = failures.at(-1)?.error.message ?? why
     if (failures.length >= GIVE_UP_AFTER) return { copied, deleted: 0, failed, why }
@@ -87,41 +97,60 @@ export async function runPass(options: PassOptions): Promise<PassResult> {
   }
 }
 
-/** @returns whether it is the same on both sides now */
-async function copyOne(
-  options: PassOptions,
-  { listed, bucket }: Extract<Difference, { kind: 'copy' }>,
-): Promise<boolean> {
+async function copyOne(options: PassOptions, one: Copy): Promise<'copied' | 'missing' | 'refused'> {
   const { sides, records, from } = options
   const to = otherThan(from)
+  const { listed, bucket } = one
   const { key, version } = listed
-  const settle = (
-    more: Pick<ObjectRecord, 'size' | 'sha256' | 'problem'>,
-    written: string | null,
-  ) =>
-    records.keep({
-      ...{ key, bucket, ...more },
-      versions: { [from]: version, [to]: written } as Record<SideName, string | null>,
-    })
-  const problem = (kind: ObjectProblem['kind'], why: string) =>
-    settle({ size: 0, sha256: null, problem: { kind, why, at: new Date() } }, null)
   options.signal.throwIfAborted()
   try {
     const copied = await copyObject(sides[from], sides[to], listed, options)
-    if (!copied) {
-      await problem('missing', `${sides[from].name} lists "${key}", and has no content for it`)
-      return false
-    }
+    if (!copied) return 'missing'
     const { size, sha256 } = copied
     // A version that is the row's own comes to the other side with the row.
-    await settle({ size, sha256, problem: null }, copied.version ?? version)
+    const written = copied.version ?? version
+    await records.keep({
+      ...{ key, bucket, size, sha256, problem: null },
+      versions: { [from]: version, [to]: written } as Record<SideName, string | null>,
+    })
     options.onCopied?.(listed.size)
-    return true
+    return 'copied'
   } catch (error) {
     if (!(error instanceof ObjectRefused)) throw error
-    await problem('refused', error.message)
-    return false
+    await keepProblem(options, one, 'refused', error.message)
+    return 'refused'
   }
+}
+
+function keepProblem(
+  { records, from }: PassOptions,
+  { listed: { key, version }, bucket }: Copy,
+  kind: ObjectProblem['kind'],
+  why: string,
+): Promise<void> {
+  return records.keep({
+    ...{ key, bucket, size: 0, sha256: null, problem: { kind, why, at: new Date() } },
+    versions: { [from]: version, [otherThan(from)]: null } as Record<SideName, string | null>,
+  })
+}
+
+/**
+ * Those of them that are still listed: what was deleted between the listing and the read is nobody's loss, and the
+ * next look finds it gone. One listing for all: where rows list, each is a sort of all of them.
+ */
+async function stillListed(side: ObjectSide, missing: readonly Copy[]): Promise<Copy[]> {
+  const sorted = [...missing].sort((a, b) => compareKeys(a.key, b.key))
+  const [first, last] = [sorted[0], sorted.at(-1)]
+  if (!first || !last) return []
+  const wanted = new Map(sorted.map((one) => [one.key, one]))
+  const found: Copy[] = []
+  // Whatever a key begins with comes before it.
+  for await (const { key } of side.list([...first.key].slice(0, -1).join(''))) {
+    if (compareKeys(key, last.key) > 0) break
+    const one = wanted.get(key)
+    if (one) found.push(one)
+  }
+  return found
 }
 
 async function deleteOne(options: PassOptions, { key }: ObjectRecord): Promise<void> {
