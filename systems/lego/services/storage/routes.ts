@@ -1,9 +1,9 @@
-import type { Readable } from 'node:stream'
 import { type App, noSuch, routeOptions } from '@banyan/service'
 import { z } from 'zod'
 import { storageApi } from './client.ts'
 import { getStored, markBytesGone, markDeleted, shown, usageOf } from './files.ts'
 import { type Context, partsOf } from './parts.ts'
+import { contentOf, readToTheEnd } from './request-content.ts'
 import { keyOf, removeBytes } from './stored-bytes.ts'
 import { upload } from './upload.ts'
 
@@ -12,6 +12,7 @@ export async function internalRoutes(app: App, context: Context): Promise<void> 
   const parts = await partsOf(context)
   const { store } = parts
 
+  readToTheEnd(app)
   // A stream, not a buffer: a hundred uploads at once are not a hundred files in memory.
   app.addContentTypeParser('application/octet-stream', (_request, content, done) =>
     done(null, content),
@@ -23,9 +24,8 @@ export async function internalRoutes(app: App, context: Context): Promise<void> 
     schema: { ...described, consumes: ['application/octet-stream'] },
     handler: async ({ query, headers, body }, reply) => {
       const length = headers['content-length']
-      const content = (body ?? []) as Readable
       const declared = length === undefined ? null : Number(length)
-      const row = await upload(context, parts, query, content, declared)
+      const row = await upload(context, parts, query, contentOf(body), declared)
       return reply.status(201).send(shown(row))
     },
   })

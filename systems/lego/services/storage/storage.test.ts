@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { request } from 'node:http'
+import { Agent, request } from 'node:http'
 import { eventually } from '@banyan/service/testing'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -163,6 +163,27 @@ describe('the File Storage Service', () => {
       await expect(put('x', { ownerId, ...more })).rejects.toMatchObject(refused('VALIDATION', 400))
     }
     expect(await used(ownerId)).toBe(0)
+  })
+
+  it('answers what comes after a refused upload on the same connection', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const headers = { 'x-banyan-service-token': await all.tokens.for('storage') }
+    const ask = (method: string, path: string, body?: Buffer) =>
+      new Promise<number>((resolve, reject) => {
+        const type = { 'content-type': 'application/octet-stream' }
+        const asking = request(
+          `${all.service.url}/internal/v1${path}`,
+          { agent, method, headers: { ...headers, ...(body ? type : {}) } },
+          (answer) => answer.resume().once('end', () => resolve(answer.statusCode!)),
+        )
+        asking.once('error', reject).end(body)
+      })
+    const query = new URLSearchParams(wishFor() as unknown as Record<string, string>)
+    for (let i = 0; i < 3; i++) {
+      expect(await ask('POST', `/upload?${query}`, randomBytes(900_001))).toBe(413)
+      expect(await ask('GET', '/usage/ann')).toBe(200)
+    }
+    agent.destroy()
   })
 
   it('stores a file once, however often it is sent with its id', async () => {
