@@ -32,7 +32,7 @@ export async function readSignedToken(
   key: (kid: string | undefined) => BoundKey | null | Promise<BoundKey | null>,
   rules: TokenRules,
 ): Promise<SignedToken | null> {
-  const kid = kidOf(token)
+  const kid = isCanonical(token) ? kidOf(token) : null
   if (kid === null) return null
   const bound = await key(kid)
   if (!bound) return null
@@ -51,6 +51,16 @@ export async function readSignedToken(
   } catch {
     return null
   }
+}
+
+/**
+ * Whether each part is spelled the one way there is: decoders overlook padding, other alphabets and bits left
+ * over, so that one token would have many spellings (RFC 7515, 5.2; RFC 4648, 3.5).
+ */
+function isCanonical(token: string): boolean {
+  return token
+    .split('.')
+    .every((part) => Buffer.from(part, 'base64url').toString('base64url') === part)
 }
 
 /** The token's `kid`, undefined without one, null when the token cannot be read. */

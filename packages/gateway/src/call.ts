@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import {
-  type BanyanError,
+  BanyanError,
   CORRELATION_HEADER,
   type ErrorCode,
   PROBLEM_TYPE,
@@ -13,9 +14,12 @@ import type { Held } from './hold-queue.ts'
 import type { RequestHead } from './request-head.ts'
 import type { Side } from './route-table.ts'
 import type { Placement } from './routing.ts'
+import { watchBody } from './slow-body.ts'
 
 /** Bodies up to this size, bytes, are read and dropped after a refusal, to keep the connection. */
 const DROPPED_BYTES = 64 * 1024
+/** How long what is dropped may stop coming, ms, before the connection ends. */
+const DROPPED_MS = 5_000
 
 /** One client request on its way through the gateway. */
 export class Call {
@@ -46,6 +50,8 @@ export class Call {
   endStream: (() => void) | null = null
   /** Its body was given to an upstream, piece by piece: nobody else can have it. */
   bodyTaken = false
+  /** Ends the watch whether its body comes. */
+  endWatch: (() => void) | null = null
   /** The client waits for "100 Continue". */
   expectsContinue = false
   /** Flat names and values, of its limits, for the answer. */
@@ -100,6 +106,15 @@ export class Call {
     this.response.writeContinue()
   }
 
+  /** Its body has stopped coming: whoever waits for it upstream need not. */
+  tooSlow(windowMs: number): void {
+    if (this.gone || this.response.headersSent) return
+    this.bodyTaken = true
+    this.refuse(new BanyanError('BODY_TOO_SLOW', { windowMs }))
+    this.gone = true
+    this.abort?.()
+  }
+
   refuse(error: BanyanError, status = error.status): void {
     if (this.gone) return
     this.refusal = error.code
@@ -140,8 +155,16 @@ export function refuse(
   const headers = ['content-type', PROBLEM_TYPE, 'content-length', String(body.length), ...more]
   if (correlationId !== undefined) headers.push(CORRELATION_HEADER, correlationId)
   if (status === 503) headers.push('retry-after', String(retryAfterS(error)))
-  const small = Number(request.headers['content-length'] ?? 0) <= DROPPED_BYTES
-  if (!request.complete && (lost || !small)) headers.push('connection', 'close')
+  const unread = request.complete ? 0 : declaredLength(request)
+  if (unread > (lost ? 0 : DROPPED_BYTES)) headers.push(...endConnection(request))
+  else if (unread > 0) {
+    watchBody(
+      request,
+      DROPPED_MS,
+      () => false,
+      () => request.socket.destroy(),
+    )
+  }
   response.writeHead(status, headers)
   response.end(request.method === 'HEAD' ? undefined : body)
   return body.length
@@ -149,4 +172,27 @@ export function refuse(
 
 function retryAfterS({ values: { waitMs } }: BanyanError): number {
   return typeof waitMs === 'number' ? Math.max(1, Math.ceil(waitMs / 1000)) : 1
+}
+
+/** Connections that end with the answer that is under way. */
+const ending = new WeakSet<Socket>()
+
+/** Ends the connection with this request's answer. @returns the header that says so, flat name and value. */
+export function endConnection(request: IncomingMessage): readonly [string, string] {
+  ending.add(request.socket)
+  return ['connection', 'close']
+}
+
+/**
+ * Whether the request came behind one whose answer ends the connection. Node reads on as long as there is
+ * something to read; RFC 9112, 9.6: what comes after that is not answered, and so must not be done either.
+ */
+export function isTooLate(request: IncomingMessage): boolean {
+  return ending.has(request.socket)
+}
+
+/** Bytes; of a chunked body any number. */
+function declaredLength({ headers }: IncomingMessage): number {
+  if (headers['transfer-encoding'] !== undefined) return Number.POSITIVE_INFINITY
+  return Number(headers['content-length'] ?? 0)
 }

@@ -7,6 +7,7 @@ describe('a path has one canonical form', () => {
     ['/', '/', ''],
     ['/a/b', '/a/b', ''],
     ['/a/b/', '/a/b/', ''],
+    ['/a/%C3%80%E0%A0%80%F0%90%80%80', '/a/%C3%80%E0%A0%80%F0%90%80%80', ''],
     ['/a//b', '/a/b', ''],
     ['///a///b//', '/a/b/', ''],
     ['//a', '/a', ''],
@@ -37,6 +38,13 @@ describe('a path has one canonical form', () => {
 describe('what could be read in two ways is refused', () => {
   it.each([
     ['/a%2fb'],
+    ['/a%c0%af'],
+    ['/%e0%80%ae'],
+    ['/%F0%80%80%AF'],
+    ['/a/..;/b'],
+    ['/.;x=1/b'],
+    ['/\xe9'],
+    ['http:///a'],
     ['/a%2Fb'],
     ['/a%5cb'],
     ['/a\\b'],

@@ -8,8 +8,11 @@ export interface CanonicalTarget {
   readonly query: string
   /** Path as it came. */
   readonly rawPath: string
-  /** The path had dot segments: its raw form means something else to an upstream that does not resolve them. */
-  readonly dots: boolean
+  /**
+   * The path had dot segments, which not every upstream resolves, or began with `//`, which some take for
+   * a host: its raw form may mean something else there.
+   */
+  readonly ambiguous: boolean
 }
 
 /**
@@ -17,7 +20,8 @@ export interface CanonicalTarget {
  *
  * @param host the Host header, which an absolute form must agree with.
  * @throws BanyanError BAD_TARGET for what gateway and upstream could read differently: encoded slash,
- *   backslash or NUL, a literal backslash or `#`, broken escapes, dot segments above the root.
+ *   backslash or NUL, overlong UTF-8, a literal backslash, `#` or high octet, broken escapes, dot segments
+ *   above the root or with parameters.
  */
 export function canonicalTarget(target: string, host: string | undefined): CanonicalTarget {
   const origin = target.charCodeAt(0) === SLASH ? target : originForm(target, host)
@@ -31,6 +35,7 @@ export function canonicalTarget(target: string, host: string | undefined): Canon
     if (end !== origin.length) continue
     if (c === QUESTION) end = i
     else if (c === PERCENT || c === BACKSLASH) plain = false
+    else if (c >= 0x80) refuse('its path has an octet that is none of a URI; escape it')
     else if (c === SLASH) {
       const next = origin.charCodeAt(i + 1)
       if (next === SLASH || next === DOT) plain = false
@@ -38,7 +43,7 @@ export function canonicalTarget(target: string, host: string | undefined): Canon
   }
   const rawPath = end === origin.length ? origin : origin.slice(0, end)
   const query = end === origin.length ? '' : origin.slice(end)
-  if (plain) return { path: rawPath, query, rawPath, dots: false }
+  if (plain) return { path: rawPath, query, rawPath, ambiguous: false }
   return { ...resolve(decodeUnreserved(rawPath)), query, rawPath }
 }
 
@@ -53,6 +58,7 @@ function originForm(target: string, host: string | undefined): string {
   const absolute = /^https?:\/\/([^/?#]*)(.*)$/i.exec(target)
   if (!absolute) refuse('it must begin with "/" or be an absolute http URL')
   const [, authority = '', rest = ''] = absolute
+  if (authority === '') refuse('an absolute form must name a host')
   if (authority.includes('@')) refuse('an absolute form may not carry user information')
   if (authority.toLowerCase() !== host?.toLowerCase()) {
     refuse('its authority and the Host header name different hosts')
@@ -62,6 +68,8 @@ function originForm(target: string, host: string | undefined): string {
 
 function decodeUnreserved(path: string): string {
   if (path.includes('\\')) refuse('it has a backslash')
+  if (OVERLONG.test(path))
+    refuse('it has overlong UTF-8, which some decoders take for another text')
   return path.replace(/%(.{0,2})/gs, (_, hex: string) => {
     if (!/^[0-9a-f]{2}$/i.test(hex)) refuse(`"%${hex}" is not an escape`)
     const byte = Number.parseInt(hex, 16)
@@ -73,22 +81,30 @@ function decodeUnreserved(path: string): string {
   })
 }
 
+/** Longer UTF-8 than a character needs (RFC 3629, 3): a slash or dot to decoders that do not refuse it. */
+const OVERLONG = /%c[01]%[89ab]|%e0%[89]|%f0%8/i
+
 /** RFC 3986 section 5.2.4, with `//` merged; a climb above the root is refused, not swallowed. */
-function resolve(path: string): { path: string; dots: boolean } {
+function resolve(path: string): { path: string; ambiguous: boolean } {
   const kept: string[] = []
-  let dots = false
+  let ambiguous = path.startsWith('//')
   const segments = path.split('/').slice(1)
   const last = segments.at(-1)
   for (const segment of segments) {
-    if (segment === '.') dots = true
+    if (segment === '.') ambiguous = true
     else if (segment === '..') {
-      dots = true
+      ambiguous = true
       if (kept.pop() === undefined) refuse('its dot segments climb above the root')
+    } else if (DOTS_WITH_PARAMETERS.test(segment)) {
+      refuse('it has a dot segment with parameters')
     } else if (segment !== '') kept.push(segment)
   }
   const trailing = kept.length > 0 && (last === '' || last === '.' || last === '..')
-  return { path: `/${kept.join('/')}${trailing ? '/' : ''}`, dots }
+  return { path: `/${kept.join('/')}${trailing ? '/' : ''}`, ambiguous }
 }
+
+/** A dot segment to servers that drop parameters before they look (RFC 3986, 3.3). */
+const DOTS_WITH_PARAMETERS = /^\.{1,2};/
 
 function refuse(reason: string): never {
   throw new BanyanError('BAD_TARGET', { reason })

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { BanyanError } from '@banyan/contracts'
 import type { Dispatcher } from 'undici'
-import type { Call } from './call.ts'
+import { type Call, endConnection } from './call.ts'
 import { type ResponseHead, readResponseHead } from './response-head.ts'
 import { joinSockets } from './upgrade.ts'
 
@@ -59,6 +59,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (status < 200) return true
     const call = this.#call
     const head = readResponseHead(raw, call.head.correlationId)
+    if (head.otherCoding) {
+      this.#abort?.(new UnknownCoding())
+      return false
+    }
     this.#head = head
     this.#status = status
     this.#resume = resume
@@ -70,7 +74,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const { response, limitHeaders } = call
     if (limitHeaders.length > 0) head.headers.push(...limitHeaders)
     // Answered before the request was read: what is left of it would be taken for the next request.
-    if (call.hasUnreadBody && !call.request.complete) head.headers.push('connection', 'close')
+    if (call.hasUnreadBody && !call.request.complete) {
+      head.headers.push(...endConnection(call.request))
+    }
     response.sendDate = false
     response.writeHead(status, statusText, head.headers)
     if (head.contentType === 'text/event-stream') {
@@ -124,6 +130,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onError(error: Error): void {
     if (this.#over) return
+    if (isWithoutBody(this.#status) && isOtherLength(error)) {
+      this.onComplete(null)
+      return
+    }
     this.#over = true
     this.#call.abort = null
     if (this.#dropping) {
@@ -177,7 +187,20 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
+/** RFC 9112, 6.3: whatever its headers say. */
+function isWithoutBody(status: number): boolean {
+  return status === 204 || status === 304
+}
+
+/** undici waits for the length that a 304 names, which is that of the body it stands for. */
+function isOtherLength(error: Error): boolean {
+  return (error as Error & { code?: string }).code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'
+}
+
 class ClientGone extends Error {}
+class UnknownCoding extends Error {
+  override readonly name = 'unknown transfer coding'
+}
 class StreamEnded extends Error {}
 
 function pairs(flat: readonly (string | Buffer)[]): [string, string][] {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { BanyanError } from '@banyan/contracts'
 import type { Logger } from 'pino'
-import { Call, refuse } from './call.ts'
+import { Call, isTooLate, refuse } from './call.ts'
 import { canonicalTarget } from './canonical-target.ts'
 import type { Credentials } from './credentials.ts'
 import type { HoldQueue } from './hold-queue.ts'
@@ -10,9 +10,11 @@ import type { Admission, Limits } from './limits/limits.ts'
 import type { Observation } from './observation.ts'
 import type { Settings } from './options.ts'
 import { readHead } from './request-head.ts'
+import { refusalOf } from './request-rules.ts'
 import type { Side } from './route-table.ts'
 import { type Decision, decide, type Placement, type RoutingOptions, tooLarge } from './routing.ts'
 import type { Shadow } from './shadow.ts'
+import { watchBody } from './slow-body.ts'
 import { dispatchCall, Trip } from './trip.ts'
 import type { Upstream } from './upstreams.ts'
 
@@ -49,18 +51,30 @@ export class Forwarder {
     socket: Duplex | null,
     expectsContinue: boolean,
   ): void {
+    if (isTooLate(request)) return
+    const { authenticator, limits, settings } = this.parts
+    const refusal = refusalOf(request)
+    if (refusal) {
+      const { status, reason, headers = [] } = refusal
+      const problem = new BanyanError('BAD_REQUEST', { reason })
+      refuse(request, response, problem, status, { lost: true, headers })
+      this.parts.observation.unread(request, problem, status)
+      return
+    }
     let call: Call
     try {
+      const { remoteAddress } = request.socket
       const head = readHead(
         request.rawHeaders,
-        request.socket.remoteAddress,
+        remoteAddress,
         'http',
-        this.parts.authenticator.trustedHeader,
+        authenticator.trustedHeader,
+        limits.isProxy(remoteAddress),
       )
       call = new Call(request, response, head, canonicalTarget(request.url!, head.host), socket)
     } catch (error) {
       const problem = asProblem(error)
-      refuse(request, response, problem, problem.status)
+      refuse(request, response, problem, problem.status, { lost: true })
       this.parts.observation.unread(request, problem, problem.status)
       return
     }
@@ -69,6 +83,11 @@ export class Forwarder {
     this.parts.observation.began(call)
     if (this.#onOver) response.shouldKeepAlive = false
     response.on('close', () => this.#closed(call))
+    if (call.head.bodyLength !== 0 && !socket) {
+      const { bodyMs } = settings.timeouts
+      const excused = () => call.held !== null || call.expectsContinue
+      call.endWatch = watchBody(request, bodyMs, excused, () => call.tooSlow(bodyMs))
+    }
     this.#limit(call)
   }
 
@@ -288,6 +307,7 @@ export class Forwarder {
   }
 
   #closed(call: Call): void {
+    call.endWatch?.()
     if (this.#onOver) setImmediate(this.#onOver)
     if (call.joined) return
     call.gone = !call.response.writableFinished

@@ -11,7 +11,7 @@ import { Limits } from './limits/limits.ts'
 import { openLogs } from './logs.ts'
 import { metricsPage } from './metrics.ts'
 import { Observation } from './observation.ts'
-import { type GatewayOptions, settingsOf } from './options.ts'
+import { type GatewayOptions, settingsOf, type Timeouts } from './options.ts'
 import { parseRouteTable } from './route-table.ts'
 import { Shadow } from './shadow.ts'
 import { Tables } from './tables.ts'
@@ -87,7 +87,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     observation,
     log,
   })
-  const server = createPublicServer(forwarder)
+  const server = createPublicServer(forwarder, timeouts)
   const stats = (): GatewayStats => ({
     gateway: settings.id,
     extractions: [...tables.states].map(([name, { counters }]) =>
@@ -190,34 +190,49 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 }
 
-function createPublicServer(forwarder: Forwarder): Server {
+function createPublicServer(forwarder: Forwarder, { headMs }: Timeouts): Server {
   const server = createServer(
     {
       // A slow head holds a connection, not memory: but not for ever (slowloris).
-      headersTimeout: 10_000,
-      // Bodies may stream for as long as they move; idle ones are the upstream's to time out.
+      headersTimeout: headMs,
+      connectionsCheckingInterval: Math.ceil(headMs / 5),
+      // Bodies may stream for as long as they move: `watchBody` looks whether they do.
       requestTimeout: 0,
       keepAliveTimeout: 65_000,
       noDelay: true,
     },
     (request, response) => forwarder.take(request, response, null, false),
   )
+  // Node drops what is beyond its count, and a field that frames the body with it; `refusalOf` counts.
+  server.maxHeadersCount = 0
   server.on('checkContinue', (request, response) => forwarder.take(request, response, null, true))
   server.on('upgrade', (request, socket: Socket, head) => {
     // What is answered instead of an upgrade goes the way of any other answer.
     const response = new ServerResponse(request)
     response.shouldKeepAlive = false
-    response.assignSocket(socket)
+    try {
+      response.assignSocket(socket)
+    } catch {
+      // Sent behind a request that is not answered yet: its answer has the connection.
+      socket.destroy()
+      return
+    }
     response.on('finish', () => socket.destroySoon())
     socket.on('error', () => socket.destroy())
     if (head.length > 0) socket.unshift(head)
-    if (request.headers['transfer-encoding'] ?? Number(request.headers['content-length'] ?? 0)) {
-      const reason = 'A request to upgrade the connection may not have a body.'
+    const no = (reason: string) =>
       refuse(request, response, new BanyanError('BAD_REQUEST', { reason }), 400)
+    if (request.headers['transfer-encoding'] ?? Number(request.headers['content-length'] ?? 0)) {
+      no('A request to upgrade the connection may not have a body.')
       return
     }
-    // Others (h2c) are answered as if they had not asked, as RFC 9110 section 7.8 allows.
-    const webSocket = request.headers.upgrade?.toLowerCase() === 'websocket'
+    // Others (h2c, or any in HTTP/1.0) are answered as if they had not asked: RFC 9110, 7.8.
+    const webSocket =
+      request.headers.upgrade?.toLowerCase() === 'websocket' && request.httpVersion !== '1.0'
+    if (webSocket && request.method !== 'GET') {
+      no(`A WebSocket is asked for by GET, given ${request.method}.`)
+      return
+    }
     forwarder.take(request, response, webSocket ? socket : null, false)
   })
   return server

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { isReservedHeader, readHead } from './request-head.ts'
+import { readHead } from './request-head.ts'
+import { isReservedHeader } from './reserved-headers.ts'
 
 const read = (raw: string[], trusted?: string) => readHead(raw, '10.0.0.9', 'http', trusted)
 const names = (forward: readonly string[]) =>
@@ -18,6 +19,10 @@ describe('an identity that a client sends is dropped, however it is spelled', ()
     ['x_banyan_identity'],
     ['X-Banyan-Shadow'],
     ['x-banyan-not-owner'],
+    ['X_Forwarded_For'],
+    ['Transfer_Encoding'],
+    ['X-Original-URL'],
+    ['x.rewrite_url'],
   ])('%s', (name) => {
     expect(isReservedHeader(name.toLowerCase())).toBe(true)
     expect(names(read(['Host', 'a', name, 'admin']).forward)).not.toContain(name.toLowerCase())
@@ -54,13 +59,30 @@ it('cannot be told by Connection to drop what the gateway adds', () => {
   expect(names(forward)).toEqual(expect.arrayContaining(['x-forwarded-for', 'x-correlation-id']))
 })
 
-it('adds itself to X-Forwarded-For and keeps what stands before it', () => {
-  const { forward } = read(['X-Forwarded-For', '1.1.1.1', 'X-Forwarded-Proto', 'https'])
-  expect(forward.slice(forward.indexOf('x-forwarded-for'))).toEqual([
-    'x-forwarded-for',
-    '1.1.1.1, 10.0.0.9',
-  ])
-  expect(names(forward).filter((name) => name === 'x-forwarded-proto')).toHaveLength(1)
+describe('where a request comes from', () => {
+  const said = [
+    ...['Host', 'a', 'X-Forwarded-For', '1.1.1.1', 'X-Forwarded-Proto', 'https'],
+    ...['X-Forwarded-Host', 'b', 'X-Forwarded-Port', '443', 'Forwarded', 'for=1.1.1.1'],
+    ...['X-Real-IP', '1.1.1.1'],
+  ]
+  const origin = (forward: readonly string[]) =>
+    forward.filter((_, i) => /^(x-forwarded-|forwarded|x-real-ip)/i.test(forward[i & ~1]!))
+
+  it('is what the gateway saw, whatever a client says; addresses are added to', () => {
+    expect(origin(read(said).forward)).toEqual([
+      ...['x-forwarded-for', '1.1.1.1, 10.0.0.9', 'x-forwarded-proto', 'http'],
+      ...['x-forwarded-host', 'a'],
+    ])
+  })
+
+  it('is what a known proxy says, with the proxy’s own address added', () => {
+    const { forward } = readHead(said, '10.0.0.9', 'http', undefined, true)
+    expect(origin(forward)).toEqual([
+      ...['X-Forwarded-Proto', 'https', 'X-Forwarded-Host', 'b', 'X-Forwarded-Port', '443'],
+      ...['Forwarded', 'for=1.1.1.1', 'X-Real-IP', '1.1.1.1'],
+      ...['x-forwarded-for', '1.1.1.1, 10.0.0.9'],
+    ])
+  })
 })
 
 it('keeps a correlation id and a trace that are well-formed, and makes others', () => {
@@ -84,6 +106,7 @@ describe('a header that must stand once and stands twice is refused', () => {
     [['Authorization', 'Bearer a', 'authorization', 'Bearer b']],
     [['Content-Length', '1', 'Content-Length', '1']],
     [['Content-Length', '1', 'Transfer-Encoding', 'chunked']],
+    [['Transfer-Encoding', 'chunked', 'Transfer-Encoding', 'chunked']],
   ])('%j', (raw) => {
     expect(() => read(raw)).toThrow('more than one')
   })

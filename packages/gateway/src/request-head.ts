@@ -1,5 +1,7 @@
-import { BanyanError, CORRELATION_HEADER, IDENTITY_HEADERS } from '@banyan/contracts'
+import { BanyanError, CORRELATION_HEADER } from '@banyan/contracts'
+import { isHost } from './host.ts'
 import { newTraceparent, randomHex } from './ids.ts'
+import { isOriginHeader, isReservedHeader } from './reserved-headers.ts'
 
 /** What the gateway read in a request's headers, and the headers that go on. */
 export interface RequestHead {
@@ -34,32 +36,21 @@ const HOP_BY_HOP = new Set([
   'expect',
 ])
 
-const IDENTITY = new Set<string>(Object.values(IDENTITY_HEADERS))
-
-/**
- * Whether a client may not send this header: it would pass for the gateway's word. Frameworks that follow
- * CGI read `_`, `.` and the like as `-`, so any spelling counts.
- *
- * @param name in lower case.
- */
-export function isReservedHeader(name: string): boolean {
-  if (name.charCodeAt(0) !== 0x78 /* x */) return false
-  const normal = name.replace(/[^a-z0-9]/g, '-')
-  return IDENTITY.has(normal) || normal.startsWith('x-banyan-')
-}
-
 /**
  * Reads a request's raw headers in one pass.
  *
  * @param trusted a header name in lower case that passes although it spells an identity: the one that the
  *   `header` authentication setting names.
- * @throws BanyanError BAD_REQUEST for two Host or two Authorization headers, or two that frame the body.
+ * @param fromProxy it comes from a known proxy: what that says about where it comes from is believed.
+ * @throws BanyanError BAD_REQUEST for two Host or two Authorization headers, a Host that is none, or two
+ *   headers that frame the body.
  */
 export function readHead(
   raw: readonly string[],
   remoteAddress: string | undefined,
   scheme: 'http' | 'https',
   trusted: string | undefined,
+  fromProxy = false,
 ): RequestHead {
   let host: string | undefined
   let authorization: string | undefined
@@ -80,6 +71,7 @@ export function readHead(
     switch (name) {
       case 'host':
         if (host !== undefined) throw twice('Host')
+        if (!isHost(value)) throw new BanyanError('BAD_REQUEST', { reason: 'Host names no host.' })
         host = value
         continue
       case 'authorization':
@@ -93,6 +85,7 @@ export function readHead(
       case 'transfer-encoding':
         // The coding's name is dropped with the header: a compressed body would arrive as another one.
         if (value.trim().toLowerCase() !== 'chunked') throw unknownCoding(value)
+        if (chunked) throw twice('Transfer-Encoding')
         chunked = true
         continue
       case 'connection':
@@ -117,13 +110,17 @@ export function readHead(
         forwardedFor = forwardedFor === '' ? value : `${forwardedFor}, ${value}`
         continue
       case 'x-forwarded-proto':
+        if (!fromProxy) continue
         forwardedProto = true
         break
       case 'x-forwarded-host':
+        if (!fromProxy) continue
         forwardedHost = true
         break
       default:
-        if (HOP_BY_HOP.has(name) || (isReservedHeader(name) && name !== trusted)) continue
+        if (HOP_BY_HOP.has(name)) continue
+        if (name === trusted) break
+        if (isReservedHeader(name) || (!fromProxy && isOriginHeader(name))) continue
     }
     forward.push(raw[i]!, value)
   }

@@ -11,6 +11,8 @@ export interface ResponseHead {
   readonly contentLength: number
   /** The side met BN001: it does not own the row. */
   readonly notOwner: boolean
+  /** A transfer coding whose name would be lost: the body would arrive as another one (RFC 9112, 6.1). */
+  readonly otherCoding: boolean
 }
 
 const HOP_BY_HOP = new Set([
@@ -18,7 +20,6 @@ const HOP_BY_HOP = new Set([
   'keep-alive',
   'proxy-connection',
   'proxy-authenticate',
-  'transfer-encoding',
   'upgrade',
   'te',
 ])
@@ -30,6 +31,8 @@ export function readResponseHead(raw: readonly Buffer[], correlationId: string):
   let contentEncoding = ''
   let contentLength = -1
   let notOwner = false
+  let otherCoding = false
+  let chunked = false
   let named: Set<string> | undefined
   for (let i = 0; i < raw.length; i += 2) {
     const spelled = raw[i]!.toString('latin1')
@@ -45,6 +48,10 @@ export function readResponseHead(raw: readonly Buffer[], correlationId: string):
       case 'content-length':
         contentLength = Number(value)
         break
+      case 'transfer-encoding':
+        otherCoding ||= chunked || value.trim().toLowerCase() !== 'chunked'
+        chunked = true
+        continue
       case NOT_OWNER_HEADER:
         notOwner = true
         continue
@@ -67,7 +74,7 @@ export function readResponseHead(raw: readonly Buffer[], correlationId: string):
     headers = headers.filter((_, i) => !drop.has(headers[i & ~1]!.toLowerCase()))
   }
   headers.push(CORRELATION_HEADER, correlationId)
-  return { headers, contentType, contentEncoding, contentLength, notOwner }
+  return { headers, contentType, contentEncoding, contentLength, notOwner, otherCoding }
 }
 
 function mediaType(value: string): string {

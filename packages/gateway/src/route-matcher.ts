@@ -22,9 +22,9 @@ interface Node<T> {
 /**
  * Route patterns as a tree of path segments: a literal is tried before `:name`, `:name` before `/*`.
  *
- * Literals match whatever their case, and one slash at the end is overlooked. Common frameworks (Express by
- * default) serve `/API/Items/` like `/api/items`; a gateway that were stricter would send such requests past
- * a handover to the side that no longer owns the rows.
+ * Literals match whatever their case and parameters (`;v=1`), and one slash at the end is overlooked. Common
+ * frameworks serve `/API/Items/` (Express) and `/api/items;v=1` (Java's) like `/api/items`; a gateway that
+ * were stricter would send such requests past a handover to the side that no longer owns the rows.
  */
 export class RouteMatcher<T> {
   readonly #root: Node<T> = node()
@@ -107,12 +107,17 @@ function find<T>(
     return pick(at.ends, method) ?? (trailing ? pick(at.below, method) : null)
   }
   const segment = segments[depth]!
-  const literal = at.literals.get(segment) ?? at.literals.get(segment.toLowerCase())
+  const literal = at.literals.get(segment) ?? at.literals.get(plainSegment(segment))
   return (
     (literal && find(literal, segments, depth + 1, method, trailing)) ||
     (at.param && find(at.param, segments, depth + 1, method, trailing)) ||
     pick(at.below, method)
   )
+}
+
+function plainSegment(segment: string): string {
+  const end = segment.indexOf(';')
+  return (end === -1 ? segment : segment.slice(0, end)).toLowerCase()
 }
 
 function pick<T>(patterns: readonly Pattern<T>[], method: string): Pattern<T> | null {

@@ -253,8 +253,8 @@ export function dispatchCall(call: Call, trip: Trip, parts: ForwarderParts): voi
  * so that the monolith cannot read a moved route into what was routed as something else.
  */
 function passedPath(call: Call, moved: boolean): string {
-  const { path, rawPath, dots } = call.target
-  return moved || dots ? path : rawPath
+  const { path, rawPath, ambiguous } = call.target
+  return moved || ambiguous ? path : rawPath
 }
 
 function timeoutOf(call: Call, timeouts: { answerMs: number; uploadMs: number }): number {

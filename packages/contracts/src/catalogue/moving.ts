@@ -51,6 +51,11 @@ export const MOVING = {
     title: 'The request is not valid',
     detail: '{reason}',
   },
+  BODY_TOO_SLOW: {
+    status: 408,
+    title: 'The body of the request does not come',
+    detail: 'In {windowMs} ms less came of it than a slow line brings. It was not answered.',
+  },
   UPSTREAM_UNREACHABLE: {
     status: 502,
     title: 'The upstream did not answer',

@@ -38,6 +38,11 @@ export class ClientAddress {
     return isIPv6(address) ? network64(address) : address
   }
 
+  /** Whether a connection from there is one of a known proxy's. */
+  isProxy(socketAddress: string | undefined): boolean {
+    return this.#any && this.#isProxy(plain(socketAddress ?? 'unknown'))
+  }
+
   #isProxy(address: string): boolean {
     return isIP(address) !== 0 && this.#proxies.check(address, familyOf(address))
   }

@@ -125,6 +125,11 @@ export class Limits {
     return this.#admitTogether(call, limits, this.#shared)
   }
 
+  /** Whether a connection from there is a known proxy's. */
+  isProxy(socketAddress: string | undefined): boolean {
+    return this.#address.isProxy(socketAddress)
+  }
+
   stats(): LimitStats[] {
     return this.#limits.map(({ rule, passed, refused, alone }) => ({
       ...{ rule: rule.name, passed, refused, alone },
@@ -191,7 +196,8 @@ export class Limits {
 
 function isFor(limit: Limit, { method, target }: Call): boolean {
   if (limit.methods && !limit.methods.has(method)) return false
-  const path = target.path.toLowerCase()
+  // Parameters are no part of what is routed, and must not be a way around a limit.
+  const path = target.path.toLowerCase().replace(/;[^/]*/g, '')
   return limit.paths.some((top) => isAtOrBelow(path, top))
 }
 
