@@ -1,12 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import {
-  BanyanError,
-  CORRELATION_HEADER,
-  type ErrorCode,
-  PROBLEM_TYPE,
-} from '@banyan/contracts'
+import { BanyanError, CORRELATION_HEADER, type ErrorCode, PROBLEM_TYPE } from '@banyan/contracts'
 import type { Span } from '@opentelemetry/api'
 import type { CanonicalTarget } from './canonical-target.ts'
 import type { Credentials } from './credentials.ts'

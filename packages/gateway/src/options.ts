@@ -231,6 +231,8 @@ const schema = z.looseObject({
   timeouts: z
     .strictObject({
       connectMs: ms.optional(),
+      headMs: ms.optional(),
+      bodyMs: ms.optional(),
       answerMs: ms.optional(),
       uploadMs: ms.optional(),
       idleMs: ms.optional(),

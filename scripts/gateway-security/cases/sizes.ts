@@ -67,7 +67,11 @@ export const SIZES: Area = {
     {
       name: 'a body that is larger than a moved write may be, and never comes',
       rule: 'RFC 9110, 15.5.14; RFC 9112, 8: nothing is taken for whole that is not',
-      send: [`${post(`Content-Length: ${1024 ** 4}`)}abcd`, { wait: 'upstream has begun' }, { leave: true }],
+      send: [
+        `${post(`Content-Length: ${1024 ** 4}`)}abcd`,
+        { wait: 'upstream has begun' },
+        { leave: true },
+      ],
       expect: cutOff,
     },
     {
