@@ -21,12 +21,18 @@ const FOUND_WITHIN_MS = 30_000
 // when it was due, whether it could be sent then or not.
 const setting = JSON.parse(await readFile(process.argv[2]!, 'utf8')) as LoadSetting
 const { users, warmupSeconds, seconds, seed } = setting
-const pool = new Pool(setting.url, {
-  connections: CONNECTIONS,
-  pipelining: 1,
-  headersTimeout: TIMEOUT_MS,
-  bodyTimeout: TIMEOUT_MS,
-})
+const open = () =>
+  new Pool(setting.url, {
+    connections: CONNECTIONS,
+    pipelining: 1,
+    headersTimeout: TIMEOUT_MS,
+    bodyTimeout: TIMEOUT_MS,
+  })
+/** Of each stream its own: who waits for one service must not keep the others' users from connecting. */
+const pools: Readonly<Record<string, Pool>> = Object.fromEntries(
+  Object.keys(setting.rates).map((stream) => [stream, open()]),
+)
+const followers = open()
 const recorder = new Recorder()
 const lateMs: number[] = []
 const indexLagMs: number[] = []
@@ -71,14 +77,14 @@ for (let next = 0; next < due.length; ) {
   for (; next < due.length && due[next]!.atMs <= now; next++) {
     const { stream, atMs } = due[next]!
     if (atMs >= warmupMs) lateMs.push(now - atMs)
-    void send(traffic.next(stream as StreamName, now), atMs)
+    void send(pools[stream]!, traffic.next(stream as StreamName, now), atMs)
   }
   await delay(TICK_MS)
 }
 const { user, system } = process.cpuUsage(cpuBefore)
 while (underWay > 0) await delay(10)
 await Promise.all(following)
-await pool.close()
+await Promise.all([followers, ...Object.values(pools)].map((pool) => pool.close()))
 const result: LoadResult = {
   countedFrom,
   samples: recorder.samples,
@@ -91,15 +97,15 @@ const result: LoadResult = {
 }
 await writeFile(setting.out, JSON.stringify(result))
 
-async function send(ask: Ask, atMs: number): Promise<void> {
-  const failure = underWay >= MOST_UNDER_WAY ? 'not sent' : await answered(ask)
+async function send(pool: Pool, ask: Ask, atMs: number): Promise<void> {
+  const failure = underWay >= MOST_UNDER_WAY ? 'not sent' : await answered(pool, ask)
   const fromDue = performance.now() - began - atMs
   if (atMs < warmupMs) return
   recorder.add(ask.kind, atMs - warmupMs, fromDue, failure, TIMEOUT_MS)
 }
 
 /** @returns what was wrong, if anything was */
-async function answered(ask: Ask): Promise<string | undefined> {
+async function answered(pool: Pool, ask: Ask): Promise<string | undefined> {
   underWay++
   try {
     const path = ask.path.replace(/\{user (\d+)\}/, (_, n: string) => users[Number(n)]!.id)
@@ -128,7 +134,7 @@ async function answered(ask: Ask): Promise<string | undefined> {
 async function follow(word: string, user: number): Promise<void> {
   const began = performance.now()
   while (performance.now() - began < FOUND_WITHIN_MS) {
-    const { statusCode, body } = await pool.request({
+    const { statusCode, body } = await followers.request({
       method: 'GET',
       path: `/api/search?q=${word}&type=moc`,
       headers: headersOf[user]!,
