@@ -1,6 +1,7 @@
 import { EmbeddedPostgres, transaction } from '@banyan/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { MessagesRefused, OutboxRelay, type OutgoingMessage } from './index.ts'
+import { RelayStatements } from './relay-statements.ts'
 import { createStore, message, type Store, until } from './testing/store.ts'
 
 let server: EmbeddedPostgres
@@ -107,6 +108,21 @@ describe('an outbox', () => {
       const firsts = ns(key).filter((n, i, all) => all.indexOf(n) === i)
       expect(firsts).toEqual(Array.from({ length: 50 }, (_, n) => n))
     }
+  })
+
+  it('lets go of every lane, however many relays take them at the same time', async () => {
+    const { durable, pool } = await store()
+    await durable.outbox.write(pool, [message('a', 1)])
+    const statements = new RelayStatements(durable, 2)
+    const relay = async () => {
+      for (let i = 0; i < 600; i++) {
+        const { rows } = await pool.query<{ token: string }>(statements.take, [20, 60_000])
+        if (rows[0]) await statements.release(rows[0].token)
+      }
+    }
+    await Promise.all(Array.from({ length: 8 }, relay))
+    const leased = 'SELECT FROM durable.outbox_lane WHERE leased_until > now()'
+    expect((await pool.query(leased)).rowCount).toBe(0)
   })
 
   it('refuses a message that is not valid, and says what is allowed', async () => {

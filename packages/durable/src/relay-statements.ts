@@ -19,15 +19,17 @@ export class RelayStatements {
     const { prefix } = tables
     this.#tables = tables
     const lane = laneSql('key')
+    // By ctid, as in `claimSql`: a lane that another relay has had since this statement began is taken with the next. By
+    // its number PostgreSQL would evaluate the whole row anew, the sequence too: a lane with another token is not let go.
     this.take = `
       WITH free AS (
-        SELECT lane FROM ${prefix}outbox_lane
+        SELECT ctid AS place FROM ${prefix}outbox_lane
         WHERE leased_until <= clock_timestamp() AND EXISTS (SELECT FROM ${prefix}outbox)
         ORDER BY served_at LIMIT ${Math.ceil(LANES / concurrency)} FOR UPDATE SKIP LOCKED
       ), taken AS (
-        UPDATE ${prefix}outbox_lane SET token = (SELECT nextval('${prefix}lease_token')),
+        UPDATE ${prefix}outbox_lane t SET token = (SELECT nextval('${prefix}lease_token')),
           leased_until = clock_timestamp() + $2 * interval '1 ms', served_at = clock_timestamp()
-        WHERE lane IN (SELECT lane FROM free) RETURNING lane, token
+        FROM free WHERE t.ctid = free.place RETURNING lane, token
       )
       SELECT token, position, attempts, ${MESSAGE_COLUMNS}
       FROM (SELECT max(token) AS token FROM taken) claimed LEFT JOIN (
