@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
-import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { type Command, folderOf } from './server.ts'
@@ -102,8 +102,16 @@ async function environmentOf(pid: number): Promise<string[]> {
   return stdout.split(/\s+/)
 }
 
-/** Z and X are dead; the state follows the name, which is in brackets and may hold anything. */
+/**
+ * Whether one of its threads does: the first may be dead while another still holds the process's sockets, as
+ * for a moment after SIGKILL. Z and X are dead; the state follows the name, which is in brackets and may hold
+ * anything.
+ */
 async function lives(pid: number): Promise<boolean> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ') X')
-  return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2))
+  const threads = await readdir(`/proc/${pid}/task`).catch(() => [])
+  const states = threads.map(async (thread) => {
+    const stat = await readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8').catch(() => ') X')
+    return stat.slice(stat.lastIndexOf(')') + 2)
+  })
+  return (await Promise.all(states)).some((state) => !/^[ZX]/.test(state))
 }
