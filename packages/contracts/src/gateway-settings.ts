@@ -16,12 +16,20 @@ export interface AccessLogSetting {
 export interface TimeoutSetting {
   /** Until a connection to an upstream stands; 5,000. */
   readonly connectMs?: number
+  /** Until a request's head is whole, from its first byte or the connection's begin; 10,000. */
+  readonly headMs?: number
+  /** In so long, a body that is not whole must bring 500 bytes a second; 30,000. */
+  readonly bodyMs?: number
   /** From the request being sent to the answer's head; 5,000. */
   readonly answerMs?: number
   /** The same for requests whose body streams; 30,000. */
   readonly uploadMs?: number
   /** Between two pieces of an answer's body; 300,000. */
   readonly idleMs?: number
+  /** How long requests wait for the first word of the control plane after a start; 2,000. */
+  readonly firstTableMs?: number
+  /** How long `close` waits for requests in flight; 30,000. */
+  readonly closeMs?: number
 }
 
 /** When a gateway asks a side no more for a while, since it mostly fails. */

@@ -65,16 +65,7 @@ export interface GatewayOptions {
 }
 
 /** All in ms. */
-export interface Timeouts extends Required<TimeoutSetting> {
-  /** Until a request's head is whole, from its first byte or the connection's begin; 10,000. */
-  readonly headMs: number
-  /** In so long, a body that is not whole must bring 500 bytes a second; 30,000. */
-  readonly bodyMs: number
-  /** How long requests wait for the first word of the control plane after a start; 2,000. */
-  readonly firstTableMs: number
-  /** How long `close` waits for requests in flight; 30,000. */
-  readonly closeMs: number
-}
+export type Timeouts = Required<TimeoutSetting>
 
 export interface ShadowLimits {
   /** Shadow reads at a time; 16. */
