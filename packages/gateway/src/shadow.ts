@@ -1,15 +1,19 @@
 import type { IdentityKeys, ShadowStats } from '@banyan/contracts'
 import type { Call } from './call.ts'
-import { type ComparedAnswer, type Difference, differences, isBelow } from './json-difference.ts'
+import type { ComparedAnswer, Difference } from './json-difference.ts'
 import type { ShadowLimits } from './options.ts'
 import type { ResponseHead } from './response-head.ts'
 import { type CompiledTable, type Side, sideOf } from './route-table.ts'
 import type { Placement } from './routing.ts'
+import { Comparison, type Verdict } from './shadow-comparison.ts'
+import { LearnedNoise } from './shadow-noise.ts'
 import { decoded, ShadowRead } from './shadow-read.ts'
 
 /** Different places kept per extraction; 50 are told. */
 const PLACES = 1_000
 const TOLD = 50
+/** Routes whose noise is kept, per extraction. */
+const ROUTES = 1_000
 
 export interface ShadowOptions extends ShadowLimits {
   readonly table: () => CompiledTable | null
@@ -49,10 +53,7 @@ interface Job {
   first: { answer: ComparedAnswer; encoding: string } | null
   /** How often it was asked again. */
   again: number
-  /** Places where the owner differs from itself when it is asked twice at once. */
-  readonly noise: Set<string>
-  /** The owner's answer when it was asked last. */
-  previous: ComparedAnswer | null
+  readonly comparison: Comparison
 }
 
 class Counters {
@@ -60,6 +61,17 @@ class Counters {
   differing = 0
   dropped = 0
   readonly places = new Map<string, { count: number; example: Example }>()
+  readonly #noise = new Map<string, LearnedNoise>()
+
+  /** What is known of the answers of one route's owner. */
+  noiseOf(route: string): LearnedNoise {
+    let learned = this.#noise.get(route)
+    if (!learned) {
+      learned = new LearnedNoise()
+      if (this.#noise.size < ROUTES) this.#noise.set(route, learned)
+    }
+    return learned
+  }
 }
 
 type Example = ShadowStats['differences'][number]['example']
@@ -105,6 +117,9 @@ export class Shadow {
     this.#open++
     this.#openBytes += capture.bytes
     const body = capture.chunks.length === 1 ? capture.chunks[0]! : Buffer.concat(capture.chunks)
+    const { route, side } = capture.read.placement
+    const learned = counters.noiseOf(`${side} ${route.label}`)
+    const ignore = route.extraction.shadow?.ignore ?? []
     this.#queue.push({
       read: capture.read,
       bytes: capture.bytes,
@@ -113,8 +128,7 @@ export class Shadow {
         encoding: head.contentEncoding,
       },
       again: 0,
-      noise: new Set(),
-      previous: null,
+      comparison: new Comparison(ignore, learned, this.#options.againMs.length),
     })
     // Not within the client's turn: comparing may take milliseconds.
     setImmediate(() => this.#pump())
@@ -149,40 +163,28 @@ export class Shadow {
     }
   }
 
-  /** One comparison; `again` when it differs and may do so for lag or noise. */
-  async #work(job: Job): Promise<'again' | 'dropped' | Difference[]> {
-    const { route, side } = job.read.placement
+  /** Asks the sides as often as the comparison wants it. */
+  async #work(job: Job): Promise<'again' | 'dropped' | readonly Difference[]> {
+    const { side } = job.read.placement
     const table = this.#options.table()
-    const ignore = route.extraction.shadow?.ignore ?? []
     if (!table || !this.#stillOwns(job, table)) return 'dropped'
     const otherSide: Side = side === 'target' ? 'source' : 'target'
     const ask = (at: Side) =>
       job.read.ask(at, table, { ...this.#options, limit: this.#options.answerBytes })
-    const counts = ({ path }: Difference) => !isBelow(path, ignore) && !isBelow(path, job.noise)
-    let owner: ComparedAnswer
-    let other: ComparedAnswer
-    let stoodStill = true
+    let verdict: Verdict
     if (job.first) {
       const { answer, encoding } = job.first
       job.first = null
       const body = await decoded(answer.body, encoding, this.#options.answerBytes)
-      owner = { ...answer, body }
-      other = await ask(otherSide)
+      verdict = job.comparison.first({ ...answer, body }, await ask(otherSide))
     } else {
       const before = await ask(side)
-      other = await ask(otherSide)
-      owner = await ask(side)
-      for (const { path } of differences(before, owner)) job.noise.add(path)
-      stoodStill = !differences(job.previous!, owner).some(counts)
+      const other = await ask(otherSide)
+      verdict = job.comparison.again(before, other, await ask(side))
     }
-    job.previous = owner
-    const found = differences(owner, other).filter(counts)
     const now = this.#options.table()
     if (!now || !this.#stillOwns(job, now)) return 'dropped'
-    if (found.length === 0) return found
-    if (job.again < this.#options.againMs.length) return 'again'
-    // Rows that change all the time are always a little ahead of the other side: lag, or a fault, nobody can tell.
-    return stoodStill ? found : 'dropped'
+    return verdict === 'unsteady' ? 'dropped' : verdict
   }
 
   /** The bucket may have been handed over while the job waited: then the sides' parts are swapped. */
@@ -193,18 +195,19 @@ export class Shadow {
   }
 
   #later(job: Job): void {
+    const { againMs } = this.#options
     const timer = setTimeout(
       () => {
         this.#timers.delete(timer)
         this.#queue.unshift(job)
         this.#pump()
       },
-      this.#options.againMs[job.again++],
+      againMs[Math.min(job.again++, againMs.length - 1)],
     )
     this.#timers.add(timer)
   }
 
-  #done(job: Job, result: 'dropped' | Difference[]): void {
+  #done(job: Job, result: 'dropped' | readonly Difference[]): void {
     this.#open--
     this.#openBytes -= job.bytes
     const counters = this.#of(job.read.placement.route.extraction.name)
