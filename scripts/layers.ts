@@ -16,7 +16,8 @@ const FLOORS = [
   ['bus'],
   ['service'],
   ['migration'],
-  ['cli', 'console'],
+  ['console'],
+  ['cli'],
   ['lab'],
 ]
 

@@ -97,6 +97,7 @@ export class Demo {
       this.#say(`${trial.people.length} users at work, ${this.#options.rate} requests/s`)
       if (i === 0) {
         this.#say(`gateway ${lego.gateways[0].url}, control API ${lego.engines[0]!.url}`)
+        if (!once) this.#say(`console ${await consoleLink(lego)} (signs in once)`)
         if (web) this.#say(`page ${web.url}: sign in as user.1@example.org, ${PASSWORD}`)
       }
       const voice = { screen: this.#screen, say: (text: string) => this.#say(text) }
@@ -153,10 +154,12 @@ export class Demo {
 
   async #stayUp(lego: Lego): Promise<void> {
     const { env } = lego
+    const link = await consoleLink(lego)
     console.log(
       [
         '',
         'Still running, to be explored:',
+        `  console          ${link} (signs in once, within 15 minutes; or with the token ${env.BANYAN_CONTROL_TOKEN})`,
         `  gateway          ${lego.gateways[0].url}/api/wishlist`,
         `  monolith         ${env.MONOLITH_URL}`,
         `  wishlist service ${env.WISHLIST_URL}`,
@@ -175,6 +178,12 @@ export class Demo {
     const seconds = ((performance.now() - this.#begun) / 1000).toFixed(1).padStart(6)
     this.#screen.line(`${seconds} s  ${text}`)
   }
+}
+
+/** Where a browser is signed in, once. */
+async function consoleLink({ controls, engines }: Lego): Promise<string> {
+  const { path } = await controls[0]!.signInLink('demo')
+  return engines[0]!.url + path
 }
 
 /** The first that may be completed now. */

@@ -19,6 +19,7 @@ export default definePlan({
     databaseUrl: env.BANYAN_DATABASE_URL ?? localDatabase('banyan'),
     port: number('BANYAN_CONTROL_PORT', 9090),
     token: env.BANYAN_CONTROL_TOKEN ?? 'lego-control-token',
+    viewerToken: env.BANYAN_VIEWER_TOKEN ?? 'lego-viewer-token',
   },
   monolith: {
     url: env.MONOLITH_URL ?? 'http://127.0.0.1:9001',

@@ -82,15 +82,8 @@ export async function withStore<T>(
 }
 
 async function schemaOf(pool: Pool, given: string | undefined): Promise<string> {
-  // Names that @banyan/durable allows need no escape.
-  const { rows } = await pool.query<{ name: string }>(
-    `SELECT n.nspname AS name FROM pg_namespace n
-     WHERE n.nspname ~ '^[a-z_][a-z0-9_]{0,47}$' AND 4 = (
-       SELECT count(*) FROM pg_class c WHERE c.relnamespace = n.oid
-         AND c.relname IN ('dead_letter', 'inbox_waiting', 'outbox', 'saga'))
-     ORDER BY 1`,
-  )
-  const known = rows.map(({ name }) => name)
+  const { durableSchemas } = await import('@banyan/durable')
+  const known = await durableSchemas(pool)
   if (known.length === 0) {
     throw badCommand(
       'no schema of this database has durable tables',

@@ -2,6 +2,7 @@ import { Command, Option } from 'commander'
 import { abandonCommand } from './commands/abandon.ts'
 import { actionCommands } from './commands/actions.ts'
 import { archiveCommand } from './commands/archive.ts'
+import { consoleCommand } from './commands/console.ts'
 import { dlqCommand } from './commands/dlq.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { dropCommand } from './commands/drop.ts'
@@ -82,6 +83,7 @@ export function buildProgram(terminal: Terminal, onExit: (code: ExitCode) => voi
     retireCommand(bind),
     ledgerCommand(bind),
     serveCommand(bind),
+    consoleCommand(bind),
     gatewayCommand(bind),
     newCommand(bind),
     tryCommand(bind),

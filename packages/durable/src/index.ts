@@ -60,5 +60,5 @@ export {
   type SchedulerStatus,
 } from './schedule/scheduler.ts'
 export type { Misfire } from './schedule/timing.ts'
-export type { Tables } from './tables.ts'
+export { durableSchemas, type Tables } from './tables.ts'
 export { type Topic, Waker, wakeSql } from './waker.ts'

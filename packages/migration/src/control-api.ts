@@ -1,7 +1,8 @@
-import { timingSafeEqual } from 'node:crypto'
 import { BanyanError } from '@banyan/contracts'
 import { type App, createHttpApp, type HttpAppParts, noSuch } from '@banyan/service/http'
 import { z } from 'zod'
+import { type Identify, requireCaller } from './callers.ts'
+import { answerConsole, plannedOf } from './console-routes.ts'
 import { watchMigration } from './control-metrics.ts'
 import {
   actionRequest,
@@ -21,9 +22,10 @@ import {
 import { checkRepair, decide, noteArchived } from './decisions.ts'
 import { EventFeed } from './event-feed.ts'
 import type { Gateways } from './gateways.ts'
+import { History } from './history.ts'
 import type { Hub } from './hub.ts'
 import type { Ledger } from './ledger.ts'
-import type { ResolvedExtraction } from './plan.ts'
+import type { Plan, ResolvedExtraction } from './plan.ts'
 import type { RepairDesk } from './repair-desk.ts'
 import { initialStatus } from './report.ts'
 import { refuseWhenRetired, retireMonolith } from './retirement.ts'
@@ -38,13 +40,15 @@ import { explain } from './why.ts'
 
 export interface ControlApiOptions
   extends Pick<HttpAppParts, 'log' | 'metrics' | 'health' | 'tracing'> {
-  readonly token: string
+  readonly plan: Plan
   readonly store: Store
   readonly ledger: Ledger
   readonly repairs: RepairDesk
   readonly gateways: Gateways
   readonly hub: Hub
   readonly plans: readonly ResolvedExtraction[]
+  /** Adds what browsers are shown. */
+  readonly console?: ((app: App) => Promise<Identify>) | undefined
   /** Who holds the lease, and who answers. */
   engine(): Promise<ControlStatus['engine']>
 }
@@ -68,7 +72,7 @@ const eventStream = {
 
 /** The control API: what the CLI, the console and the gateways talk to. Any engine answers it, active or not. */
 export async function createControlApi(options: ControlApiOptions): Promise<App> {
-  const { store, gateways, hub } = options
+  const { plan, plans, store, ledger, gateways, hub } = options
   const status = async (): Promise<ControlStatus> => {
     const [engine, all, rows] = await Promise.all([
       options.engine(),
@@ -76,12 +80,15 @@ export async function createControlApi(options: ControlApiOptions): Promise<App>
       store.readAll(),
     ])
     const retired = (await gateways.table())?.retired ? { retired: true } : {}
-    const extractions = rows.map((row) => statusOf(row, options.plans))
+    const extractions = rows.map((row) => statusOf(row, plans))
     return { engine, gateways: all, extractions, ...retired }
   }
   const { log, metrics, health, tracing } = options
   watchMigration(metrics, status)
   const feed = new EventFeed(hub, status)
+  const history = new History(async () =>
+    (await store.readAll()).map((row) => statusOf(row, plans)),
+  )
   const app = await createHttpApp({
     ...{ log, metrics, health, tracing },
     // Whoever serves it to another machine puts a proxy with a certificate before it.
@@ -89,13 +96,27 @@ export async function createControlApi(options: ControlApiOptions): Promise<App>
     title: 'Banyan control API',
     limits: { bodyBytes: BODY_BYTES },
   })
-  app.addHook('preClose', async () => feed.close())
+  app.addHook('preClose', async () => {
+    feed.close()
+    history.close()
+  })
+  history.start()
+  const identify = await options.console?.(app)
+  const { token, viewerToken } = plan.control
   await app.register(
     async (api) => {
       // What an engine of another version has written is told as it is, not refused by a schema of ours.
       api.setSerializerCompiler(() => JSON.stringify)
-      requireToken(api, options.token)
+      requireCaller(api, { token, viewerToken, identify })
+      // Unknown routes below are no exception.
+      api.setNotFoundHandler(() => {
+        throw noSuch('route')
+      })
       answerStatus(api, options, status)
+      answerConsole(api, {
+        ...{ plan, plans, store, ledger, history },
+        statusOf: (row) => statusOf(row, plans),
+      })
       answerOperators(api, options)
       answerGateways(api, gateways)
       api.get('/events', { schema: eventStream }, async (_request, reply) => {
@@ -105,16 +126,6 @@ export async function createControlApi(options: ControlApiOptions): Promise<App>
     { prefix: '/v1' },
   )
   return app
-}
-
-/** Unknown routes below are no exception. */
-function requireToken(api: App, token: string): void {
-  api.addHook('onRequest', async (request) => {
-    if (!authorised(request.headers.authorization, token)) throw new BanyanError('UNAUTHORISED')
-  })
-  api.setNotFoundHandler(() => {
-    throw noSuch('route')
-  })
 }
 
 function answerStatus(
@@ -236,13 +247,7 @@ function answerOperators(api: App, options: ControlApiOptions): void {
     },
     async ({ params: { name, action }, body }, reply) => {
       const row = await store.read(name)
-      const plan = plans.find((one) => one.name === name)
-      if (!plan) {
-        throw new BanyanError('NO_SUCH_EXTRACTION', {
-          given: name,
-          known: plans.map((one) => one.name).join(', '),
-        })
-      }
+      const plan = plannedOf(plans, name)
       if (action === 'start') await refuseWhenRetired(options.gateways, name)
       await decide(store, plan, action, body ?? {})
       reply.code(202)
@@ -315,10 +320,4 @@ function oldTablesOf({ oldTables }: ExtractionRow): Pick<ExtractionStatus, 'oldT
   const { sha256, at, place, tables } = seal
   const rows = tables.reduce((sum, table) => sum + table.rows, 0)
   return { oldTables: { archive: { sha256, at, place, by, rows }, dropped, refused } }
-}
-
-function authorised(header: string | undefined, token: string): boolean {
-  const given = Buffer.from(header ?? '')
-  const expected = Buffer.from(`Bearer ${token}`)
-  return given.length === expected.length && timingSafeEqual(given, expected)
 }

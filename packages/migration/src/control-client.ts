@@ -13,6 +13,7 @@ import type {
   RepairRequest,
   Retirement,
   RetireRequest,
+  Role,
   Why,
 } from './status.ts'
 
@@ -34,6 +35,11 @@ export class ControlError extends Error {
     this.name = 'ControlError'
     this.problem = problem
   }
+}
+
+interface LinkRequest {
+  readonly name: string
+  readonly role: Role
 }
 
 /** A quiet event stream is opened anew after this long, ms: a half-open connection says nothing for ever. */
@@ -136,6 +142,14 @@ export class ControlClient {
     return this.#ask(`/v1/extractions/${encodeURIComponent(name)}/archived`, request)
   }
 
+  /** Makes a link of the console that signs somebody in, once. @param name for the ledger. */
+  async signInLink(
+    name: string,
+    role: Role = 'operator',
+  ): Promise<{ path: string; seconds: number }> {
+    return this.#ask('/console/links', { name, role })
+  }
+
   /** The gateways send nothing to the monolith any more, or do so again. */
   retire(request: RetireRequest = {}): Promise<Retirement> {
     return this.#ask('/v1/retire', request)
@@ -143,7 +157,7 @@ export class ControlClient {
 
   async #ask<T>(
     path: string,
-    body?: ActionRequest | RepairRequest | ArchivedRequest | RetireRequest,
+    body?: ActionRequest | RepairRequest | ArchivedRequest | RetireRequest | LinkRequest,
   ): Promise<T> {
     const response = await this.#send(
       path,

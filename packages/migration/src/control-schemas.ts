@@ -5,9 +5,14 @@
 import type { GatewayLease } from '@banyan/contracts'
 import { z } from 'zod'
 import { archiveSeal } from './archive/manifest.ts'
+import type { StepPreview } from './preview/index.ts'
+import type { Sample } from './sample.ts'
 import {
+  ACTIONS,
+  type ActionPreview,
   type ControlStatus,
   type DivergentRow,
+  type DurableTrouble,
   type ExtractionStatus,
   KINDS,
   type LedgerEntry,
@@ -15,6 +20,7 @@ import {
   PHASES,
   type RepairAnswer,
   type Retirement,
+  type SystemMap,
   type Why,
 } from './status.ts'
 
@@ -44,6 +50,21 @@ export const archivedRequest = z.strictObject({
   archive: archiveSeal,
   by: z.string().max(200).optional(),
   why: z.string().max(2000).optional(),
+})
+
+export const redriveRequest = z.strictObject({
+  what: z.enum(['dead letter', 'saga']),
+  schema: z.string().min(1).max(63),
+  id: z.string().min(1).max(64),
+  by: z.string().max(200).optional(),
+  why: z.string().max(2000).optional(),
+})
+
+export const ledgerSearch = z.object({
+  extraction: z.string().max(40).optional(),
+  text: z.string().max(200).optional(),
+  before: z.coerce.number().int().min(1).optional(),
+  limit: z.coerce.number().int().min(1).max(500).default(100),
 })
 
 export const retireRequest = z.strictObject({
@@ -127,11 +148,19 @@ const oldTables = z.object({
 
 const quantiles = z.object({ p50: z.number(), p99: z.number() })
 
+const recentTraffic = z.object({
+  requestsPerSecond: z.number(),
+  errorsPerSecond: z.number(),
+  p50Ms: z.number().nullable(),
+  p95Ms: z.number().nullable(),
+})
+
 const traffic = z.object({
   requests: count,
   errors: count,
   p50Ms: z.number().nullable(),
   p95Ms: z.number().nullable(),
+  recent: recentTraffic.exactOptional(),
 })
 
 const objectsFigures = z.object({
@@ -279,6 +308,85 @@ const ledgerEntry = z.object({
 }) satisfies z.ZodType<LedgerEntry>
 
 export const ledgerAnswer = z.object({ entries: list(ledgerEntry), verified: z.boolean() })
+
+export const ledgerFound = z.object({ entries: list(ledgerEntry) })
+
+export const planAnswer = z.object({
+  steps: list(
+    z.object({ step: z.string(), does: list(z.string()) }) satisfies z.ZodType<StepPreview>,
+  ),
+})
+
+export const actionsAnswer = z.object({
+  actions: list(
+    z.object({
+      action: z.enum(ACTIONS),
+      percent: z.number().exactOptional(),
+      refused: z.string().nullable(),
+      says: z.string(),
+      does: list(z.string()),
+    }) satisfies z.ZodType<ActionPreview>,
+  ),
+})
+
+export const historyAnswer = z.object({
+  samples: list(
+    z.object({
+      at: z.number(),
+      source: recentTraffic.nullable(),
+      target: recentTraffic.nullable(),
+      forwardLagMs: z.number().nullable(),
+      reverseLagMs: z.number().nullable(),
+      divergent: count,
+    }) satisfies z.ZodType<Sample>,
+  ),
+})
+
+export const systemMap = z.object({
+  monolith: z.object({ url: z.string() }),
+  extractions: list(
+    z.object({
+      name: z.string(),
+      kind: z.enum(KINDS),
+      url: z.string(),
+      routes: list(z.string()),
+      tables: list(z.object({ source: z.string(), target: z.string() })),
+      steps: list(z.number()),
+      shadow: z.boolean(),
+      completeAfter: list(z.string()),
+    }),
+  ),
+  services: list(z.object({ name: z.string(), url: z.string(), routes: list(z.string()) })),
+}) satisfies z.ZodType<SystemMap>
+
+export const durableTrouble = z.object({
+  unknown: z.string().nullable(),
+  letters: list(
+    z.object({
+      schema: z.string(),
+      id: z.string(),
+      kind: z.string(),
+      source: z.string(),
+      subject: z.string(),
+      key: z.string(),
+      error: z.string(),
+      attempts: count,
+      diedAt: z.string(),
+    }),
+  ),
+  sagas: list(
+    z.object({
+      schema: z.string(),
+      id: z.string(),
+      name: z.string(),
+      state: z.string(),
+      step: z.string().nullable(),
+      reason: z.string().nullable(),
+      attempts: count,
+      updatedAt: z.string(),
+    }),
+  ),
+}) satisfies z.ZodType<DurableTrouble>
 
 export const repairAnswer = z.object({
   row: z.string(),

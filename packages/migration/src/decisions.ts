@@ -77,6 +77,22 @@ export function checkRepair(row: ExtractionRow, plans: readonly ResolvedExtracti
   if (plan) checkKind(plan, 'repair')
 }
 
+/** Why an operator cannot ask for it now; null when he can. */
+export function refusalOf(
+  row: ExtractionRow,
+  plan: ResolvedExtraction,
+  action: Action,
+): string | null {
+  try {
+    check(row, action)
+    checkKind(plan, action)
+    return null
+  } catch (error) {
+    if (error instanceof BanyanError) return error.message
+    throw error
+  }
+}
+
 function checkKind({ name, kind }: ResolvedExtraction, action: string): void {
   if (kind === 'tables' || !OF_TABLES.includes(action)) return
   if (kind === 'objects' && action === 'verify') return

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { migrate, type Pool } from '@banyan/postgres'
+import type { App } from '@banyan/service/http'
 import type { Logger } from 'pino'
+import type { Identify } from './callers.ts'
 import { Gateways } from './gateways.ts'
 import { Hub } from './hub.ts'
 import { controlPool, Lease, sleep } from './lease.ts'
@@ -25,6 +27,16 @@ export interface EngineOptions {
   readonly tracesUrl?: string | undefined
   /** How long it goes on, not ready, when it is closed, ms: until a load balancer has noticed; 0 by default. */
   readonly drainMs?: number
+  /** Adds what browsers are shown beside the control API, and says who is signed in; nothing by default. */
+  readonly console?: (parts: ConsoleParts) => Promise<Identify>
+}
+
+export interface ConsoleParts {
+  readonly app: App
+  /** Of the control database. */
+  readonly control: Pool
+  readonly plan: Plan
+  readonly log: Logger
 }
 
 export interface RunningEngine {
@@ -74,13 +86,14 @@ export async function startEngine(plan: Plan, options: EngineOptions): Promise<R
   const { health, close: closeHealth } = watchHealth(pool, plan)
   const api = await createControlApi({
     ...{ log, metrics, tracing, health },
-    token: plan.control.token,
+    plan,
     store,
     ledger,
     repairs,
     gateways,
     hub,
     plans,
+    console: options.console && ((app) => options.console!({ app, control: pool, plan, log })),
     engine: () => holder(pool, id),
   })
   const host = plan.control.host ?? '127.0.0.1'

@@ -4,8 +4,8 @@ import type { Hub } from './hub.ts'
 import type { ControlEvent, ControlStatus } from './status.ts'
 
 const STATUS_INTERVAL_MS = 500
-/** A comment this often tells a reader of a quiet stream that it is still there. */
-const KEEP_ALIVE_MS = 15_000
+/** An event this often tells a reader of a quiet stream that it is still there; browsers do not tell of comments. */
+const KEEP_ALIVE_MS = 5_000
 /** A reader that has let this much pile up, bytes, is cut off; it begins anew with the state at that moment. */
 const MOST_UNREAD = 4 * 1024 * 1024
 const MOST_READERS = 200
@@ -59,7 +59,7 @@ export class EventFeed {
     this.#timers = [
       setInterval(() => this.#tell(), STATUS_INTERVAL_MS),
       setInterval(() => {
-        for (const reader of this.#readers.keys()) write(reader, ':\n\n')
+        for (const reader of this.#readers.keys()) write(reader, 'event: alive\ndata: {}\n\n')
       }, KEEP_ALIVE_MS),
     ]
   }

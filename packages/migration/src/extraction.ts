@@ -251,6 +251,7 @@ export class Extraction {
       gates: this.#gates,
       handovers: this.#handovers,
       stats: this.#measurements.total(),
+      recent: this.#measurements.recent(),
     })
     await this.#d.store.writeStatus(this.#d.plan.name, status)
   }

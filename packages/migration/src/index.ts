@@ -5,9 +5,11 @@ export { checkFiles } from './archive/files.ts'
 export { openArchive, sealOf } from './archive/manifest.ts'
 export { restoreArchive } from './archive/restore.ts'
 export { writeArchive } from './archive/write.ts'
+export { hasToken, type Identify, isSame, type SignedIn } from './callers.ts'
+export { consequence } from './consequences.ts'
 export { ControlClient, type ControlClientOptions, ControlError } from './control-client.ts'
 export { diagnose, type Finding, type Severity } from './doctor/index.ts'
-export { type EngineOptions, type RunningEngine, startEngine } from './engine.ts'
+export { type ConsoleParts, type EngineOptions, type RunningEngine, startEngine } from './engine.ts'
 export {
   definePlan,
   type ExtractionPlan,
@@ -28,19 +30,26 @@ export { quantile } from './quantile.ts'
 export {
   ACTIONS,
   type Action,
+  type ActionPreview,
   type ActionRequest,
   type ControlEvent,
   type ControlStatus,
   type DivergentRow,
+  type DurableTrouble,
   type ExtractionStatus,
   type GateFigure,
   type GatewayStatus,
   type HandoverRecord,
   type LedgerEntry,
+  type MappedExtraction,
   type OldTables,
   PHASES,
   type Phase,
+  type RecentTraffic,
   type RepairAnswer,
+  ROLES,
+  type Role,
+  type SystemMap,
   type ThrottleStatus,
   type Why,
 } from './status.ts'

@@ -5,6 +5,17 @@ import type { LedgerEntry } from './status.ts'
 /** An entry before it stands in the chain. */
 export type NewEntry = Pick<LedgerEntry, 'kind' | 'what'> & { detail?: Record<string, unknown> }
 
+export interface LedgerSearch {
+  readonly extraction?: string | undefined
+  /** Only entries before this one: the last of the page before. */
+  readonly before?: number | undefined
+  readonly text?: string | undefined
+  readonly limit: number
+}
+
+const COLUMNS = `seq::float8, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at,
+  extraction, kind, what, detail, previous, hash`
+
 /** What the first entry follows. */
 const GENESIS = '0'.repeat(64)
 
@@ -43,6 +54,23 @@ export class Ledger {
   /** Entries of an extraction after `seq`, oldest first. */
   async read(extraction: string | null, after = 0, limit = 10_000): Promise<LedgerEntry[]> {
     return readEntries(this.#pool, extraction, after, limit)
+  }
+
+  /** Entries as they are looked for: newest first, `text` anywhere in them. */
+  async search({ extraction, before, text, limit }: LedgerSearch): Promise<LedgerEntry[]> {
+    const { rows } = await this.#pool.query(
+      `SELECT ${COLUMNS} FROM banyan_control.ledger
+        WHERE ($1::text IS NULL OR extraction = $1) AND ($2::float8 IS NULL OR seq < $2)
+          AND ($3::text IS NULL OR concat_ws(' ', extraction, kind, what, detail::text) ILIKE $3)
+        ORDER BY seq DESC LIMIT $4`,
+      [
+        extraction ?? null,
+        before ?? null,
+        text ? `%${text.replace(/[\\%_]/g, '\\$&')}%` : null,
+        limit,
+      ],
+    )
+    return rows as LedgerEntry[]
   }
 
   /** Recomputes the whole chain. False: an entry was changed, or one is missing. */
@@ -112,9 +140,7 @@ async function readEntries(
   limit: number,
 ): Promise<LedgerEntry[]> {
   const { rows } = await pool.query(
-    `SELECT seq::float8, to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at,
-            extraction, kind, what, detail, previous, hash
-       FROM banyan_control.ledger
+    `SELECT ${COLUMNS} FROM banyan_control.ledger
       WHERE seq > $1 AND ($2::text IS NULL OR extraction = $2) ORDER BY seq LIMIT $3`,
     [after, extraction, limit],
   )

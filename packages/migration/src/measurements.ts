@@ -1,6 +1,7 @@
-import { type ExtractionStats, LATENCY_BOUNDS_MS } from '@banyan/contracts'
+import { type ExtractionStats, LATENCY_BOUNDS_MS, type SideStats } from '@banyan/contracts'
 import { type Measures, since } from './gates.ts'
-import { type Gateways, sumStats } from './gateways.ts'
+import { type Gateways, latencyQuantile, sumStats } from './gateways.ts'
+import type { RecentTraffic } from './status.ts'
 
 const POLL_MS = 500
 /**
@@ -13,6 +14,8 @@ const BURST_MS = 1_500
  * this time after a stream has caught up may tell of the lag, ms.
  */
 const SHADOW_SETTLES_MS = 2_500
+/** What is told as the traffic now, is that of so long, ms. */
+const RECENT_MS = 10_000
 /** An engine that has not come by for so long stood still, and has applied nothing meanwhile, ms. */
 const STOOD_STILL_MS = 1_000
 
@@ -22,6 +25,8 @@ export class Measurements {
   readonly #name: string
   readonly #lagMs: number
   #total: ExtractionStats | null = null
+  /** Totals of the last 10 s, oldest first. */
+  #recent: { readonly at: number; readonly total: ExtractionStats }[] = []
   #base: ExtractionStats | null = null
   /** From where latencies count; null while the burst passes. */
   #timedBase: ExtractionStats | null = null
@@ -61,6 +66,10 @@ export class Measurements {
         // What was counted before this engine came was another's to judge.
         if (!this.#total) this.#base = total
         this.#total = total
+        const at = Date.now()
+        // A gateway that was away is not there, or counts from zero.
+        if (isLess(total, this.#recent.at(-1)?.total)) this.#recent = []
+        this.#recent = [...this.#recent.filter((one) => at - one.at <= RECENT_MS), { at, total }]
         if (!this.#shadowCounts) this.#shadowBase = total
       })
       .catch(() => {
@@ -88,6 +97,18 @@ export class Measurements {
     return this.#total ?? nothing(this.#name)
   }
 
+  /** The traffic of the last 10 s; null where it was not counted. */
+  recent(): Record<'source' | 'target', RecentTraffic> | null {
+    const [first, last] = [this.#recent[0], this.#recent.at(-1)]
+    if (!first || !last || first === last || Date.now() - last.at > RECENT_MS) return null
+    const counted = since(last.total, first.total)
+    const seconds = (last.at - first.at) / 1000
+    return {
+      source: recentOf(counted.source, seconds),
+      target: recentOf(counted.target, seconds),
+    }
+  }
+
   measures(lags: readonly (number | null)[], divergent: number | null): Measures {
     const { source, target } = since(this.total(), this.#base)
     const { shadow } = since(this.total(), this.#shadowBase)
@@ -102,6 +123,21 @@ export class Measurements {
       lagMs,
       divergent,
     }
+  }
+}
+
+function isLess(now: ExtractionStats, before: ExtractionStats | undefined): boolean {
+  if (!before) return false
+  return (['source', 'target'] as const).some((side) => now[side].requests < before[side].requests)
+}
+
+function recentOf({ requests, errors, latency }: SideStats, seconds: number): RecentTraffic {
+  const perSecond = (count: number) => Math.round((count / seconds) * 10) / 10
+  return {
+    requestsPerSecond: perSecond(requests),
+    errorsPerSecond: perSecond(errors),
+    p50Ms: latencyQuantile(latency, 0.5),
+    p95Ms: latencyQuantile(latency, 0.95),
   }
 }
 

@@ -227,12 +227,18 @@ const identityKey = z.string().min(16, 'at least 16 characters')
 /** What a plan must be, with the defaults it is given. */
 export const planSchema = z
   .object({
-    control: z.strictObject({
-      databaseUrl,
-      host: z.string().optional(),
-      port: z.number().int().min(0).max(65535).optional(),
-      token: z.string().min(16, 'at least 16 characters'),
-    }),
+    control: z
+      .strictObject({
+        databaseUrl,
+        host: z.string().optional(),
+        port: z.number().int().min(0).max(65535).optional(),
+        token: z.string().min(16, 'at least 16 characters'),
+        viewerToken: z.string().min(16, 'at least 16 characters').optional(),
+      })
+      .refine(({ token, viewerToken }) => token !== viewerToken, {
+        path: ['viewerToken'],
+        message: 'is the same as token: whoever watches could decide',
+      }),
     monolith: z.strictObject({ url: httpUrl, databaseUrl }),
     gateway: z.looseObject({ identityKey: z.union([identityKey, z.array(identityKey).min(1)]) }),
     extractions: z.array(extraction).min(1),

@@ -31,6 +31,8 @@ export interface ControlPlan {
   readonly port?: number
   /** Bearer token of operators and gateways. */
   readonly token: string
+  /** Bearer token of those who only watch; nobody watches by one when left out. */
+  readonly viewerToken?: string
 }
 
 export interface GatewayPlan {

@@ -3,7 +3,7 @@ import type { Cargo } from './cargo.ts'
 import { latencyQuantile } from './gateways.ts'
 import { UNLIMITED } from './live.ts'
 import { quantile } from './quantile.ts'
-import type { ExtractionStatus, GateFigure, HandoverRecord, Kind } from './status.ts'
+import type { ExtractionStatus, GateFigure, HandoverRecord, Kind, RecentTraffic } from './status.ts'
 import type { ExtractionRow } from './store.ts'
 
 export interface ReportInput {
@@ -14,11 +14,12 @@ export interface ReportInput {
   readonly gates: readonly GateFigure[]
   readonly handovers: readonly HandoverRecord[]
   readonly stats: ExtractionStats
+  readonly recent: Record<'source' | 'target', RecentTraffic> | null
 }
 
 /** The figures of one extraction now. What only a running extraction can tell is kept from the last report. */
 export async function buildStatus(input: ReportInput): Promise<ExtractionStatus> {
-  const { row, kind, cargo, handovers, stats } = input
+  const { row, kind, cargo, handovers, stats, recent } = input
   const before = row.status ?? initialStatus(row, kind)
   const { losesOnRollback, ...figures } = await cargo.figures(before)
   return {
@@ -34,7 +35,10 @@ export async function buildStatus(input: ReportInput): Promise<ExtractionStatus>
     trouble: null,
     ...figures,
     shadow: stats.shadow,
-    traffic: { source: trafficFigures(stats.source), target: trafficFigures(stats.target) },
+    traffic: {
+      source: trafficFigures(stats.source, recent?.source),
+      target: trafficFigures(stats.target, recent?.target),
+    },
     handovers,
     holdMs: holdFigures(handovers),
     ...(losesOnRollback.length > 0 ? { losesOnRollback } : {}),
@@ -102,12 +106,16 @@ const NO_STREAM = {
   position: null,
 }
 
-function trafficFigures(side: SideStats): ExtractionStatus['traffic']['source'] {
+function trafficFigures(
+  side: SideStats,
+  recent: RecentTraffic | undefined,
+): ExtractionStatus['traffic']['source'] {
   return {
     requests: side.requests,
     errors: side.errors,
     p50Ms: latencyQuantile(side.latency, 0.5),
     p95Ms: latencyQuantile(side.latency, 0.95),
+    ...(recent ? { recent } : {}),
   }
 }
 

@@ -23,6 +23,10 @@ export type Phase = (typeof PHASES)[number]
 export const KINDS = ['tables', 'routes', 'index', 'objects'] as const
 export type Kind = (typeof KINDS)[number]
 
+/** Viewers watch; operators decide. */
+export const ROLES = ['viewer', 'operator'] as const
+export type Role = (typeof ROLES)[number]
+
 /** Answer of `GET /v1/status`. */
 export interface ControlStatus {
   readonly engine: {
@@ -145,7 +149,14 @@ export interface ExtractionStatus {
   readonly traffic: Readonly<
     Record<
       'source' | 'target',
-      { requests: number; errors: number; p50Ms: number | null; p95Ms: number | null }
+      {
+        requests: number
+        errors: number
+        p50Ms: number | null
+        p95Ms: number | null
+        /** Absent while nothing is counted. */
+        recent?: RecentTraffic
+      }
     >
   >
   readonly handovers: readonly HandoverRecord[]
@@ -156,6 +167,15 @@ export interface ExtractionStatus {
   readonly refusals: { readonly source: number; readonly target: number }
   /** What has become of the source's tables after the end; absent until they are archived. */
   readonly oldTables?: OldTables
+}
+
+/** What gateways counted in the last 10 s. */
+export interface RecentTraffic {
+  readonly requestsPerSecond: number
+  readonly errorsPerSecond: number
+  /** Null where nothing was asked. */
+  readonly p50Ms: number | null
+  readonly p95Ms: number | null
 }
 
 export interface OldTables {
@@ -247,6 +267,81 @@ export const ACTIONS = [
   'drop',
 ] as const
 export type Action = (typeof ACTIONS)[number]
+
+/** What an action would do now; answer of `GET /v1/extractions/:name/actions`. */
+export interface ActionPreview {
+  readonly action: Action
+  /** `promote`: one for each share of the plan that it can go to. */
+  readonly percent?: number
+  /** Why it cannot be asked for now; null when it can. */
+  readonly refused: string | null
+  /** In a sentence. */
+  readonly says: string
+  /** In detail, as the plan and the state have it; empty where the sentence is all. */
+  readonly does: readonly string[]
+}
+
+/** Answer of `GET /v1/system`: what the plan says of who is where, without secrets. */
+export interface SystemMap {
+  readonly monolith: { readonly url: string }
+  readonly extractions: readonly MappedExtraction[]
+  /** Services that the monolith never had. */
+  readonly services: readonly {
+    readonly name: string
+    readonly url: string
+    readonly routes: readonly string[]
+  }[]
+}
+
+export interface MappedExtraction {
+  readonly name: string
+  readonly kind: Kind
+  readonly url: string
+  /** `GET, POST /orders/*`. */
+  readonly routes: readonly string[]
+  readonly tables: readonly { readonly source: string; readonly target: string }[]
+  /** Shares of the buckets, in percent. */
+  readonly steps: readonly number[]
+  readonly shadow: boolean
+  readonly completeAfter: readonly string[]
+}
+
+/** What a service has given up; answer of `GET /v1/extractions/:name/durable`. Without what it holds. */
+export interface DurableTrouble {
+  /** Why it is not known; null when it is. */
+  readonly unknown: string | null
+  readonly letters: readonly {
+    readonly schema: string
+    readonly id: string
+    readonly kind: string
+    readonly source: string
+    readonly subject: string
+    readonly key: string
+    readonly error: string
+    readonly attempts: number
+    readonly diedAt: string
+  }[]
+  /** Those that are stuck or blocked. */
+  readonly sagas: readonly {
+    readonly schema: string
+    readonly id: string
+    readonly name: string
+    readonly state: string
+    readonly step: string | null
+    readonly reason: string | null
+    readonly attempts: number
+    readonly updatedAt: string
+  }[]
+}
+
+/** Body of `POST /v1/extractions/:name/redrive`. */
+export interface RedriveRequest {
+  readonly what: 'dead letter' | 'saga'
+  readonly schema: string
+  readonly id: string
+  readonly by?: string | undefined
+  readonly why?: string | undefined
+}
 
 /** A row that truly differs, seen from its owner's side. */
 export interface DivergentRow {

@@ -1,7 +1,8 @@
+import { fileURLToPath } from 'node:url'
+import { bundlePage } from '@banyan/console/bundle'
 import { BanyanError, PROBLEM_TYPE } from '@banyan/contracts'
 import proxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import fastify, { type FastifyInstance } from 'fastify'
-import { bundlePage } from './bundle.ts'
 import type { Settings } from './settings.ts'
 
 /**
@@ -39,7 +40,10 @@ const ANSWER_MS = 60_000
  * @throws when the page's sources cannot be read.
  */
 export async function createWeb(settings: Settings): Promise<FastifyInstance> {
-  const { document, assets } = await bundlePage()
+  const { document, assets } = await bundlePage({
+    entry: fileURLToPath(new URL('page/main.tsx', import.meta.url)),
+    title: 'LEGO Projects',
+  })
   const app = fastify({ logger: false, forceCloseConnections: 'idle' })
 
   await app.register(proxy, passOn('The gateway', settings.GATEWAY_URL, '/api', '/api'))

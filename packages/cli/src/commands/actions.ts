@@ -1,4 +1,4 @@
-import type { Action, ExtractionStatus } from '@banyan/migration'
+import { type Action, consequence } from '@banyan/migration'
 import { Command } from 'commander'
 import { confirm } from '../confirmation.ts'
 import { EXIT, type ExitCode } from '../exit.ts'
@@ -11,8 +11,8 @@ import { type VerifyCommandOptions, verifyAs } from './verify.ts'
 interface ActionHelp {
   readonly action: Exclude<Action, 'promote' | 'verify' | 'throttle' | 'abandon' | 'drop'>
   readonly help: string
-  /** What to be sure of before it is done; only for what moves users or cannot be undone. */
-  readonly sure?: (status: ExtractionStatus) => string
+  /** It moves users or cannot be undone: asked about before it is done. */
+  readonly asks?: true
 }
 
 const SIMPLE: readonly ActionHelp[] = [
@@ -22,29 +22,22 @@ const SIMPLE: readonly ActionHelp[] = [
   {
     action: 'confirm',
     help: 'go on with the servers that are there now, after a failover closed both sides',
-    sure: () =>
-      'The former server must be gone for good; what the new one lacks is lost there, and writes begin again.',
+    asks: true,
   },
   {
     action: 'rollback',
     help: 'give everything back to the monolith; nothing is lost',
-    sure: (status) => `${status.percent} % of the users go back to the monolith.`,
+    asks: true,
   },
   {
     action: 'complete',
     help: 'end with the service as the only owner; there is no way back',
-    sure: ({ kind }) =>
-      kind === 'tables'
-        ? 'The streams and guards are dropped, and from then on the service alone has the rows: there is no way back.'
-        : 'The routes stay with the service, and nothing judges them any more.',
+    asks: true,
   },
   {
     action: 'cancel',
     help: 'end with the monolith as the only owner, and take everything of ours away',
-    sure: ({ kind }) =>
-      kind === 'tables'
-        ? 'Everything that was installed is dropped; another start copies all rows again.'
-        : 'The monolith answers all of the routes again.',
+    asks: true,
   },
 ]
 
@@ -55,7 +48,7 @@ export function actionCommands(bind: Bind): Command[] {
       .argument('[extraction]', 'may be left out when there is one')
       .action(
         bind((session: Session, given: string | undefined) =>
-          act(session, one.action, given, {}, one.sure),
+          act(session, one.action, given, {}, one.asks),
         ),
       ),
   )
@@ -108,14 +101,14 @@ async function act(
   action: Action,
   given: string | undefined,
   request: { percent?: number },
-  sure?: ActionHelp['sure'],
+  asks?: true,
 ): Promise<ExitCode> {
   const control = await session.control()
   const extraction = await session.extraction(given, () => namesAt(control))
-  if (sure) {
+  if (asks) {
     await confirm(session, {
       command: `${action} ${extraction}`,
-      sure: async () => sure(await control.extraction(extraction)),
+      sure: async () => consequence(action, await control.extraction(extraction)),
     })
   }
   const { why } = session.options

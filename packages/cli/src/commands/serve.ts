@@ -11,7 +11,7 @@ const SHUTDOWN_MS = 30_000
 
 export function serveCommand(bind: Bind): Command {
   return new Command('serve')
-    .description('run an engine and the control API until it is asked to end')
+    .description('run an engine, the control API and the console until it is asked to end')
     .option('--port <port>', 'over the plan’s; 0 takes a free one')
     .option('--id <name>', 'shown in status; host and process by default')
     .addOption(logLevelOption())
@@ -25,7 +25,10 @@ async function serve(
   const port = portOf('--port', options.port)
   const plan = await session.plan()
   // The other commands do without what this loads.
-  const { createLog } = await import('@banyan/service/http')
+  const [{ createLog }, { mountConsole }] = await Promise.all([
+    import('@banyan/service/http'),
+    import('@banyan/console'),
+  ])
   const settings = await processSettings('serve', session)
   // Standard output carries the one line that says where it listens.
   const log = createLog('engine', options.logLevel)
@@ -33,6 +36,7 @@ async function serve(
     log,
     tracesUrl: settings.OTEL_EXPORTER_OTLP_ENDPOINT,
     drainMs: settings.DRAIN_DELAY_MS,
+    console: mountConsole,
     ...(options.id === undefined ? {} : { id: options.id }),
     ...(port === undefined ? {} : { port }),
   }).catch((error: Error & { code?: string }) => {

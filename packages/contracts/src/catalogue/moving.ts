@@ -97,6 +97,12 @@ export const MOVING = {
     title: 'Credentials are missing or wrong',
     detail: 'Send the control token as "Authorization: Bearer …".',
   },
+  SIGN_IN_REFUSED: {
+    status: 401,
+    title: 'The console does not know these credentials',
+    detail:
+      'The {given} is not valid. Tokens are those of the plan (control.token, control.viewerToken); a link works once, within 15 minutes: "banyan console" makes another.',
+  },
   NO_SUCH_EXTRACTION: {
     status: 404,
     title: 'There is no such extraction',

@@ -1,4 +1,4 @@
-import { type Plan, resolveExtraction } from '../plan.ts'
+import { type Plan, type ResolvedExtraction, resolveExtraction } from '../plan.ts'
 import { compareOf, copyOf, objectsSteps } from './objects.ts'
 import { indexSteps, routesSteps } from './requests.ts'
 import type { StepPreview } from './steps.ts'
@@ -11,11 +11,18 @@ import { tablesSteps } from './tables.ts'
  * @throws BanyanError BAD_PLAN, NO_SUCH_EXTRACTION
  */
 export async function previewSteps(plan: Plan, extraction: string): Promise<StepPreview[]> {
-  const resolved = resolveExtraction(plan, extraction)
+  return stepsOf(resolveExtraction(plan, extraction), plan.monolith.databaseUrl)
+}
+
+/** The same of an extraction by itself. @param sourceUrl null: no database is asked. */
+export async function stepsOf(
+  resolved: ResolvedExtraction,
+  sourceUrl: string | null,
+): Promise<StepPreview[]> {
   switch (resolved.kind) {
     case 'tables': {
       const { objects } = resolved
-      const steps = await tablesSteps(resolved, plan.monolith.databaseUrl)
+      const steps = await tablesSteps(resolved, sourceUrl)
       if (!objects) return steps
       // Beside the copy of the rows, and its comparison.
       return [...steps.slice(0, 3), copyOf(objects), compareOf(objects), ...steps.slice(3)]

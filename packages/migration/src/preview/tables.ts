@@ -3,12 +3,22 @@ import { declaredLosses, streamObjectName, type TableSpec } from '@banyan/replic
 import type { ResolvedTables } from '../plan.ts'
 import { canary, number, type StepPreview, shadowing, soak } from './steps.ts'
 
-/** The steps of rows that move; estimates and sequences are read where the databases can be reached. */
-export async function tablesSteps(plan: ResolvedTables, sourceUrl: string): Promise<StepPreview[]> {
-  const [source, target] = await Promise.all([
-    look(sourceUrl, plan, 'source'),
-    look(plan.service.databaseUrl, plan, 'target'),
-  ])
+/**
+ * The steps of rows that move; estimates and sequences are read where the databases can be reached.
+ *
+ * @param sourceUrl null: no database is asked.
+ */
+export async function tablesSteps(
+  plan: ResolvedTables,
+  sourceUrl: string | null,
+): Promise<StepPreview[]> {
+  const [source, target] =
+    sourceUrl === null
+      ? [null, null]
+      : await Promise.all([
+          look(sourceUrl, plan, 'source'),
+          look(plan.service.databaseUrl, plan, 'target'),
+        ])
   const back = `the same handover the other way, ${lost(plan)}: the reverse stream keeps the monolith up to date`
   return [
     install(plan, source, target),

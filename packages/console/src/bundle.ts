@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 
@@ -18,20 +17,28 @@ export interface Bundle {
   readonly assets: ReadonlyMap<string, Asset>
 }
 
+export interface BundleOptions {
+  /** The page's first source file. */
+  readonly entry: string
+  readonly title: string
+  /** Address of the page's icon; none by default. */
+  readonly icon?: string
+}
+
 const TYPES: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
 }
 
 /**
- * Makes of the page's sources what browsers read. Takes a few tenths of a second and touches no disk: a process does
- * it as it starts.
+ * Makes of a page's sources what browsers read. Takes a few tenths of a second and touches no disk: a process does
+ * it as it starts, or when the page is first asked for.
  *
  * @throws what esbuild says of a source that cannot be read.
  */
-export async function bundlePage(): Promise<Bundle> {
+export async function bundlePage(options: BundleOptions): Promise<Bundle> {
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL('page/main.tsx', import.meta.url))],
+    entryPoints: [options.entry],
     outdir: '/assets',
     write: false,
     bundle: true,
@@ -51,10 +58,10 @@ export async function bundlePage(): Promise<Bundle> {
       ...{ type: TYPES[ending]!, content: contents, gzip: gzipSync(contents, { level: 9 }) },
     })
   }
-  return { document: Buffer.from(documentOf([...assets.keys()])), assets }
+  return { document: Buffer.from(documentOf(options, [...assets.keys()])), assets }
 }
 
-function documentOf(paths: readonly string[]): string {
+function documentOf({ title, icon = 'data:,' }: BundleOptions, paths: readonly string[]): string {
   const path = (ending: string) => paths.find((one) => one.endsWith(ending))
   return `<!doctype html>
 <html lang="en">
@@ -62,8 +69,8 @@ function documentOf(paths: readonly string[]): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>LEGO Projects</title>
-<link rel="icon" href="data:,">
+<title>${title}</title>
+<link rel="icon" href="${icon}">
 <link rel="stylesheet" href="${path('.css')}">
 <script type="module" src="${path('.js')}"></script>
 </head>

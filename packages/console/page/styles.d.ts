@@ -1,0 +1,2 @@
+/** The bundler gathers style sheets into one; their import has no value. */
+declare module '*.css' {}
