@@ -226,6 +226,12 @@ describe('an action that moves users or cannot be undone', () => {
   })
 })
 
+it('console prints an address that signs a browser in, under a name and in a role', async () => {
+  expect(await terminal.run(...at('console', '--role', 'viewer', '--by', 'ada'))).toBe(0)
+  expect(terminal.out).toBe(`${control.url}/sign-in#secret\n`)
+  expect(control.asked).toEqual([{ action: 'link', body: { name: 'ada', role: 'viewer' } }])
+})
+
 describe('verify', () => {
   it('waits for a run that began after asking, and ends with 1 when rows differ', async () => {
     control.onAction = () => {

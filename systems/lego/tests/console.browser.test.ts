@@ -58,6 +58,8 @@ describe('the console, on an extraction that is under way', () => {
     await supervisor?.stopAll()
   })
 
+  /** Beside the extraction's name. */
+  const badge = (text: string) => ada.page.locator('.title').getByText(text, { exact: true })
   const standing = () => lego.controls[0]!.extraction(NAME)
   const stands = (what: string, holds: (status: ExtractionStatus) => boolean) =>
     eventually(what, async () => holds(await standing()))
@@ -103,7 +105,7 @@ describe('the console, on an extraction that is under way', () => {
     await dialog.waitFor({ state: 'detached' })
     expect((await standing()).phase).toBe('planned')
     await decide(/^Start/, 'the first one')
-    await page.getByText('canary', { exact: true }).waitFor()
+    await badge('canary').waitFor()
     await page.getByRole('list', { name: 'Phases' }).locator('[aria-current=step]').waitFor()
     await stands('it waits for a person', ({ waitsFor }) => waitsFor.includes('promote'))
   })
@@ -112,11 +114,11 @@ describe('the console, on an extraction that is under way', () => {
     const { page } = ada
     await decide(/^Pause/, 'lunch')
     await stands('it is paused', ({ paused }) => paused)
-    await page.getByText('canary, paused').waitFor()
+    await badge('canary, paused').waitFor()
     await decide(/^Resume/, 'back again')
     await stands('it goes on', ({ paused }) => !paused)
     await decide(/^Roll back/, 'support tickets')
-    await page.getByText('rolled back', { exact: true }).first().waitFor()
+    await badge('rolled back').waitFor()
     await stands('all is at the monolith', ({ percent }) => percent === 0)
     await page.getByRole('button', { name: /^Promote/ }).click()
     await page.getByRole('dialog').getByLabel('Share of the service').selectOption('100 %')
@@ -128,7 +130,6 @@ describe('the console, on an extraction that is under way', () => {
     await decide(/^Promote to 10 %/, 'mended')
     await stands('the share is there', ({ percent }) => percent === 10)
     await page.getByRole('searchbox', { name: 'Search' }).fill('support tick')
-    await page.getByText('“support tickets”').or(page.locator('q')).first().waitFor()
     await eventually(
       'the search finds one',
       async () => (await page.locator('.column q').count()) === 1,
@@ -218,7 +219,7 @@ describe('the console, on an extraction that is under way', () => {
     await page.keyboard.press('Escape')
     await decide(/^Complete/, 'done')
     await stands('it is completed', ({ phase }) => phase === 'completed')
-    await page.getByText('completed', { exact: true }).first().waitFor()
+    await badge('completed').waitFor()
     await takePicture(ada, 'console-completed-light')
     expect(ada.failures).toEqual([])
   })

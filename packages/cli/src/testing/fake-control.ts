@@ -242,6 +242,10 @@ export class FakeControl {
       this.asked.push({ action: 'retire', body })
       return { retired: !body.undo, behind: null }
     }
+    if (path === '/console/links') {
+      this.asked.push({ action: 'link', body: JSON.parse(await text(request)) })
+      return { path: '/sign-in#secret', seconds: 900 }
+    }
     const [, name, rest] = /^\/v1\/extractions\/([^/]+)(?:\/(.+))?$/.exec(path) ?? []
     const found = this.extractions.find((one) => one.extraction === name)
     if (!found) {

@@ -1,6 +1,7 @@
 import type { ExtractionStatus } from '@banyan/migration'
 import { Panel } from '../ui/panel.tsx'
 import { Progress } from '../ui/progress.tsx'
+import { Scroll } from '../ui/scroll.tsx'
 import { bytes, duration, ms, number } from '../ui/text.ts'
 
 /** How far the copy is, and both streams. */
@@ -18,9 +19,8 @@ export function CopyPanel({ status }: { readonly status: ExtractionStatus }) {
           text={etaSeconds === null ? '' : `${duration(etaSeconds)} left`}
         />
       )}
-      <div className="scroll">
+      <Scroll label="Streams">
         <table>
-          <caption className="unseen">Streams</caption>
           <thead>
             <tr>
               <th scope="col">Stream</th>
@@ -48,7 +48,7 @@ export function CopyPanel({ status }: { readonly status: ExtractionStatus }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       <p className="muted small">
         Lag p50 {ms(lagMs.p50)}, p99 {ms(lagMs.p99)}. Writes past the gateway refused:{' '}
         {number(refusals.source)} at the monolith, {number(refusals.target)} at the service.

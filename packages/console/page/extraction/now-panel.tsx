@@ -2,6 +2,7 @@ import type { ExtractionStatus } from '@banyan/migration'
 import { useNow } from '../api/live.ts'
 import { useWhy } from '../api/queries.ts'
 import { Panel, Unread } from '../ui/panel.tsx'
+import { Scroll } from '../ui/scroll.tsx'
 import { bytes, duration, moment } from '../ui/text.ts'
 
 /** Why it stands where it stands. */
@@ -34,9 +35,8 @@ export function NowPanel({ status }: { readonly status: ExtractionStatus }) {
         </ul>
       )}
       {gates.length > 0 && (
-        <div className="scroll">
+        <Scroll label="Gates">
           <table>
-            <caption className="unseen">Gates</caption>
             <thead>
               <tr>
                 <th scope="col">Gate</th>
@@ -58,7 +58,7 @@ export function NowPanel({ status }: { readonly status: ExtractionStatus }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
       <Unread error={why.error} />
       {why.data && <InTheWay why={why.data} />}

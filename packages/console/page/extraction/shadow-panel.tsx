@@ -1,5 +1,6 @@
 import type { ExtractionStatus } from '@banyan/migration'
 import { Panel } from '../ui/panel.tsx'
+import { Scroll } from '../ui/scroll.tsx'
 import { number } from '../ui/text.ts'
 
 /** Where both sides' answers differ, with an example of each. */
@@ -12,7 +13,7 @@ export function ShadowPanel({ status }: { readonly status: ExtractionStatus }) {
         <span className="muted">{number(dropped)} were not compared.</span>
       </p>
       {differences.length > 0 && (
-        <div className="scroll">
+        <Scroll label="Answers that differ">
           <table>
             <thead>
               <tr>
@@ -43,7 +44,7 @@ export function ShadowPanel({ status }: { readonly status: ExtractionStatus }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
     </Panel>
   )

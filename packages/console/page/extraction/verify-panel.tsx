@@ -1,6 +1,7 @@
 import type { ExtractionStatus } from '@banyan/migration'
 import { Panel } from '../ui/panel.tsx'
 import { Progress } from '../ui/progress.tsx'
+import { Scroll } from '../ui/scroll.tsx'
 import { moment, number } from '../ui/text.ts'
 
 /** The comparison of all rows, and what differs. */
@@ -31,7 +32,7 @@ export function VerifyPanel({ status }: { readonly status: ExtractionStatus }) {
           : `${number(divergent)} of ${number(rows)} rows differ.`}
       </p>
       {divergentRows.length > 0 && (
-        <div className="scroll">
+        <Scroll label="Rows that differ">
           <table>
             <thead>
               <tr>
@@ -52,7 +53,7 @@ export function VerifyPanel({ status }: { readonly status: ExtractionStatus }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
     </Panel>
   )

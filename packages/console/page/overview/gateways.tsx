@@ -1,10 +1,11 @@
 import type { GatewayStatus } from '@banyan/migration'
+import { Scroll } from '../ui/scroll.tsx'
 import { duration } from '../ui/text.ts'
 
 export function Gateways({ gateways }: { readonly gateways: readonly GatewayStatus[] }) {
   if (gateways.length === 0) return <p className="muted">None is registered.</p>
   return (
-    <div className="scroll">
+    <Scroll label="Gateways">
       <table>
         <thead>
           <tr>
@@ -31,6 +32,6 @@ export function Gateways({ gateways }: { readonly gateways: readonly GatewayStat
           ))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   )
 }
