@@ -94,6 +94,10 @@ function nextFor(problem: Problem): string {
       return 'Those that are there: banyan sagas list.'
     case 'WRONG_SAGA_STATE':
       return `See where it stands with "banyan sagas show ${problem.id}".`
+    case 'DATA_PLANE_LACKS':
+      return String(problem.next)
+    case 'DATA_PLANE_AWAY':
+      return 'See that haproxy is installed, and what its log says: haproxy.log in the folder (--folder).'
     case 'STALE_TOKEN':
       return 'Nothing: another engine has taken over. Ask again.'
     default:

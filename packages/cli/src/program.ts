@@ -10,6 +10,7 @@ import { gatewayCommand } from './commands/gateway.ts'
 import { ledgerCommand } from './commands/ledger.ts'
 import { newCommand } from './commands/new-service.ts'
 import { planCommand } from './commands/plan.ts'
+import { renderCommand } from './commands/render.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { retireCommand } from './commands/retire.ts'
 import { sagasCommand } from './commands/sagas.ts'
@@ -85,6 +86,7 @@ export function buildProgram(terminal: Terminal, onExit: (code: ExitCode) => voi
     serveCommand(bind),
     consoleCommand(bind),
     gatewayCommand(bind),
+    renderCommand(bind),
     newCommand(bind),
     tryCommand(bind),
     dlqCommand(bind),

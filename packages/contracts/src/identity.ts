@@ -41,7 +41,7 @@ export function signIdentity(identity: Identity, keys: IdentityKeys, nowMs = Dat
   const { userId, email, roles } = identity
   const body: SignedIdentity = { userId, email, roles, exp: Math.floor(nowMs / 1000) + LIFETIME_S }
   const payload = Buffer.from(JSON.stringify(body)).toString('base64url')
-  const signed = `${keyId(key)}.${payload}`
+  const signed = `${identityKeyId(key)}.${payload}`
   return `${signed}.${mac(signed, key)}`
 }
 
@@ -53,7 +53,7 @@ export function verifyIdentity(
 ): Identity | null {
   const [kid, payload, signature, ...rest] = (header ?? '').split('.')
   if (!kid || !payload || !signature || rest.length > 0) return null
-  const key = listOf(keys).find((one) => keyId(one) === kid)
+  const key = listOf(keys).find((one) => identityKeyId(one) === kid)
   if (!key || !sameText(signature, mac(`${kid}.${payload}`, key))) return null
   const body = parse(payload)
   if (body === null || body.exp * 1000 < nowMs) return null
@@ -61,7 +61,7 @@ export function verifyIdentity(
 }
 
 /** Names a key in what it signed, without telling it; changes of keys can be watched by it. */
-function keyId(key: string): string {
+export function identityKeyId(key: string): string {
   let id = ids.get(key)
   if (id === undefined) {
     // A process knows two or three keys; a test that makes up thousands must not fill the memory.

@@ -13,7 +13,7 @@ export interface AdminParts {
   readonly token: string
   /** @throws BanyanError STALE_TOKEN. */
   takeTable(table: RouteTable, drainMs: number, only: string | null): Promise<TableAcknowledgement>
-  stats(): GatewayStats
+  stats(): GatewayStats | Promise<GatewayStats>
   /** For Prometheus. */
   metrics(): Promise<string>
   health(): { readonly ok: boolean } & Readonly<Record<string, unknown>>
@@ -69,7 +69,7 @@ async function answer(
       return [health.ok ? 200 : 503, health]
     }
     case 'GET /stats':
-      return [200, parts.stats()]
+      return [200, await parts.stats()]
     case 'PUT /table': {
       const given = url.searchParams.get('drainMs') ?? '0'
       const drainMs = Number(given)

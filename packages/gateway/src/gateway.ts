@@ -1,5 +1,5 @@
 import { createServer, type Server, ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { BanyanError, type GatewayStats, type RouteTable } from '@banyan/contracts'
 import { createAdminServer } from './admin.ts'
 import { createAuthenticator } from './authentication.ts'
@@ -8,6 +8,7 @@ import { Forwarder } from './forwarder.ts'
 import { HoldQueue } from './hold-queue.ts'
 import { Lease } from './lease.ts'
 import { Limits } from './limits/limits.ts'
+import { listenOn, portOf, urlOf } from './listening.ts'
 import { openLogs } from './logs.ts'
 import { metricsPage } from './metrics.ts'
 import { Observation } from './observation.ts'
@@ -172,8 +173,8 @@ export function createGateway(options: GatewayOptions): Gateway {
       await listenOn(admin, settings.admin)
       lease?.start({
         id: settings.id,
-        adminUrl: settings.adminUrl ?? urlOf(admin, settings.admin.host),
-        publicUrl: settings.publicUrl ?? urlOf(server, settings.listen.host),
+        adminUrl: settings.adminUrl ?? urlOf(portOf(admin), settings.admin.host),
+        publicUrl: settings.publicUrl ?? urlOf(portOf(server), settings.listen.host),
       })
       log.info({ public: portOf(server), admin: portOf(admin) }, 'listening')
     },
@@ -236,25 +237,4 @@ function createPublicServer(forwarder: Forwarder, { headMs }: Timeouts): Server 
     forwarder.take(request, response, webSocket ? socket : null, false)
   })
   return server
-}
-
-async function listenOn(server: Server, at: { host?: string; port: number }): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(at.port, at.host ?? '127.0.0.1', () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
-}
-
-function portOf(server: Server): number {
-  const address = server.address() as AddressInfo | null
-  if (!address) throw new Error('the gateway does not listen yet')
-  return address.port
-}
-
-function urlOf(server: Server, host: string | undefined): string {
-  const reachable = host === undefined || host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${portOf(server)}`
 }

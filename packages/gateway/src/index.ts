@@ -1,2 +1,7 @@
 export { createGateway, type Gateway } from './gateway.ts'
+export { type HaproxySettings, renderHaproxy } from './haproxy/configuration.ts'
+export { createHaproxyGateway, type HaproxyGatewayOptions } from './haproxy/gateway.ts'
 export type { GatewayOptions, ShadowLimits, Timeouts } from './options.ts'
+export { settingsOf } from './options.ts'
+export { type GatewayApiOptions, renderGatewayApi } from './render/gateway-api.ts'
+export { renderKong } from './render/kong.ts'

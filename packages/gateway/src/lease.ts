@@ -16,8 +16,13 @@ export interface LeaseOptions {
   readonly now: () => number
   /** The newest table's token and version, for the control plane to show. */
   readonly newest: () => { readonly token: number; readonly version: number }
-  /** Takes the control plane's table over; null when there is none. @throws when it is older than ours. */
-  readonly onTable: (table: RouteTable | null) => void
+  /** Asked before each renewal. @throws when nobody is there who could serve: then it is not renewed. */
+  readonly ready?: () => Promise<void>
+  /**
+   * Takes the control plane's table over, null when there is none, and the lease with it, which ends at `endsAt` of
+   * `now`. @throws when the table is older than ours.
+   */
+  readonly onTable: (table: RouteTable | null, endsAt: number) => void
   /** Moved routes may not be served any more, streams that are open included. */
   readonly onLost: () => void
   readonly log: Logger
@@ -77,10 +82,11 @@ export class Lease {
   }
 
   async #renew(): Promise<void> {
-    const { log, now, newest } = this.#options
-    const sentAt = now()
+    const { log, now, newest, ready } = this.#options
     let next = RETRY_MS
     try {
+      await ready?.()
+      const sentAt = now()
       const answer = this.#registered
         ? await this.#send('POST', `${this.#ownPath()}/renew`, newest())
         : await this.#send('POST', '/v1/gateways', this.#registration)
@@ -111,7 +117,7 @@ export class Lease {
     const before = this.#endsAt
     this.#endsAt = sentAt + leaseMs
     try {
-      this.#options.onTable(table)
+      this.#options.onTable(table, this.#endsAt)
     } catch (error) {
       this.#endsAt = before
       throw error

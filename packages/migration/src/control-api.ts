@@ -17,6 +17,7 @@ import {
   repairRequest,
   retirement,
   retireRequest,
+  routeTableAnswer,
   whyAnswer,
 } from './control-schemas.ts'
 import { checkRepair, decide, noteArchived } from './decisions.ts'
@@ -257,6 +258,16 @@ function answerOperators(api: App, options: ControlApiOptions): void {
 }
 
 function answerGateways(api: App, gateways: Gateways): void {
+  api.get(
+    '/table',
+    {
+      schema: {
+        summary: 'The route table that every gateway is given',
+        response: { 200: routeTableAnswer },
+      },
+    },
+    async () => ({ table: await gateways.table() }),
+  )
   api.post(
     '/gateways',
     {

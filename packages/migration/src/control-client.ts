@@ -1,4 +1,4 @@
-import { BanyanError, type Problem } from '@banyan/contracts'
+import { BanyanError, type Problem, type RouteTable } from '@banyan/contracts'
 import { Agent, fetch, type Response } from 'undici'
 import { readServerSentEvents } from './server-sent-events.ts'
 import type {
@@ -153,6 +153,11 @@ export class ControlClient {
   /** The gateways send nothing to the monolith any more, or do so again. */
   retire(request: RetireRequest = {}): Promise<Retirement> {
     return this.#ask('/v1/retire', request)
+  }
+
+  /** The route table that every gateway is given; null before the first. */
+  async routeTable(): Promise<RouteTable | null> {
+    return (await this.#ask<{ table: RouteTable | null }>('/v1/table')).table
   }
 
   async #ask<T>(

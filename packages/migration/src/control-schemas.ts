@@ -442,6 +442,8 @@ const routeTable = z.object({
   ),
 })
 
+export const routeTableAnswer = z.object({ table: routeTable.nullable() })
+
 export const gatewayLease = z.object({
   leaseMs: z.number(),
   table: routeTable.nullable(),

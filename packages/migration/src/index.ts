@@ -27,6 +27,7 @@ export {
 } from './plan.ts'
 export { previewSteps, type StepPreview } from './preview/index.ts'
 export { quantile } from './quantile.ts'
+export { targetsOf } from './services.ts'
 export {
   ACTIONS,
   type Action,

@@ -1,6 +1,6 @@
 import { BucketSet, type ExtractionRoutes, type RouteTable } from '@banyan/contracts'
 import type { Gateways } from './gateways.ts'
-import type { Plan, ServicePlan } from './plan.ts'
+import { type Plan, resolvePlan, type ServicePlan } from './plan.ts'
 
 /** Before the names of services in route tables: no extraction can be called so. */
 const MARK = 'service:'
@@ -21,6 +21,14 @@ export async function publishServices(
   const known = before?.extractions.some(({ extraction }) => extraction.startsWith(MARK)) ?? false
   if (services.length === 0 && !known) return
   await gateways.publish(term, MARK, after, { drainMs: 0, outlast: false })
+}
+
+/** Where every name that a route table of this plan may have sends its requests, once they have moved. */
+export function targetsOf(plan: Plan): Readonly<Record<string, string>> {
+  return Object.fromEntries([
+    ...resolvePlan(plan).map(({ name, service }) => [name, service.url]),
+    ...(plan.services ?? []).map(({ name, url }) => [`${MARK}${name}`, url]),
+  ])
 }
 
 /** A table with exactly these services; the extractions stay as they are. */

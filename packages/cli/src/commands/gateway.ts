@@ -1,8 +1,14 @@
-import { hostname } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { BanyanError } from '@banyan/contracts'
-import { createGateway, type Gateway, type GatewayOptions } from '@banyan/gateway'
-import type { Plan } from '@banyan/migration'
-import { Command } from 'commander'
+import {
+  createGateway,
+  createHaproxyGateway,
+  type Gateway,
+  type GatewayOptions,
+} from '@banyan/gateway'
+import { type Plan, targetsOf } from '@banyan/migration'
+import { Command, Option } from 'commander'
 import { EXIT, type ExitCode } from '../exit.ts'
 import { CommandError } from '../failure.ts'
 import { type LogLevel, logLevelOption, portOf, processSettings } from '../listening.ts'
@@ -15,8 +21,12 @@ interface Options {
   readonly id?: string
   readonly publicUrl?: string
   readonly adminUrl?: string
+  readonly dataPlane: (typeof DATA_PLANES)[number]
+  readonly folder?: string
   readonly logLevel: LogLevel
 }
+
+const DATA_PLANES = ['banyan', 'haproxy'] as const
 
 export function gatewayCommand(bind: Bind): Command {
   return new Command('gateway')
@@ -28,19 +38,53 @@ export function gatewayCommand(bind: Bind): Command {
     .option('--id <name>', 'unique among the gateways; host and port by default')
     .option('--public-url <url>', 'how clients reach it, when that differs from where it listens')
     .option('--admin-url <url>', 'how the control plane reaches it, when that differs')
+    .addOption(
+      new Option('--data-plane <name>', 'what requests go through')
+        .choices(DATA_PLANES)
+        .default('banyan'),
+    )
+    .option('--folder <path>', 'of HAProxy: configuration, maps, sockets, log; nobody else’s')
     .addOption(logLevelOption())
     .action(bind(gateway))
 }
 
 async function gateway(session: Session, options: Options): Promise<ExitCode> {
-  const settings = await settingsFrom(session, options)
+  const settings = await gatewayOptions(session, options)
+  if (options.dataPlane === 'haproxy') return haproxyGateway(session, options, settings)
   const { OTEL_EXPORTER_OTLP_ENDPOINT } = await processSettings('gateway', session)
   const { Tracing } = await import('@banyan/service/http')
   const tracing = await Tracing.open('gateway', OTEL_EXPORTER_OTLP_ENDPOINT)
-  const running = await open({
-    ...settings,
-    ...(tracing.on ? { startSpan: (...span) => tracing.start(...span) } : {}),
-  })
+  await serveUntilEnded(session, () =>
+    createGateway({
+      ...settings,
+      ...(tracing.on ? { startSpan: (...span) => tracing.start(...span) } : {}),
+    }),
+  )
+  await tracing.close()
+  return EXIT.ok
+}
+
+/** The process that drives an HAProxy, which goes on without it. */
+async function haproxyGateway(
+  session: Session,
+  { folder }: Options,
+  settings: GatewayOptions,
+): Promise<ExitCode> {
+  const plan = await session.plan()
+  const { cwd } = session.terminal
+  await serveUntilEnded(session, () =>
+    createHaproxyGateway({
+      ...settings,
+      targets: targetsOf(plan),
+      folder: folder === undefined ? join(tmpdir(), `banyan-${settings.id}`) : resolve(cwd, folder),
+      onProcess: (pid) => session.printJson({ event: 'data plane', pid }),
+    }),
+  )
+  return EXIT.ok
+}
+
+async function serveUntilEnded(session: Session, create: () => Gateway): Promise<void> {
+  const running = await open(create)
   session.printJson({
     event: 'listening',
     port: running.publicPort,
@@ -48,11 +92,13 @@ async function gateway(session: Session, options: Options): Promise<ExitCode> {
   })
   await session.ended()
   await running.close()
-  await tracing.close()
-  return EXIT.ok
 }
 
-async function settingsFrom(session: Session, options: Options): Promise<GatewayOptions> {
+/** What the plan and the command line say of a gateway. */
+export async function gatewayOptions(
+  session: Session,
+  options: Partial<Options>,
+): Promise<GatewayOptions> {
   const [given, adminPort] = [
     portOf('--port', options.port),
     portOf('--admin-port', options.adminPort),
@@ -68,7 +114,7 @@ async function settingsFrom(session: Session, options: Options): Promise<Gateway
     identityKey: plan.gateway.identityKey,
     auth: plan.gateway.auth,
     control: { urls: await session.controlUrls(), token: plan.control.token },
-    logLevel: options.logLevel,
+    ...(options.logLevel === undefined ? {} : { logLevel: options.logLevel }),
     ...chosen(plan.gateway),
     ...(options.publicUrl === undefined ? {} : { publicUrl: options.publicUrl }),
     ...(options.adminUrl === undefined ? {} : { adminUrl: options.adminUrl }),
@@ -87,11 +133,12 @@ function chosen(plan: Plan['gateway']): Partial<GatewayOptions> {
   }
 }
 
-async function open(settings: GatewayOptions): Promise<Gateway> {
+async function open(create: () => Gateway): Promise<Gateway> {
   let created: Gateway
   try {
-    created = createGateway(settings)
+    created = create()
   } catch (error) {
+    if (error instanceof BanyanError) throw error
     throw new BanyanError('BAD_PLAN', { where: 'gateway', reason: (error as Error).message })
   }
   try {

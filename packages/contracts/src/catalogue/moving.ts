@@ -72,6 +72,16 @@ export const MOVING = {
     detail:
       '{upstream} failed in {failed} of its last {requests} requests; asked again in {waitMs} ms. The request was not forwarded. Try again.',
   },
+  DATA_PLANE_LACKS: {
+    status: 422,
+    title: 'The data plane cannot do what the plan asks for',
+    detail: '{dataPlane} cannot {what}. {next}',
+  },
+  DATA_PLANE_AWAY: {
+    status: 503,
+    title: 'The data plane does not take the route table',
+    detail: '{dataPlane}: {reason}.',
+  },
   UPSTREAM_REFUSED: {
     status: 502,
     title: 'A called service answered with an error',
