@@ -45,6 +45,18 @@ export function wholeNumber(given: Given, name: string, otherwise: number, least
   throw new UsageError(`--${name} is "${String(value)}"; allowed is a whole number from ${least}`)
 }
 
+/** One of several names; the first when none is given. @throws UsageError that says what there is */
+export function oneOf<Name extends string>(
+  given: Given,
+  flag: string,
+  names: readonly [Name, ...Name[]],
+): Name {
+  const value = given[flag] ?? names[0]
+  const found = names.find((name) => name === value)
+  if (found) return found
+  throw new UsageError(`--${flag} is "${String(value)}"; there are ${names.join(' and ')}`)
+}
+
 export function helpText(command: string, what: string, flags: readonly Flag[]): string {
   const left = flags.map(({ name, value }) => `  --${name}${value ? ` ${value}` : ''}`)
   const width = Math.max(...left.map((text) => text.length)) + 3

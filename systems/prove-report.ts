@@ -1,6 +1,7 @@
 import { percentile } from '@banyan/lab'
 import { addAborts, NO_ABORTS } from './lego/aborts.ts'
-import { isStep, PHASES, PROVED, STEPS, type StruckPhase, VICTIMS } from './lego/faults.ts'
+import { isStep, PHASES, PROVED, STEPS, type StruckPhase, victimsOf } from './lego/faults.ts'
+import type { DataPlane } from './lego/haproxy.ts'
 import type { Struck } from './lego/injector.ts'
 import type { RunResult } from './prove-run.ts'
 
@@ -16,9 +17,10 @@ export function lineOf({ struck, parts, ms, ...rest }: RunResult): string {
       `${victim} at ${place}${direction ? ` ${direction}` : ''} of ${extraction}${afterMs === null ? '' : ` +${afterMs} ms`}`,
   )
   const slowest = Math.max(0, ...struck.map((one) => one.recoveryMs ?? 10_000))
-  const { acknowledged, lost, duplicated, stale, divergent, stuck, leftovers } = rest
+  const { acknowledged, refused, failed } = rest
+  const { lost, duplicated, stale, divergent, stuck, leftovers } = rest
   return (
-    `${crashes.join(', ')}; ${acknowledged} writes; lost ${lost}, duplicated ${duplicated}, ` +
+    `${crashes.join(', ')}; ${acknowledged} writes, ${refused} refused, ${failed} failed; lost ${lost}, duplicated ${duplicated}, ` +
     `stale ${stale}, divergent ${divergent}, stuck ${stuck}, leftovers ${leftovers}; ` +
     `recovery ${slowest} ms; ${seconds(ms)} s (${Object.entries(parts)
       .map(([part, spent]) => `${part} ${seconds(spent)}`)
@@ -28,7 +30,8 @@ export function lineOf({ struck, parts, ms, ...rest }: RunResult): string {
 
 export type ProveReport = ReturnType<typeof reportOf>
 
-export function reportOf(results: readonly RunResult[], ms: number) {
+export function reportOf(results: readonly RunResult[], ms: number, dataPlane: DataPlane) {
+  const victims = victimsOf(dataPlane)
   const struck = results.flatMap((result) => result.struck)
   const sum = (of: (result: RunResult) => number) => results.reduce((all, one) => all + of(one), 0)
   const count = <K extends string>(keys: readonly K[], of: (one: Struck) => K | null) =>
@@ -37,6 +40,7 @@ export function reportOf(results: readonly RunResult[], ms: number) {
   const pairs = new Set(struck.map((one) => `${phaseOf(one)} / ${one.victim}`))
   return {
     runs: results.length,
+    gateway: dataPlane,
     seeds: results.map((result) => result.seed),
     kills: struck.length,
     lost: sum((one) => one.lost),
@@ -46,6 +50,8 @@ export function reportOf(results: readonly RunResult[], ms: number) {
     stuck: sum((one) => one.stuck),
     leftovers: sum((one) => one.leftovers),
     acknowledged: sum((one) => one.acknowledged),
+    refused: sum((one) => one.refused),
+    failed: sum((one) => one.failed),
     /** Changes of ownership, tokens and barriers, replayed against the model. */
     conformance: {
       events: sum((one) => one.conformance?.events ?? 0),
@@ -58,11 +64,11 @@ export function reportOf(results: readonly RunResult[], ms: number) {
     killsInHandover: struck.filter((one) => isStep(one.place)).length,
     killsByPhase: count(PHASES, phaseOf),
     killsByStep: count(STEPS, ({ place }) => (isStep(place) ? place : null)),
-    killsByProcess: count(VICTIMS, (one) => one.victim),
+    killsByProcess: count(victims, (one) => one.victim),
     killsByDirection: count(['to target', 'to source'], (one) => one.direction),
     killsByExtraction: count(PROVED, (one) => one.extraction),
     /** Of the pairs of a phase and a victim that there are. */
-    phaseVictimPairs: { met: pairs.size, of: PHASES.length * VICTIMS.length },
+    phaseVictimPairs: { met: pairs.size, of: PHASES.length * victims.length },
     takeovers: struck.filter((one) => one.tookOver).length,
     stepsBack: struck.filter((one) => one.steppedBack).length,
     aborts: results.map((one) => one.aborts).reduce(addAborts, NO_ABORTS),
@@ -102,7 +108,8 @@ export function summaryOf(report: ProveReport): string {
     `${report.runs} runs, ${report.kills} crashes, ${report.killsInHandover} of them inside a handover, ` +
       `${report.extractions} extractions at once, ${report.gateways} gateways: ` +
       `lost ${lost}, duplicated ${duplicated}, stale ${stale}, divergent ${divergent}, stuck ${stuck}, ` +
-      `leftovers ${leftovers}; recovery p50 ${recoveryMs.p50} ms, at most ${recoveryMs.max} ms; ` +
+      `leftovers ${leftovers}; ${report.acknowledged} writes acknowledged, ${report.refused} requests refused ` +
+      `without being forwarded, ${report.failed} failed; recovery p50 ${recoveryMs.p50} ms, at most ${recoveryMs.max} ms; ` +
       `${seconds(report.runMs.overall)} s a run`,
   ].join('\n')
 }

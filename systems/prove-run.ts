@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Supervisor } from '@banyan/lab'
+import { isRefusal, type LoadCounts, type Supervisor } from '@banyan/lab'
 import { type Action, ControlError, type ExtractionStatus, type Phase } from '@banyan/migration'
 import { type Aborts, abortsOf } from './lego/aborts.ts'
 import { Bed } from './lego/bed.ts'
 import { type Fault, PROVED, planFaults, type Stage } from './lego/faults.ts'
+import type { DataPlane } from './lego/haproxy.ts'
 import { Injector, type Struck, StuckError } from './lego/injector.ts'
 import { type Conformance, ProtocolRecord } from './lego/protocol-record.ts'
 import { StepGate } from './lego/step-gate.ts'
@@ -14,6 +15,10 @@ export interface RunResult {
   readonly seed: number
   readonly struck: readonly Struck[]
   readonly acknowledged: number
+  /** Answered 503 by a gateway that had forwarded nothing; clients try again later. */
+  readonly refused: number
+  /** Every other answer that is not a good one, and every one that never came. */
+  readonly failed: number
   readonly lost: number
   readonly duplicated: number
   readonly stale: number
@@ -55,22 +60,24 @@ const PHASE_MS = 60_000
 const LOOK_MS = 100
 
 /** A LEGO system for runs, one after the other. */
-export function startBed(supervisor: Supervisor): Promise<Bed> {
+export function startBed(supervisor: Supervisor, dataPlane: DataPlane): Promise<Bed> {
   return Bed.start(supervisor, {
     ...SIZE,
     extractions: PROVED,
     seed: DATA_SEED,
     engines: 2,
     gateways: 2,
+    dataPlane,
     documentedPorts: false,
-    env: PLAN_ENV,
+    // What sends no shadow reads compares none.
+    env: dataPlane === 'banyan' ? PLAN_ENV : { ...PLAN_ENV, BANYAN_MINIMUM_COMPARED: '0' },
     onStep: () => {},
   })
 }
 
 /** Both extractions at once, there, back and to the end, under load, with the faults of one seed. */
-export async function proveRun(bed: Bed, seed: number): Promise<RunResult> {
-  return new Run(bed, seed).go()
+export async function proveRun(bed: Bed, seed: number, dataPlane: DataPlane): Promise<RunResult> {
+  return new Run(bed, seed, dataPlane).go()
 }
 
 export function isClean(result: RunResult): boolean {
@@ -94,13 +101,13 @@ class Run {
   readonly #begun = performance.now()
   #marked = this.#begun
 
-  constructor(bed: Bed, seed: number) {
+  constructor(bed: Bed, seed: number, dataPlane: DataPlane) {
     this.#bed = bed
     this.#lego = bed.lego
     this.#seed = seed
     this.#gate = new StepGate(bed.lego.urls.banyan)
     this.#injector = new Injector(bed.lego, this.#gate)
-    this.#faults = planFaults(seed)
+    this.#faults = planFaults(seed, dataPlane)
     const last = this.#faults.at(-1)!
     this.#cancelled = last.place.startsWith('cancel') ? last.extraction : null
   }
@@ -129,7 +136,7 @@ class Run {
       const { findings: deviations, ...conformance } = await record.judge()
       this.#mark('judge')
       const { acknowledged, lost, duplicated, stale, findings } = verdict
-      return await this.#result(acknowledged, {
+      return await this.#result(trial.counts, acknowledged, {
         ...{ lost, duplicated, stale, divergent: rows.divergent, leftovers: leftovers.length },
         conformance,
         findings: [...this.#stuck, ...findings, ...rows.examples, ...leftovers, ...deviations],
@@ -137,8 +144,10 @@ class Run {
     } catch (error) {
       if (!(error instanceof StuckError)) throw error
       this.#stuck.push(error.message)
-      const { acknowledgedWrites } = trial.counts
-      return await this.#result(acknowledgedWrites ?? 0, { ...none, findings: this.#stuck })
+      return await this.#result(trial.counts, trial.counts.acknowledgedWrites ?? 0, {
+        ...none,
+        findings: this.#stuck,
+      })
     } finally {
       await record.close()
       await this.#gate.close()
@@ -269,6 +278,7 @@ class Run {
   }
 
   async #result(
+    counts: LoadCounts,
     acknowledged: number,
     found: Pick<
       RunResult,
@@ -280,12 +290,21 @@ class Run {
       struck: this.#struck,
       stuck: this.#stuck.length,
       acknowledged,
+      ...unanswered(counts),
       ...found,
       aborts: await abortsOf(this.#lego.urls.banyan),
       ms: Math.round(performance.now() - this.#begun),
       parts: this.#parts,
     }
   }
+}
+
+function unanswered({ failures = {} }: LoadCounts): { refused: number; failed: number } {
+  const sums = { refused: 0, failed: 0 }
+  for (const [what, times] of Object.entries(failures)) {
+    sums[isRefusal(what) ? 'refused' : 'failed'] += times
+  }
+  return sums
 }
 
 /** Settles only when the promise fails. */

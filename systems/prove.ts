@@ -1,10 +1,12 @@
 import { writeFile } from 'node:fs/promises'
 import { checkModel } from '@banyan/migration/model'
+import { DATA_PLANES } from './lego/haproxy.ts'
 import {
   type Flag,
   type Given,
   helpText,
   main,
+  oneOf,
   readFlags,
   UsageError,
   wholeNumber,
@@ -43,12 +45,13 @@ const PROOFS: readonly Proof[] = [
       value: 'N',
       text: 'move live under load N times, with 4 crashes each',
     },
-    with: ['seed', 'jobs'],
+    with: ['seed', 'jobs', 'gateway'],
     run: (given) =>
       proveRuns({
         runs: wholeNumber(given, 'runs', 1, 1),
         seed: seedOf(given),
         jobs: wholeNumber(given, 'jobs', 2, 1),
+        dataPlane: oneOf(given, 'gateway', DATA_PLANES),
       }),
   },
   {
@@ -101,6 +104,11 @@ const DETAILS: readonly Flag[] = [
     name: 'jobs',
     value: 'N',
     text: 'with --runs: so many at a time, each on servers of its own (2); with --durable: in databases of their own (4)',
+  },
+  {
+    name: 'gateway',
+    value: 'NAME',
+    text: `with --runs: what requests go through, ${DATA_PLANES.join(' or ')} (banyan)`,
   },
   { name: 'minutes', value: 'N', text: 'with --verify-faults: how long (5)' },
   { name: 'faults', value: 'N', text: 'with --verify-faults: how many at least (10,000)' },

@@ -1,4 +1,5 @@
 import { Random } from '@banyan/lab'
+import type { DataPlane } from './haproxy.ts'
 import type { ExtractionName } from './topology.ts'
 
 /** What `npm run prove` moves, all at once: enough for what is looked for, and quick. */
@@ -25,7 +26,17 @@ export const VICTIMS = [
   'target PostgreSQL',
   'target PostgreSQL paused',
 ] as const
-export type Victim = (typeof VICTIMS)[number]
+
+/**
+ * Where requests go through HAProxy, `gateway` is that process, and its driver is struck apart from it: `driver gone`
+ * leaves an HAProxy that nobody tells anything any more. `gateway gone` is both.
+ */
+const DRIVERS = ['driver', 'driver paused', 'driver gone'] as const
+export type Victim = (typeof VICTIMS)[number] | (typeof DRIVERS)[number]
+
+export function victimsOf(dataPlane: DataPlane): readonly Victim[] {
+  return dataPlane === 'haproxy' ? [...VICTIMS, ...DRIVERS] : VICTIMS
+}
 
 /** The steps of a handover that the ledger names before they are done. */
 export const STEPS = [
@@ -92,15 +103,16 @@ export interface Fault {
 
 /**
  * The faults of one run, one for each list above. Victims and places are dealt by counting, so that as
- * many runs in a row as a list has pairs (182 at most) meet every victim at every place of it; the
+ * many runs in a row as a list has pairs (182 at most, 221 with drivers) meet every victim at every place of it; the
  * seed decides whose it is, and the milliseconds.
  */
-export function planFaults(seed: number): Fault[] {
+export function planFaults(seed: number, dataPlane: DataPlane = 'banyan'): Fault[] {
+  const victims = victimsOf(dataPlane)
   const random = new Random(`faults ${seed}`)
   return PLACES.map(({ stage, places }, list): Fault => {
     const place = places[seed % places.length]!
     // Each list begins elsewhere: otherwise one run would strike the same victim four times.
-    const victim = VICTIMS[(seed + list * 4) % VICTIMS.length]!
+    const victim = victims[(seed + list * 4) % victims.length]!
     const spread = SPREAD_MS[place] ?? 30
     const certain = place === 'copying' || place === 'rolling back'
     return {

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ManagedProcess } from '@banyan/lab'
-import { type Fault, PROVED } from './faults.ts'
+import { type Fault, PROVED, type Victim } from './faults.ts'
+import type { Haproxy } from './haproxy.ts'
 import { bucketsWithoutOwner } from './ownership.ts'
 import { momentOf, type StepGate } from './step-gate.ts'
 import { askAny, type Lego } from './topology.ts'
@@ -106,6 +107,11 @@ export class Injector {
   async #blow({ victim, extraction, gateway: number }: Fault): Promise<Blow> {
     const { services, monolith, source, target } = this.#lego
     const gateway = this.#lego.gateways[number]!
+    const haproxy = this.#lego.haproxies[number]
+    if (haproxy) {
+      const blow = drivenBlow(victim, gateway, haproxy)
+      if (blow) return blow
+    }
     switch (victim) {
       case 'engine':
         return this.#engineBlow(await this.#engine('acting'), 'kill')
@@ -137,6 +143,8 @@ export class Injector {
         return kill(target, { wedges: true, takesGate: true })
       case 'target PostgreSQL paused':
         return pause(target, PAUSE_MS, { wedges: true, takesGate: true })
+      default:
+        throw new Error(`${victim} is struck only where requests go through HAProxy`)
     }
   }
 
@@ -195,6 +203,45 @@ export class Injector {
 
 function kill(victim: Killable, what: { wedges: boolean; takesGate?: boolean }): Blow {
   return { ...what, strike: () => victim.kill(), restore: () => victim.start() }
+}
+
+/** Null for what is struck as ever. */
+function drivenBlow(victim: Victim, driver: ManagedProcess, haproxy: Haproxy): Blow | null {
+  const what = { wedges: false }
+  switch (victim) {
+    case 'gateway': {
+      let struck: number | null = null
+      return {
+        ...what,
+        strike: () => {
+          struck = haproxy.pid
+          return haproxy.kill()
+        },
+        restore: () => haproxy.startedAgain(struck),
+      }
+    }
+    case 'gateway paused':
+      return pause(haproxy, LEASE_OVER_MS, what)
+    case 'gateway gone':
+      return {
+        ...what,
+        strike: async () => {
+          await driver.kill()
+          await haproxy.kill()
+        },
+        restore: () => delay(LEASE_OVER_MS).then(() => driver.start()),
+      }
+    case 'driver':
+      return kill(driver, what)
+    case 'driver paused':
+      return pause(driver, LEASE_OVER_MS, what)
+    case 'driver gone': {
+      const blow = kill(driver, what)
+      return { ...blow, restore: () => delay(LEASE_OVER_MS).then(blow.restore) }
+    }
+    default:
+      return null
+  }
 }
 
 function pause(

@@ -6,6 +6,7 @@ import { ControlClient, ControlError } from '@banyan/migration'
 import { type EmbeddedPostgres, freePort } from '@banyan/postgres'
 import { newServiceKey } from '@banyan/service'
 import { type FileServices, superviseFileServices } from './file-services.ts'
+import { type DataPlane, Haproxy } from './haproxy.ts'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const BANYAN = here('../../packages/cli/src/main.ts')
@@ -25,6 +26,8 @@ export interface LegoOptions {
   readonly engines: number
   /** Gateways; 1 by default. All serve the same, the clients choose. */
   readonly gateways?: number
+  /** What the gateways' requests go through; `banyan` by default. */
+  readonly dataPlane?: DataPlane
   /** Listen where docs/ports.md says, as far as that is free; else on free ports. */
   readonly documentedPorts: boolean
   /** Settings of banyan.config.ts: `BANYAN_STEP_SECONDS` and its like. */
@@ -81,6 +84,8 @@ export interface Lego {
   readonly fileServices: FileServices | null
   /** The first is the one people are told of. */
   readonly gateways: readonly [ManagedProcess, ...ManagedProcess[]]
+  /** Of each gateway, where its requests go through one; then the gateway is its driver. */
+  readonly haproxies: readonly Haproxy[]
   readonly engines: readonly ManagedProcess[]
   /** One for each engine, in their order; all answer the same. */
   readonly controls: readonly ControlClient[]
@@ -202,6 +207,8 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
       env,
     }),
   )
+  const driven = options.dataPlane === 'haproxy'
+  const haproxies = driven ? ports.gateways.map(() => new Haproxy(supervisor)) : []
   const gateways = ports.gateways.map(async (at, i) =>
     supervisor.process(`gateway-${i + 1}`, {
       file: BANYAN,
@@ -210,8 +217,12 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
         // Who binds the admin port proves that the gateway before it is gone: a restart need not wait for a lease.
         ...['--admin-port', String(await freePort())],
         ...controlUrls.flatMap((url) => ['--control', url]),
+        ...(driven
+          ? ['--data-plane', 'haproxy', '--folder', join(supervisor.folder, `haproxy-${i + 1}`)]
+          : []),
       ],
       env,
+      onEvent: (event) => haproxies[i]?.hear(event),
     }),
   )
   const { controlTimeoutMs: timeoutMs = 3_000 } = options
@@ -228,6 +239,7 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
     fileServices,
     services: Object.fromEntries(running.map((name, i) => [name, services[i]!])),
     gateways: (await Promise.all(gateways)) as [ManagedProcess, ...ManagedProcess[]],
+    haproxies,
     engines: await Promise.all(engines),
     controls,
     env,

@@ -13,6 +13,7 @@ export {
   type Answer,
   type Client,
   type Conclusion,
+  isRefusal,
   Load,
   type LoadCounts,
   type LoadOptions,

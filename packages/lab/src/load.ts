@@ -76,6 +76,11 @@ const NOT_SENT = new Set(['ECONNREFUSED', 'UND_ERR_CONNECT_TIMEOUT'])
 /** A client whose request broke waits this long: nobody hammers a dead gateway thousands of times a second. */
 const PAUSE_AFTER_BREAK_MS = 200
 
+/** Whether a failure that was counted is a gateway's refusal: nothing of the request was forwarded. */
+export function isRefusal(failure: string): boolean {
+  return NOT_FORWARDED.has(failure.split(' ').at(-1)!)
+}
+
 /** A client, its luck, and the gateway it is using. */
 interface Seat {
   readonly client: Client

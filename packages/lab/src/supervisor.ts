@@ -26,6 +26,7 @@ export class Supervisor {
   #folderKept: boolean
   readonly #processes: ManagedProcess[] = []
   readonly #servers: EmbeddedPostgres[] = []
+  readonly #entrusted = new Set<number>()
   readonly #handlers: (readonly [string, (error: unknown) => void])[] = []
   #stopping: Promise<void> | null = null
 
@@ -69,6 +70,18 @@ export class Supervisor {
     return managed
   }
 
+  /** A process that one of ours has started, in a group of its own, and that may outlive it: it ends with us. */
+  entrust(pid: number): void {
+    this.#entrusted.add(pid)
+    this.#tell('add', 'pid', String(pid))
+  }
+
+  /** It has ended: its number may be another's soon. */
+  release(pid: number): void {
+    this.#entrusted.delete(pid)
+    this.#tell('remove', 'pid', String(pid))
+  }
+
   /** Starts a PostgreSQL server of its own, on a folder that is deleted with it. */
   async postgres(options: Omit<EmbeddedOptions, 'dataDir'> = {}): Promise<EmbeddedPostgres> {
     this.#refuseWhenStopping()
@@ -90,6 +103,7 @@ export class Supervisor {
   async #stop(): Promise<void> {
     // One after the other: what was started first (an upstream, a database) is what later ones lean on.
     for (const managed of [...this.#processes].reverse()) await managed.stop(5_000)
+    for (const pid of this.#entrusted) endGroup(pid)
     await Promise.all(this.#servers.map((server) => this.#stopServer(server)))
     if (!this.#folderKept) await rm(this.folder, { recursive: true, force: true })
     for (const [event, handler] of this.#handlers) process.off(event, handler)
@@ -134,5 +148,13 @@ export class Supervisor {
 
   #refuseWhenStopping(): void {
     if (this.#stopping) throw new Error('everything is being stopped; nothing new is started')
+  }
+}
+
+function endGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // Who started it has ended it.
   }
 }
