@@ -21,6 +21,7 @@ function block(value: Value, depth: number): string[] {
   if (Array.isArray(value)) {
     if (value.length === 0) return [`${indent}[]`]
     return value.flatMap((one: Value) => {
+      if (isText(one)) return [`${indent}- |-`, ...literal(one, depth + 1)]
       const [first, ...rest] = block(one, depth + 1)
       return [`${indent}- ${first!.trimStart()}`, ...rest]
     })
@@ -32,12 +33,17 @@ function block(value: Value, depth: number): string[] {
     const name = `${indent}${/^[A-Za-z_][\w./-]*$/.test(key) ? key : JSON.stringify(key)}:`
     const isBlock = typeof member === 'object' && member !== null && Object.keys(member).length > 0
     if (isBlock) return [name, ...block(member, depth + 1)]
-    if (typeof member === 'string' && member.includes('\n')) {
-      const inner = '  '.repeat(depth + 1)
-      return [`${name} |-`, ...member.split('\n').map((line) => (line === '' ? '' : inner + line))]
-    }
+    if (isText(member)) return [`${name} |-`, ...literal(member, depth + 1)]
     return [`${name} ${block(member, 0).join('')}`]
   })
+}
+
+function isText(value: Value): value is string {
+  return typeof value === 'string' && value.includes('\n')
+}
+
+function literal(text: string, depth: number): string[] {
+  return text.split('\n').map((line) => (line === '' ? '' : '  '.repeat(depth) + line))
 }
 
 /** Words that YAML could take for something else are quoted; most are. */
