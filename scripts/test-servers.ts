@@ -8,6 +8,7 @@ import { readFile, rm } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { SERVERS } from './servers/all.ts'
 import { start, stop } from './servers/control.ts'
+import { aptInstall, findProgram } from './servers/debian.ts'
 import { folderOf, type Server } from './servers/server.ts'
 
 interface Report {
@@ -28,11 +29,17 @@ interface Row {
   skipped: number
 }
 
+/** Programs that tests start by themselves; each is a Debian package of its name. */
+const PROGRAMS = ['haproxy']
+
 const REPORT = folderOf('report.json')
 const started: Server[] = []
 const began = Date.now()
 let exitCode = 1
 try {
+  for (const program of PROGRAMS) {
+    if (!(await findProgram(program))) await aptInstall([program])
+  }
   for (const server of SERVERS) {
     const before = Date.now()
     await server.install()
