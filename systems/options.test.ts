@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { readFlags, UsageError, wholeNumber } from './options.ts'
+import { oneOf, readFlags, UsageError, wholeNumber } from './options.ts'
 
 const FLAGS = [
   { name: 'once', text: 'a switch' },
@@ -26,6 +26,13 @@ describe('flags', () => {
       `--rows is "${rows}"; allowed is a whole number from 100`,
     )
   })
+
+  it('say which names there are, the first of them where none is given', () => {
+    expect(oneOf({}, 'side', ['left', 'right'])).toBe('left')
+    expect(oneOf({ side: 'right' }, 'side', ['left', 'right'])).toBe('right')
+    const wrong = () => oneOf({ side: 'up' }, 'side', ['left', 'right'])
+    expect(wrong).toThrow('--side is "up"; there are left and right')
+  })
 })
 
 describe.each([
@@ -33,6 +40,11 @@ describe.each([
   ['demo.ts', ['--fast'], "npm start: Unknown option '--fast'"],
   ['prove.ts', ['--runs', '0'], 'npm run prove: --runs is "0"'],
   ['prove.ts', ['--seed', '4'], 'npm run prove: --seed goes with --runs'],
+  [
+    'prove.ts',
+    ['--runs', '1', '--gateway', 'nginx'],
+    '--gateway is "nginx"; there are banyan and haproxy',
+  ],
 ])('%s %s', (file, args, message) => {
   it('says what is wrong and ends with code 2', async () => {
     const path = fileURLToPath(new URL(file, import.meta.url))

@@ -10,7 +10,7 @@ export const PROVED = ['wishlist', 'profile'] as const satisfies readonly Extrac
  * an engine until another has taken over, a gateway until its lease is over, all others for longer than
  * writes may be held. `gone`: killed, and started again after its lease is over.
  */
-export const VICTIMS = [
+const VICTIMS = [
   'engine',
   'engine paused',
   'standby engine',

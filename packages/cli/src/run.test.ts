@@ -340,6 +340,8 @@ describe('an error', () => {
     [['serve', '--log-level', 'loud'], 'Allowed choices'],
     [['serve', '--port', '99999'], 'from 0 to 65535'],
     [['gateway', '--admin-port', 'x'], 'from 0 to 65535'],
+    [['gateway', '--data-plane', 'nginx'], 'banyan, haproxy'],
+    [['render', 'nginx'], 'kong, gateway-api, haproxy'],
   ])('is 2 for %j, with the word that was meant', async (args, meant) => {
     expect(await terminal.run(...at(...args))).toBe(2)
     expect(terminal.err).toContain(meant)
@@ -354,7 +356,7 @@ describe('an error', () => {
 describe('help', () => {
   it('names every command and the exit codes', async () => {
     expect(await terminal.run('--help')).toBe(0)
-    for (const command of 'doctor plan status why start pause resume confirm promote rollback verify throttle abandon complete cancel ledger serve gateway dlq sagas'.split(
+    for (const command of 'doctor plan status why start pause resume confirm promote rollback verify throttle abandon complete cancel ledger serve gateway render dlq sagas'.split(
       ' ',
     )) {
       expect(terminal.out).toMatch(new RegExp(`^  ${command} `, 'm'))

@@ -37,7 +37,7 @@ describe('the table as HTTPRoutes', () => {
   it('has weights of buckets, and rewrites for the service alone', () => {
     const text = routesOf(tableOf(25))
     expect(text).toContain('# HTTPRoutes, rendered from route table 3/7.')
-    expect(text).toContain('type: PathPrefix\n              value: /api/things\n')
+    expect(text).toContain('type: PathPrefix\n            value: /api/things\n')
     expect(text).toContain('weight: 768')
     expect(text).toContain('weight: 256')
     expect(text).toContain('replacePrefixMatch: /v1/things')
