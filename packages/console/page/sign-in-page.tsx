@@ -8,8 +8,14 @@ const NAME_KEY = 'banyan.name'
 /** By a link that works once, or by a token of the plan and a name for the ledger. */
 export function SignInPage({ onSignedIn }: { onSignedIn(session: SessionAnswer): void }) {
   const [failure, setFailure] = useState<string | null>(null)
-  const [link] = useState(takeLink)
+  const [link, setLink] = useState(takeLink)
   const [waiting, setWaiting] = useState(link !== null)
+  useEffect(() => {
+    // Pasted where this page is open already, it loads no page anew.
+    const pasted = () => setLink(takeLink)
+    window.addEventListener('hashchange', pasted)
+    return () => window.removeEventListener('hashchange', pasted)
+  }, [])
   useEffect(() => {
     if (link === null) return
     signIn({ link })

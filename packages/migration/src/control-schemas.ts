@@ -62,6 +62,7 @@ export const redriveRequest = z.strictObject({
 
 export const ledgerSearch = z.object({
   extraction: z.string().max(40).optional(),
+  kind: z.enum(['intent', 'fact', 'decision']).optional(),
   text: z.string().max(200).optional(),
   before: z.coerce.number().int().min(1).optional(),
   limit: z.coerce.number().int().min(1).max(500).default(100),
@@ -338,6 +339,7 @@ export const historyAnswer = z.object({
       forwardLagMs: z.number().nullable(),
       reverseLagMs: z.number().nullable(),
       divergent: count,
+      percent: z.number(),
     }) satisfies z.ZodType<Sample>,
   ),
 })

@@ -53,6 +53,7 @@ export class Extraction {
         const row = await this.#d.store.read(this.#d.plan.name)
         if (AT_REST.includes(row.phase)) {
           this.#waitsFor = row.phase === 'planned' ? ['start'] : []
+          this.#gates = []
           this.#tableShows = null
           await this.#cargo.rest()
           if (row.wanted.includes('drop')) await dropOldTables(this.#d, row, signal)

@@ -7,6 +7,7 @@ export type NewEntry = Pick<LedgerEntry, 'kind' | 'what'> & { detail?: Record<st
 
 export interface LedgerSearch {
   readonly extraction?: string | undefined
+  readonly kind?: LedgerEntry['kind'] | undefined
   /** Only entries before this one: the last of the page before. */
   readonly before?: number | undefined
   readonly text?: string | undefined
@@ -57,16 +58,18 @@ export class Ledger {
   }
 
   /** Entries as they are looked for: newest first, `text` anywhere in them. */
-  async search({ extraction, before, text, limit }: LedgerSearch): Promise<LedgerEntry[]> {
+  async search({ extraction, kind, before, text, limit }: LedgerSearch): Promise<LedgerEntry[]> {
     const { rows } = await this.#pool.query(
       `SELECT ${COLUMNS} FROM banyan_control.ledger
         WHERE ($1::text IS NULL OR extraction = $1) AND ($2::float8 IS NULL OR seq < $2)
           AND ($3::text IS NULL OR concat_ws(' ', extraction, kind, what, detail::text) ILIKE $3)
-        ORDER BY seq DESC LIMIT $4`,
+          AND ($4::text IS NULL OR kind = $4)
+        ORDER BY seq DESC LIMIT $5`,
       [
         extraction ?? null,
         before ?? null,
         text ? `%${text.replace(/[\\%_]/g, '\\$&')}%` : null,
+        kind ?? null,
         limit,
       ],
     )

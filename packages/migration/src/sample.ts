@@ -11,6 +11,8 @@ export interface Sample {
   readonly forwardLagMs: number | null
   readonly reverseLagMs: number | null
   readonly divergent: number
+  /** Of the buckets, at the target. */
+  readonly percent: number
 }
 
 /** A quarter of an hour of them is kept. */
@@ -24,7 +26,7 @@ export function withSample(known: readonly Sample[], status: ExtractionStatus): 
   const last = known.at(-1)
   // Engines measure every half second: what comes a moment before its time is taken.
   if (last && at - last.at < SAMPLE_MS - 250) return known
-  const { traffic, streams, verify } = status
+  const { traffic, streams, verify, percent } = status
   const sample: Sample = {
     at,
     source: traffic.source.recent ?? null,
@@ -32,6 +34,7 @@ export function withSample(known: readonly Sample[], status: ExtractionStatus): 
     forwardLagMs: streams.forward.lagMs,
     reverseLagMs: streams.reverse.lagMs,
     divergent: verify.divergent,
+    percent,
   }
   return [...known.slice(1 - MOST_SAMPLES), sample]
 }

@@ -156,7 +156,6 @@ describe('the console, on an extraction that is under way', () => {
       const { page } = grace
       await check(grace, `console-sign-in-${look}`)
       await page.goto(path)
-      await page.reload()
       await page.getByRole('heading', { name: 'Overview', level: 1 }).waitFor()
       await page.getByRole('heading', { name: NAME, level: 3 }).waitFor()
       await check(grace, `console-overview-${look}`)
@@ -175,7 +174,6 @@ describe('the console, on an extraction that is under way', () => {
     const { path } = await lego.controls[0]!.signInLink('Grace', 'viewer')
     const grace = await visit(browser, lego.engines[0]!.url)
     await grace.page.goto(path)
-    await grace.page.reload()
     await grace.page.getByRole('heading', { name: 'Overview', level: 1 }).waitFor()
     await grace.page.goto(`/extractions/${NAME}`)
     await grace.page.getByText('You are signed in as a viewer').waitFor()
@@ -191,8 +189,7 @@ describe('the console, on an extraction that is under way', () => {
     expect(refused).toBe(403)
     const second = await visit(browser, lego.engines[0]!.url)
     await second.page.goto(path)
-    await second.page.reload()
-    await second.page.getByRole('button', { name: 'Sign in' }).waitFor()
+    await second.page.getByRole('alert').getByText('The link is not valid').waitFor()
     await Promise.all([grace.page.context().close(), second.page.context().close()])
   })
 
@@ -202,7 +199,7 @@ describe('the console, on an extraction that is under way', () => {
     await engine!.kill()
     await page.getByText(/Reconnecting; last heard \d+ s ago/).waitFor()
     await engine!.start()
-    await page.getByText(/^Live/).waitFor()
+    await page.getByText(/^Live ·.* leads/).waitFor()
     await eventually(
       'an engine leads',
       async () => (await lego.controls[0]!.status()).engine.active !== null,

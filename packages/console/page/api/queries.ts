@@ -11,7 +11,7 @@ import { keepPreviousData, QueryClient, useQuery } from '@tanstack/react-query'
 import { read } from './request.ts'
 
 /** A page of the ledger. */
-export const ENTRIES = 50
+export const ENTRIES = 25
 /** What no entry of the ledger tells of (a gate that nears its bound, a letter that dies) is asked for this often, ms. */
 const OFTEN_MS = 5_000
 
@@ -75,17 +75,20 @@ export interface LedgerQuery {
   /** Undefined: of all. */
   readonly extraction?: string
   readonly text?: string
+  /** Undefined: of all kinds. */
+  readonly kind?: LedgerEntry['kind']
   readonly limit: number
 }
 
-export function useLedger({ extraction, text, limit }: LedgerQuery) {
+export function useLedger({ extraction, kind, text, limit }: LedgerQuery) {
   const query = new URLSearchParams({
     limit: String(limit),
     ...(extraction === undefined ? {} : { extraction }),
+    ...(kind === undefined ? {} : { kind }),
     ...(text ? { text } : {}),
   })
   return useQuery({
-    queryKey: ['ledger', extraction, text, limit],
+    queryKey: ['ledger', extraction, kind, text, limit],
     queryFn: async () =>
       (await read<{ entries: readonly LedgerEntry[] }>(`/ledger/search?${query}`)).entries,
     placeholderData: keepPreviousData,

@@ -3,7 +3,7 @@ import type { Sample } from '@banyan/migration/sample'
 import { useLiveState } from '../api/live.ts'
 import { Chart, type Series } from '../ui/chart.tsx'
 import { Panel } from '../ui/panel.tsx'
-import { figure, ms } from '../ui/text.ts'
+import { figure, ms, percent } from '../ui/text.ts'
 
 const NONE: readonly Sample[] = []
 
@@ -32,6 +32,11 @@ export function Charts({ status: { extraction, kind } }: { readonly status: Extr
           {...{ times, show: figure, least: 1 }}
           title="Errors/s"
           series={sides(({ errorsPerSecond }) => errorsPerSecond)}
+        />
+        <Chart
+          {...{ times, show: percent, least: 100 }}
+          title="Share of the service"
+          series={[{ name: 'share', look: 'target', values: samples.map((one) => one.percent) }]}
         />
         {kind === 'tables' && (
           <>

@@ -65,18 +65,20 @@ export function ExtractionPage({ name }: { readonly name: string }) {
       <Actions status={own} />
       <div className="columns wide-left">
         <div className="column">
+          <NowPanel status={own} />
           <Charts status={own} />
           {own.kind === 'tables' && <VerifyPanel status={own} />}
           <ShadowPanel status={own} />
-          <LedgerPanel name={name} />
         </div>
         <div className="column">
-          <NowPanel status={own} />
           {own.kind === 'tables' && <CopyPanel status={own} />}
           <Handovers status={own} />
           <TroublePanel name={name} />
           <PlanPanel name={name} planned={planned} />
         </div>
+      </div>
+      <div className="below">
+        <LedgerPanel name={name} />
       </div>
     </>
   )

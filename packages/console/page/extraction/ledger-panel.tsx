@@ -3,13 +3,20 @@ import { ENTRIES, useChain, useLedger } from '../api/queries.ts'
 import { Panel, Unread } from '../ui/panel.tsx'
 import { Entries } from './entries.tsx'
 
+const KINDS = ['decision', 'fact', 'intent'] as const
+type Kind = (typeof KINDS)[number]
+
 /** Decisions and steps, newest first, by what stands in them. */
 export function LedgerPanel({ name }: { readonly name: string }) {
   const id = useId()
   const [text, setText] = useState('')
+  const [kind, setKind] = useState<Kind | ''>('')
   const [limit, setLimit] = useState(ENTRIES)
   const wanted = useDeferredValue(text.trim())
-  const ledger = useLedger({ extraction: name, text: wanted, limit })
+  const ledger = useLedger({
+    ...{ extraction: name, text: wanted, limit },
+    ...(kind === '' ? {} : { kind }),
+  })
   const chain = useChain()
   return (
     <Panel
@@ -31,11 +38,23 @@ export function LedgerPanel({ name }: { readonly name: string }) {
           placeholder="who, what, why"
           onChange={({ target }) => setText(target.value)}
         />
+        <select
+          aria-label="Kind of entries"
+          value={kind}
+          onChange={({ target }) => setKind(KINDS.find((one) => one === target.value) ?? '')}
+        >
+          <option value="">everything</option>
+          {KINDS.map((one) => (
+            <option key={one} value={one}>
+              {one}s
+            </option>
+          ))}
+        </select>
       </div>
       <Unread error={ledger.error} />
       {ledger.data && <Entries entries={ledger.data} />}
       {ledger.data && ledger.data.length >= limit && limit < 500 && (
-        <button type="button" onClick={() => setLimit(Math.min(500, limit + 2 * ENTRIES))}>
+        <button type="button" onClick={() => setLimit(Math.min(500, limit + 4 * ENTRIES))}>
           Older entries
         </button>
       )}

@@ -13,7 +13,7 @@ export function ShadowPanel({ status }: { readonly status: ExtractionStatus }) {
         <span className="muted">{number(dropped)} were not compared.</span>
       </p>
       {differences.length > 0 && (
-        <Scroll label="Answers that differ">
+        <Scroll label="Answers that differ" wide>
           <table>
             <thead>
               <tr>

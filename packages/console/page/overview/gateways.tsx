@@ -5,7 +5,7 @@ import { duration } from '../ui/text.ts'
 export function Gateways({ gateways }: { readonly gateways: readonly GatewayStatus[] }) {
   if (gateways.length === 0) return <p className="muted">None is registered.</p>
   return (
-    <Scroll label="Gateways">
+    <Scroll label="Gateways, as a table">
       <table>
         <thead>
           <tr>

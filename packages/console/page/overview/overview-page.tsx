@@ -12,7 +12,7 @@ const NEWEST = 12
 export function OverviewPage() {
   const { status } = useLiveState()
   const system = useSystem()
-  const newest = useLedger({ limit: NEWEST })
+  const newest = useLedger({ kind: 'decision', limit: NEWEST })
   return (
     <>
       <PageHeading title="Overview">Overview</PageHeading>
@@ -22,7 +22,7 @@ export function OverviewPage() {
       <Unread error={system.error} />
       {status && system.data && <SystemMapView system={system.data} status={status} />}
       <div className="columns">
-        <Panel title="Newest in the ledger">
+        <Panel title="Newest decisions">
           <Unread error={newest.error} />
           {newest.data && <Entries entries={newest.data} named />}
         </Panel>

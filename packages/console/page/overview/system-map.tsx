@@ -54,9 +54,11 @@ function ExtractionRow({
   readonly now: ExtractionStatus
 }) {
   const samples = useLiveState().samples[planned.name] ?? []
-  const { streams, traffic, verify, kind } = now
+  const { phase, streams, traffic, verify, kind } = now
   const both = [traffic.source.recent, traffic.target.recent]
   const rate = both.reduce((sum, side) => sum + (side?.requestsPerSecond ?? 0), 0)
+  // What rests has no figures of now.
+  const rests = ['planned', 'cancelled', 'completed'].includes(phase)
   const lags = [streams.forward.lagMs, streams.reverse.lagMs]
   return (
     <li className="map-row">
@@ -70,40 +72,44 @@ function ExtractionRow({
         <ShareBar of={now.percent} goal={now.goal} />
         <p className="map-waits">{waiting(now)}</p>
       </div>
-      <dl className="map-figures">
-        <div>
-          <dt>requests/s</dt>
-          <dd>
-            <Sparkline
-              values={samples.map(
-                ({ source, target }) =>
-                  (source?.requestsPerSecond ?? 0) + (target?.requestsPerSecond ?? 0),
-              )}
-            />
-            {figure(rate)}
-          </dd>
-        </div>
-        <div>
-          <dt>p95 monolith, service</dt>
-          <dd>
-            {ms(traffic.source.recent?.p95Ms ?? null)}, {ms(traffic.target.recent?.p95Ms ?? null)}
-          </dd>
-        </div>
-        {kind === 'tables' && (
-          <>
-            <div>
-              <dt>lag there, back</dt>
-              <dd>{lags.map(ms).join(', ')}</dd>
-            </div>
-            <div>
-              <dt>rows differ</dt>
-              <dd className={verify.divergent > 0 ? 'bad-text' : ''}>
-                {verify.at === null ? '–' : figure(verify.divergent)}
-              </dd>
-            </div>
-          </>
-        )}
-      </dl>
+      {rests ? (
+        <div />
+      ) : (
+        <dl className="map-figures">
+          <div>
+            <dt>requests/s</dt>
+            <dd>
+              {figure(rate)}
+              <Sparkline
+                values={samples.map(
+                  ({ source, target }) =>
+                    (source?.requestsPerSecond ?? 0) + (target?.requestsPerSecond ?? 0),
+                )}
+              />
+            </dd>
+          </div>
+          <div>
+            <dt>p95 monolith, service</dt>
+            <dd>
+              {ms(traffic.source.recent?.p95Ms ?? null)}, {ms(traffic.target.recent?.p95Ms ?? null)}
+            </dd>
+          </div>
+          {kind === 'tables' && (
+            <>
+              <div>
+                <dt>lag there, back</dt>
+                <dd>{lags.map(ms).join(', ')}</dd>
+              </div>
+              <div>
+                <dt>rows differ</dt>
+                <dd className={verify.divergent > 0 ? 'bad-text' : ''}>
+                  {verify.at === null ? '–' : figure(verify.divergent)}
+                </dd>
+              </div>
+            </>
+          )}
+        </dl>
+      )}
       <div className="map-service">
         <p className="service-name">{planned.name}</p>
         <p className="address">{planned.url.replace(/^https?:\/\//, '')}</p>

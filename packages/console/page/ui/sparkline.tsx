@@ -3,7 +3,7 @@ const HEIGHT = 18
 
 /** How a figure went, beside the figure itself: nothing for those who do not see it. */
 export function Sparkline({ values }: { readonly values: readonly number[] }) {
-  if (values.length < 2) return <svg className="spark" aria-hidden="true" />
+  if (values.length < 2) return null
   const top = Math.max(...values, 1e-9)
   const points = values.map((value, i) => {
     const x = (i / (values.length - 1)) * WIDTH
