@@ -32,6 +32,17 @@ export interface TimeoutSetting {
   readonly closeMs?: number
 }
 
+/** TLS towards clients. */
+export interface TlsSetting {
+  /** Path of the certificate in PEM, its own first, then those between it and the authority. */
+  readonly cert: string
+  readonly key: string
+  /** The oldest version that is spoken; TLSv1.2 by default. */
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
+  /** Whether clients may ask for HTTP/2; by default they may. */
+  readonly http2?: boolean
+}
+
 /** When a gateway asks a side no more for a while, since it mostly fails. */
 export interface BreakerSetting {
   /** Share of failures, 0 to 1, that opens it; 0.5 by default, and never with `off`. */

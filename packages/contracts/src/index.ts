@@ -1,4 +1,5 @@
 export * from './bucket.ts'
+export * from './certificate-files.ts'
 export * from './circuit-breaker.ts'
 export * from './envelope.ts'
 export * from './errors.ts'

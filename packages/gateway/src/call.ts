@@ -1,11 +1,12 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { BanyanError, CORRELATION_HEADER, type ErrorCode, PROBLEM_TYPE } from '@banyan/contracts'
 import type { Span } from '@opentelemetry/api'
 import type { CanonicalTarget } from './canonical-target.ts'
+import type { ClientRequest, ClientResponse } from './client-side.ts'
 import type { Credentials } from './credentials.ts'
 import type { Held } from './hold-queue.ts'
+import { SecondRequest } from './http2-message.ts'
 import type { RequestHead } from './request-head.ts'
 import type { Side } from './route-table.ts'
 import type { Placement } from './routing.ts'
@@ -18,8 +19,8 @@ const DROPPED_MS = 5_000
 
 /** One client request on its way through the gateway. */
 export class Call {
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
+  readonly request: ClientRequest
+  readonly response: ClientResponse
   readonly head: RequestHead
   readonly target: CanonicalTarget
   /** The client's connection, when it asked for a WebSocket. */
@@ -72,8 +73,8 @@ export class Call {
   span: Span | null = null
 
   constructor(
-    request: IncomingMessage,
-    response: ServerResponse,
+    request: ClientRequest,
+    response: ClientResponse,
     head: RequestHead,
     target: CanonicalTarget,
     socket: Duplex | null,
@@ -140,8 +141,8 @@ interface RefusalOptions {
 
 /** Answers a problem of the catalogue, with a body of so many bytes. */
 export function refuse(
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: ClientRequest,
+  response: ClientResponse,
   error: BanyanError,
   status: number,
   { correlationId, lost = false, headers: more = [] }: RefusalOptions = {},
@@ -157,11 +158,12 @@ export function refuse(
       request,
       DROPPED_MS,
       () => false,
-      () => request.socket.destroy(),
+      () => endUnread(request),
     )
   }
   response.writeHead(status, headers)
-  response.end(request.method === 'HEAD' ? undefined : body)
+  if (request.method === 'HEAD') response.end()
+  else response.end(body)
   return body.length
 }
 
@@ -172,8 +174,13 @@ function retryAfterS({ values: { waitMs } }: BanyanError): number {
 /** Connections that end with the answer that is under way. */
 const ending = new WeakSet<Socket>()
 
-/** Ends the connection with this request's answer. @returns the header that says so, flat name and value. */
-export function endConnection(request: IncomingMessage): readonly [string, string] {
+/** Ends the connection with this request's answer. @returns the header that says so, flat names and values. */
+export function endConnection(request: ClientRequest): readonly string[] {
+  if (request instanceof SecondRequest) {
+    // Others share it; only what is left of this one is not wanted.
+    request.dropBody()
+    return []
+  }
   ending.add(request.socket)
   return ['connection', 'close']
 }
@@ -182,12 +189,21 @@ export function endConnection(request: IncomingMessage): readonly [string, strin
  * Whether the request came behind one whose answer ends the connection. Node reads on as long as there is
  * something to read; RFC 9112, 9.6: what comes after that is not answered, and so must not be done either.
  */
-export function isTooLate(request: IncomingMessage): boolean {
+export function isTooLate(request: ClientRequest): boolean {
   return ending.has(request.socket)
 }
 
 /** Bytes; of a chunked body any number. */
-function declaredLength({ headers }: IncomingMessage): number {
-  if (headers['transfer-encoding'] !== undefined) return Number.POSITIVE_INFINITY
-  return Number(headers['content-length'] ?? 0)
+function declaredLength(request: ClientRequest): number {
+  const { headers } = request
+  const unknown =
+    request instanceof SecondRequest
+      ? request.hasBody && headers['content-length'] === undefined
+      : headers['transfer-encoding'] !== undefined
+  return unknown ? Number.POSITIVE_INFINITY : Number(headers['content-length'] ?? 0)
+}
+
+function endUnread(request: ClientRequest): void {
+  if (request instanceof SecondRequest) request.stream.close()
+  else request.socket.destroy()
 }

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { BanyanError } from '@banyan/contracts'
@@ -160,7 +161,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
       return
     }
     this.#call.joined = true
-    response.detachSocket(socket as Socket)
+    // Only HTTP/1 is asked to upgrade.
+    ;(response as ServerResponse).detachSocket(socket as Socket)
     const end = joinSockets(socket, upstream, status, raw ?? [], () => {
       if (this.#over) return
       this.#over = true

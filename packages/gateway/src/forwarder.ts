@@ -1,11 +1,12 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { BanyanError } from '@banyan/contracts'
 import type { Logger } from 'pino'
 import { Call, isTooLate, refuse } from './call.ts'
 import { canonicalTarget } from './canonical-target.ts'
+import type { ClientRequest, ClientResponse } from './client-side.ts'
 import type { Credentials } from './credentials.ts'
 import type { HoldQueue } from './hold-queue.ts'
+import { SecondResponse } from './http2-message.ts'
 import type { Admission, Limits } from './limits/limits.ts'
 import type { Observation } from './observation.ts'
 import type { Settings } from './options.ts'
@@ -46,8 +47,8 @@ export class Forwarder {
    * @param expectsContinue the client waits for "100 Continue" before it sends the body.
    */
   take(
-    request: IncomingMessage,
-    response: ServerResponse,
+    request: ClientRequest,
+    response: ClientResponse,
     socket: Duplex | null,
     expectsContinue: boolean,
   ): void {
@@ -67,15 +68,13 @@ export class Forwarder {
       const head = readHead(
         request.rawHeaders,
         remoteAddress,
-        'http',
+        settings.tls ? 'https' : 'http',
         authenticator.trustedHeader,
         limits.isProxy(remoteAddress),
       )
       call = new Call(request, response, head, canonicalTarget(request.url!, head.host), socket)
     } catch (error) {
-      const problem = asProblem(error)
-      refuse(request, response, problem, problem.status, { lost: true })
-      this.parts.observation.unread(request, problem, problem.status)
+      this.refuseUnread(request, response, error as Error)
       return
     }
     call.expectsContinue = expectsContinue
@@ -89,6 +88,18 @@ export class Forwarder {
       call.endWatch = watchBody(request, bodyMs, excused, () => call.tooSlow(bodyMs))
     }
     this.#limit(call)
+  }
+
+  /** Refuses a request whose head cannot be read. */
+  refuseUnread(
+    request: ClientRequest,
+    response: ClientResponse,
+    error: Error,
+    status = asProblem(error).status,
+  ): void {
+    const problem = asProblem(error)
+    refuse(request, response, problem, status, { lost: true })
+    this.parts.observation.unread(request, problem, status)
   }
 
   /** From now on every answer ends its connection; `onOver` is called after each. */
@@ -310,7 +321,8 @@ export class Forwarder {
     call.endWatch?.()
     if (this.#onOver) setImmediate(this.#onOver)
     if (call.joined) return
-    call.gone = !call.response.writableFinished
+    const { response } = call
+    call.gone = response instanceof SecondResponse ? !response.isWhole : !response.writableFinished
     if (call.gone && call.held) call.heldMs = this.parts.settings.now() - call.heldSince
     this.over(call)
     if (!call.gone) return

@@ -1,9 +1,6 @@
-import { createServer, type Server, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
-import { BanyanError, type GatewayStats, type RouteTable } from '@banyan/contracts'
+import type { GatewayStats, RouteTable } from '@banyan/contracts'
 import { createAdminServer } from './admin.ts'
 import { createAuthenticator } from './authentication.ts'
-import { refuse } from './call.ts'
 import { Forwarder } from './forwarder.ts'
 import { HoldQueue } from './hold-queue.ts'
 import { Lease } from './lease.ts'
@@ -12,7 +9,8 @@ import { listenOn, portOf, urlOf } from './listening.ts'
 import { openLogs } from './logs.ts'
 import { metricsPage } from './metrics.ts'
 import { Observation } from './observation.ts'
-import { type GatewayOptions, settingsOf, type Timeouts } from './options.ts'
+import { type GatewayOptions, settingsOf } from './options.ts'
+import { PublicServer } from './public-server.ts'
 import { parseRouteTable } from './route-table.ts'
 import { Shadow } from './shadow.ts'
 import { Tables } from './tables.ts'
@@ -23,6 +21,8 @@ export interface Gateway {
   listen(): Promise<void>
   /** Takes nothing new, finishes what is in flight (at most `timeouts.closeMs`), gives the lease back. */
   close(): Promise<void>
+  /** Looks at once whether there is another certificate; without this, within 30 s. Not there without TLS of its own. */
+  renewCertificate?(): Promise<void>
   /** Where clients connect, once it listens. */
   readonly publicPort: number
   /** Where the control plane connects, once it listens. */
@@ -88,7 +88,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     observation,
     log,
   })
-  const server = createPublicServer(forwarder, timeouts)
+  const clients = new PublicServer(forwarder, timeouts, settings.tls ?? null, log)
+  const { server } = clients
   const stats = (): GatewayStats => ({
     gateway: settings.id,
     extractions: [...tables.states].map(([name, { counters }]) =>
@@ -116,6 +117,7 @@ export function createGateway(options: GatewayOptions): Gateway {
         held: queue.size,
         counting: limits.state.counting,
         linesDropped: logs.dropped(),
+        tls: clients.tls,
       }),
     health: () => ({
       ok: !closing && (lease?.problem() ?? null) === null,
@@ -149,11 +151,11 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 
   async function shutDown(): Promise<void> {
-    const closed = new Promise((resolve) => server.close(resolve))
-    forwarder.close(() => server.closeIdleConnections())
+    const closed = clients.close()
+    forwarder.close(() => clients.endIdleConnections())
     const deadline = setTimeout(() => {
       for (const call of forwarder.calls) call.request.socket?.destroy()
-      server.closeAllConnections()
+      clients.destroyConnections()
     }, timeouts.closeMs)
     await closed
     clearTimeout(deadline)
@@ -169,15 +171,19 @@ export function createGateway(options: GatewayOptions): Gateway {
   return {
     async listen() {
       await limits.open()
+      await clients.openCertificate()
       await listenOn(server, settings.listen)
       await listenOn(admin, settings.admin)
       lease?.start({
         id: settings.id,
         adminUrl: settings.adminUrl ?? urlOf(portOf(admin), settings.admin.host),
-        publicUrl: settings.publicUrl ?? urlOf(portOf(server), settings.listen.host),
+        publicUrl:
+          settings.publicUrl ??
+          urlOf(portOf(server), settings.listen.host, settings.tls ? 'https' : 'http'),
       })
       log.info({ public: portOf(server), admin: portOf(admin) }, 'listening')
     },
+    renewCertificate: () => clients.renewCertificate(),
     close: () => {
       closing ??= shutDown()
       return closing
@@ -189,52 +195,4 @@ export function createGateway(options: GatewayOptions): Gateway {
       return portOf(admin)
     },
   }
-}
-
-function createPublicServer(forwarder: Forwarder, { headMs }: Timeouts): Server {
-  const server = createServer(
-    {
-      // A slow head holds a connection, not memory: but not for ever (slowloris).
-      headersTimeout: headMs,
-      connectionsCheckingInterval: Math.ceil(headMs / 5),
-      // Bodies may stream for as long as they move: `watchBody` looks whether they do.
-      requestTimeout: 0,
-      keepAliveTimeout: 65_000,
-      noDelay: true,
-    },
-    (request, response) => forwarder.take(request, response, null, false),
-  )
-  // Node drops what is beyond its count, and a field that frames the body with it; `refusalOf` counts.
-  server.maxHeadersCount = 0
-  server.on('checkContinue', (request, response) => forwarder.take(request, response, null, true))
-  server.on('upgrade', (request, socket: Socket, head) => {
-    // What is answered instead of an upgrade goes the way of any other answer.
-    const response = new ServerResponse(request)
-    response.shouldKeepAlive = false
-    try {
-      response.assignSocket(socket)
-    } catch {
-      // Sent behind a request that is not answered yet: its answer has the connection.
-      socket.destroy()
-      return
-    }
-    response.on('finish', () => socket.destroySoon())
-    socket.on('error', () => socket.destroy())
-    if (head.length > 0) socket.unshift(head)
-    const no = (reason: string) =>
-      refuse(request, response, new BanyanError('BAD_REQUEST', { reason }), 400)
-    if (request.headers['transfer-encoding'] ?? Number(request.headers['content-length'] ?? 0)) {
-      no('A request to upgrade the connection may not have a body.')
-      return
-    }
-    // Others (h2c, or any in HTTP/1.0) are answered as if they had not asked: RFC 9110, 7.8.
-    const webSocket =
-      request.headers.upgrade?.toLowerCase() === 'websocket' && request.httpVersion !== '1.0'
-    if (webSocket && request.method !== 'GET') {
-      no(`A WebSocket is asked for by GET, given ${request.method}.`)
-      return
-    }
-    forwarder.take(request, response, webSocket ? socket : null, false)
-  })
-  return server
 }

@@ -23,7 +23,7 @@ export function portOf(server: Server): number {
 }
 
 /** How it is reached from this machine. */
-export function urlOf(port: number, host: string | undefined): string {
+export function urlOf(port: number, host: string | undefined, scheme = 'http'): string {
   const reachable = host === undefined || host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
+  return `${scheme}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }

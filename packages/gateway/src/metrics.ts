@@ -3,6 +3,7 @@ import { promisify } from 'node:util'
 import type { ExtractionStats, GatewayStats } from '@banyan/contracts'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { Exposition, type Sample } from './exposition.ts'
+import type { TlsState } from './public-server.ts'
 import type { RequestCounters } from './request-counters.ts'
 import type { UpstreamConnections } from './upstreams.ts'
 
@@ -19,6 +20,8 @@ export interface MetricsParts {
   readonly held: number
   readonly counting: string
   readonly linesDropped: number
+  /** Null without TLS. */
+  readonly tls: TlsState | null
 }
 
 const STATES = ['closed', 'half-open', 'open'] as const
@@ -32,6 +35,7 @@ export async function metricsPage(parts: MetricsParts): Promise<string> {
   parts.requests.writeTo(page)
   writeExtractions(page, parts.stats.extractions)
   await writeState(page, parts)
+  if (parts.tls) writeTls(page, parts.tls)
   if (!ofProcess) {
     ofProcess = new Registry()
     collectDefaultMetrics({ register: ofProcess })
@@ -150,5 +154,36 @@ async function writeState(page: Exposition, parts: MetricsParts): Promise<void> 
       'counter',
       'Writes to the log that were dropped, since nobody read them fast enough',
       [[{}, parts.linesDropped]],
+    )
+}
+
+function writeTls(page: Exposition, tls: TlsState): void {
+  page
+    .family(
+      'banyan_gateway_certificate_ends_timestamp_seconds',
+      'gauge',
+      'When the certificate in use ends, s since 1970',
+      [[{}, tls.endsAt / 1000]],
+    )
+    .family(
+      'banyan_gateway_certificate_refused',
+      'gauge',
+      '1 while the files hold a certificate that cannot be used; the one before it stays in use',
+      [[{}, Number(tls.refused)]],
+    )
+    .family(
+      'banyan_gateway_tls_handshakes_failed_total',
+      'counter',
+      'Connections that did not come to a TLS session',
+      [[{}, tls.handshakesFailed]],
+    )
+    .family('banyan_gateway_http2_connections', 'gauge', 'Connections of clients by HTTP/2', [
+      [{}, tls.secondConnections],
+    ])
+    .family(
+      'banyan_gateway_http2_flooded_total',
+      'counter',
+      'Connections that were ended since too many of their requests were taken back',
+      [[{}, tls.flooded]],
     )
 }

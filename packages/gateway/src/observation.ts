@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import { type BanyanError, readTraceparent, writeTraceparent } from '@banyan/contracts'
 import {
   type Attributes,
@@ -9,6 +8,7 @@ import {
 } from '@opentelemetry/api'
 import type { AccessLog } from './access-log.ts'
 import type { Call } from './call.ts'
+import type { ClientRequest } from './client-side.ts'
 import { RequestCounters } from './request-counters.ts'
 
 /** Makes a span beneath `parent`, or of a new trace; null when nobody collects them. */
@@ -58,7 +58,7 @@ export class Observation {
   }
 
   /** A request whose head could not be read was refused. */
-  unread(request: IncomingMessage, { code }: BanyanError, status: number): void {
+  unread(request: ClientRequest, { code }: BanyanError, status: number): void {
     this.counters.refused(code)
     this.#log?.unread(request.method ?? '', status, code)
   }

@@ -7,6 +7,7 @@ import type {
   RetrySetting,
   RouteTable,
   TimeoutSetting,
+  TlsSetting,
 } from '@banyan/contracts'
 import { z } from 'zod'
 import type { StartSpan } from './observation.ts'
@@ -36,6 +37,8 @@ export interface GatewayOptions {
   /** A table to begin with. */
   readonly table?: RouteTable
   readonly timeouts?: Partial<Timeouts>
+  /** TLS towards clients, and HTTP/2 with it; none by default. */
+  readonly tls?: TlsSetting
   /** Bounds of the queue of held requests. Default 1,000 requests and 64 MiB. */
   readonly hold?: { readonly requests?: number; readonly bytes?: number }
   /** Bodies of writes up to this size, bytes, are kept for one replay; 1 MiB by default. */
@@ -229,6 +232,14 @@ const schema = z.looseObject({
       idleMs: ms.optional(),
       firstTableMs: ms.optional(),
       closeMs: ms.optional(),
+    })
+    .optional(),
+  tls: z
+    .strictObject({
+      cert: text,
+      key: text,
+      minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).optional(),
+      http2: z.boolean().optional(),
     })
     .optional(),
   breaker: breaker.optional(),

@@ -1,4 +1,5 @@
-import type { IncomingMessage } from 'node:http'
+import type { ClientRequest } from './client-side.ts'
+import { SecondRequest } from './http2-message.ts'
 
 /** Several times what browsers and services send; each is read, compared and sent on. */
 const MOST_FIELDS = 200
@@ -12,9 +13,9 @@ export interface Refusal {
 }
 
 /** Looks at a request's first line and framing; null when there is nothing against it. */
-export function refusalOf(request: IncomingMessage): Refusal | null {
+export function refusalOf(request: ClientRequest): Refusal | null {
   const { httpVersionMajor, httpVersionMinor, method, rawHeaders } = request
-  if (httpVersionMajor < 1 || (httpVersionMajor === 2 && !isSpokenSecond(request))) {
+  if (httpVersionMajor < 1 || (httpVersionMajor === 2 && !(request instanceof SecondRequest))) {
     // RFC 9110, 15.6.6. Node reads a head that names another version as if it were of HTTP/1.
     return { status: 505, reason: `HTTP/${request.httpVersion} is not spoken here.` }
   }
@@ -32,9 +33,4 @@ export function refusalOf(request: IncomingMessage): Refusal | null {
     return { status: 400, reason: 'HTTP/1.0 has no Transfer-Encoding.' }
   }
   return null
-}
-
-/** Whether it came over a connection of HTTP/2. */
-function isSpokenSecond(request: IncomingMessage): boolean {
-  return 'stream' in request
 }

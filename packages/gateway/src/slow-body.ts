@@ -1,4 +1,5 @@
-import type { IncomingMessage } from 'node:http'
+import type { ClientRequest } from './client-side.ts'
+import { SecondRequest } from './http2-message.ts'
 
 /** What must come at least while a body is not whole, bytes a second: Apache's mod_reqtimeout asks for as much. */
 const LEAST_PER_SECOND = 500
@@ -11,16 +12,16 @@ const LEAST_PER_SECOND = 500
  * @returns ends the watch.
  */
 export function watchBody(
-  request: IncomingMessage,
+  request: ClientRequest,
   windowMs: number,
   excused: () => boolean,
   onSlow: () => void,
 ): () => void {
   let timer = setTimeout(look, windowMs)
-  let before = request.socket.bytesRead
+  let before = bytesOf(request)
   function look() {
     if (request.complete || request.destroyed) return
-    const { bytesRead } = request.socket
+    const bytesRead = bytesOf(request)
     const waits = request.readableLength > 0 || excused()
     if (!waits && bytesRead - before < (LEAST_PER_SECOND * windowMs) / 1000) {
       onSlow()
@@ -30,4 +31,9 @@ export function watchBody(
     timer = setTimeout(look, windowMs)
   }
   return () => clearTimeout(timer)
+}
+
+/** Of the connection; in HTTP/2, where others share it, of the request itself. */
+function bytesOf(request: ClientRequest): number {
+  return request instanceof SecondRequest ? request.bytesRead : request.socket.bytesRead
 }

@@ -8,6 +8,7 @@ import {
   type RetrySetting,
   type RouteRule,
   type TimeoutSetting,
+  type TlsSetting,
 } from '@banyan/contracts'
 import type { TableSpec } from '@banyan/replication'
 import type { ObjectsPlan, ResolvedObjects } from './objects/objects-plan.ts'
@@ -46,6 +47,8 @@ export interface GatewayPlan {
   /** Which requests are logged; all by default, with `--log-level info`. */
   readonly accessLog?: AccessLogSetting
   readonly timeouts?: TimeoutSetting
+  /** Without it clients connect without TLS. */
+  readonly tls?: TlsSetting
   /** When a side is not asked any more for a while. */
   readonly breaker?: BreakerSetting
   readonly retries?: RetrySetting

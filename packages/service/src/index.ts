@@ -1,6 +1,13 @@
 /** So that a service needs one package: what it says is defined with the same one as what it answers. */
 export { defineEvent } from '@banyan/bus'
-export { CircuitBreaker, type CircuitOptions, type CircuitState } from '@banyan/contracts'
+export {
+  CertificateFiles,
+  type CertificateFilesOptions,
+  type CertificatePaths,
+  CircuitBreaker,
+  type CircuitOptions,
+  type CircuitState,
+} from '@banyan/contracts'
 export type { WriteFailure } from './answer-error.ts'
 export {
   type AnswerOf,
@@ -44,11 +51,6 @@ export { defineCursor, type Page, type PageLimits, pageOf, pageQuery } from './p
 export { SettingsError } from './process-settings.ts'
 export { type RunningService, runService, type StartOptions, startService } from './run.ts'
 export { currentScope, type Scope } from './scope.ts'
-export {
-  CertificateFiles,
-  type CertificateFilesOptions,
-  type CertificatePaths,
-} from './tls/certificate-files.ts'
 export { mutualTlsAgent, mutualTlsOptions, renewCertificates } from './tls/mutual-tls.ts'
 export { type CallerGuardOptions, guardCallers } from './tokens/caller-guard.ts'
 export { keySetFrom, newServiceKey, type ServiceKeyPair, SigningKey } from './tokens/service-key.ts'

@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
+import type { CertificateFiles } from '@banyan/contracts'
 import type { Limits } from './define.ts'
-import type { CertificateFiles } from './tls/certificate-files.ts'
 import { mutualTlsOptions, renewCertificates } from './tls/mutual-tls.ts'
 
 /** A service's own certificate, and what it asks of those who connect. */

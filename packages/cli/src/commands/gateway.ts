@@ -90,7 +90,10 @@ async function serveUntilEnded(session: Session, create: () => Gateway): Promise
     port: running.publicPort,
     adminPort: running.adminPort,
   })
+  const renew = () => void running.renewCertificate?.()
+  process.on('SIGHUP', renew)
   await session.ended()
+  process.off('SIGHUP', renew)
   await running.close()
 }
 
@@ -123,13 +126,14 @@ export async function gatewayOptions(
 
 /** What the plan says that has a default; a setting that is none is named by the gateway itself. */
 function chosen(plan: Plan['gateway']): Partial<GatewayOptions> {
-  const { limits, accessLog, timeouts, breaker, retries } = plan
+  const { limits, accessLog, timeouts, breaker, retries, tls } = plan
   return {
     ...(limits === undefined ? {} : { limits }),
     ...(accessLog === undefined ? {} : { accessLog }),
     ...(timeouts === undefined ? {} : { timeouts }),
     ...(breaker === undefined ? {} : { breaker }),
     ...(retries === undefined ? {} : { retries }),
+    ...(tls === undefined ? {} : { tls }),
   }
 }
 

@@ -185,6 +185,11 @@ export const MOVING = {
     title: 'The monolith was not retired',
     detail: '{reason}.',
   },
+  BAD_CERTIFICATE: {
+    status: 422,
+    title: 'The certificate cannot be used',
+    detail: '{reason}',
+  },
   NO_SUCH_GATEWAY: {
     status: 404,
     title: 'The gateway is not registered',

@@ -8,7 +8,7 @@ import { openLogs } from '../logs.ts'
 import { type GatewayOptions, settingsOf } from '../options.ts'
 import { parseRouteTable } from '../route-table.ts'
 import type { HaproxySettings } from './configuration.ts'
-import { checkAuth, checkTable } from './lacks.ts'
+import { checkAuth, checkTable, checkTls } from './lacks.ts'
 import { HaproxyPlane } from './plane.ts'
 
 export interface HaproxyGatewayOptions extends GatewayOptions {
@@ -35,6 +35,7 @@ const NOT_CARRIED = ['limits', 'breaker', 'retries', 'accessLog', 'shadow'] as c
 export function createHaproxyGateway(options: HaproxyGatewayOptions): Gateway {
   const settings = settingsOf(options)
   checkAuth(settings.auth)
+  checkTls(settings.tls)
   const { now, control, timeouts } = settings
   const logs = openLogs(settings)
   const { log } = logs

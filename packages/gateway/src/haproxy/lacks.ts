@@ -1,4 +1,4 @@
-import { type AuthSetting, BanyanError, type RouteTable } from '@banyan/contracts'
+import { type AuthSetting, BanyanError, type RouteTable, type TlsSetting } from '@banyan/contracts'
 import type { HaproxySettings } from './configuration.ts'
 
 const NAME = 'HAProxy'
@@ -9,6 +9,15 @@ export function checkAuth(auth: AuthSetting): void {
   throw lack(
     'look sessions up in a database (gateway.auth of kind "session")',
     'Serve this plan with --data-plane banyan.',
+  )
+}
+
+/** @throws BanyanError DATA_PLANE_LACKS: without it, clients would be served in the clear. */
+export function checkTls(tls: TlsSetting | undefined): void {
+  if (!tls) return
+  throw lack(
+    'end TLS (gateway.tls)',
+    'Have what stands in front of it end TLS, or serve this plan with --data-plane banyan.',
   )
 }
 

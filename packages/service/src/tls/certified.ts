@@ -1,8 +1,8 @@
+import { CertificateFiles } from '@banyan/contracts'
 import type { Log } from '../log.ts'
 import { SettingsError } from '../process-settings.ts'
 import type { Certified } from '../server.ts'
 import type { Settings } from '../settings.ts'
-import { CertificateFiles } from './certificate-files.ts'
 
 /**
  * The service's certificate as its settings say; null without them.

@@ -1,8 +1,11 @@
 import type { Server, ServerOptions } from 'node:https'
+import type { CertificateFiles } from '@banyan/contracts'
 import { Agent, buildConnector } from 'undici'
 import { CONNECT_TIMEOUT_MS } from '../client/agent.ts'
 import { BULKHEAD_DEFAULTS } from '../client/bulkhead.ts'
-import type { CertificateFiles } from './certificate-files.ts'
+
+/** Both ends are ours. */
+const LEAST = 'TLSv1.3'
 
 /**
  * For the server: a connection without a certificate of a known authority is refused; where clients
@@ -10,12 +13,13 @@ import type { CertificateFiles } from './certificate-files.ts'
  */
 export function mutualTlsOptions(files: CertificateFiles, mayLackOne = false): ServerOptions {
   const rejectUnauthorized = !mayLackOne
-  return { ...files.current, requestCert: true, rejectUnauthorized, minVersion: 'TLSv1.3' }
+  return { ...files.current, requestCert: true, rejectUnauthorized, minVersion: LEAST }
 }
 
 /** Has the server take up changed certificates; connections that stand are kept. */
 export function renewCertificates(server: Server, files: CertificateFiles): void {
-  files.follow((certificates) => server.setSecureContext(certificates))
+  // What is not said again falls back to Node's default.
+  files.follow((certificates) => server.setSecureContext({ ...certificates, minVersion: LEAST }))
 }
 
 /**
@@ -34,7 +38,7 @@ export function mutualTlsAgent(
     connect = buildConnector({
       ...certificates,
       servername: serverName,
-      minVersion: 'TLSv1.3',
+      minVersion: LEAST,
       timeout: CONNECT_TIMEOUT_MS,
       // A session of before would go on with the certificate of before.
       maxCachedSessions: 0,

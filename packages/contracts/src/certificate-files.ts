@@ -1,25 +1,27 @@
+import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
+import { BanyanError } from './errors.ts'
 
 /** Paths of PEM files. */
 export interface CertificatePaths {
   /** This process's own certificate, and those between it and the authority. */
   readonly cert: string
   readonly key: string
-  /** Authorities whose certificates are taken from the other side. */
-  readonly ca: string
+  /** Authorities whose certificates are taken from the other side, where that has to show one. */
+  readonly ca?: string
 }
 
 export interface Certificates {
   readonly cert: string
   readonly key: string
-  readonly ca: string
+  readonly ca?: string
 }
 
 export interface CertificateFilesOptions {
   /** How often the files are looked at, ms; 30,000 by default. */
   readonly everyMs?: number
-  /** Told of files that cannot be taken up: the certificates before them stay in use. */
+  /** Told, once for each reason, of files that cannot be taken up: the certificates before them stay in use. */
   readonly onFailure?: (error: Error) => void
 }
 
@@ -33,6 +35,7 @@ export class CertificateFiles {
   readonly #onFailure: (error: Error) => void
   readonly #timer: NodeJS.Timeout
   #current: Certificates
+  #problem: Error | null = null
 
   private constructor(
     paths: CertificatePaths,
@@ -46,7 +49,7 @@ export class CertificateFiles {
     this.#timer = setInterval(() => void this.reload(), everyMs).unref()
   }
 
-  /** @throws Error that names the file that cannot be read, or says that they do not fit. */
+  /** @throws BanyanError BAD_CERTIFICATE that names the file that cannot be read, or says that they do not fit. */
   static async open(
     paths: CertificatePaths,
     options: CertificateFilesOptions = {},
@@ -56,6 +59,16 @@ export class CertificateFiles {
 
   get current(): Certificates {
     return this.#current
+  }
+
+  /** When the certificate in use ends, ms since 1970. */
+  get endsAt(): number {
+    return endOf(this.#current)
+  }
+
+  /** Why the files as they are now are not in use; null when they are. */
+  get problem(): Error | null {
+    return this.#problem
   }
 
   /** Calls `take` with the certificates now and whenever they change. */
@@ -69,31 +82,51 @@ export class CertificateFiles {
     try {
       const found = await read(this.#paths)
       const { cert, key, ca } = this.#current
-      if (found.cert === cert && found.key === key && found.ca === ca) return
-      this.#current = found
-      for (const take of this.#takers) take(found)
+      if (found.cert !== cert || found.key !== key || found.ca !== ca) this.#replace(found)
+      this.#problem = null
     } catch (error) {
-      this.#onFailure(error as Error)
+      const known = this.#problem?.message === (error as Error).message
+      this.#problem = error as Error
+      if (!known) this.#onFailure(this.#problem)
     }
   }
 
   close(): void {
     clearInterval(this.#timer)
   }
+
+  #replace(found: Certificates): void {
+    const end = endOf(found)
+    if (end <= Date.now() && end <= this.endsAt) {
+      throw bad(`The certificate in ${this.#paths.cert} ended on ${new Date(end).toISOString()}.`)
+    }
+    this.#current = found
+    for (const take of this.#takers) take(found)
+  }
 }
 
 async function read(paths: CertificatePaths): Promise<Certificates> {
-  const [cert, key, ca] = await Promise.all(
-    [paths.cert, paths.key, paths.ca].map((path) => readFile(path, 'utf8')),
-  )
-  const certificates = { cert: cert!, key: key!, ca: ca! }
+  const { cert, key, ca } = paths
   try {
+    const certificates: Certificates = {
+      cert: await readFile(cert, 'utf8'),
+      key: await readFile(key, 'utf8'),
+      ...(ca === undefined ? {} : { ca: await readFile(ca, 'utf8') }),
+    }
     createSecureContext(certificates)
+    endOf(certificates)
+    return certificates
   } catch (error) {
-    const reason = (error as Error).message
-    throw new Error(`${paths.cert} and ${paths.key} do not fit, or ${paths.ca}: ${reason}`, {
-      cause: error,
-    })
+    const { message, code } = error as Error & { code?: string }
+    if (code?.startsWith('E') && !code.startsWith('ERR_')) throw bad(`${message}.`)
+    throw bad(`${cert} and ${key} do not fit${ca === undefined ? '' : `, or ${ca}`}: ${message}.`)
   }
-  return certificates
+}
+
+function endOf({ cert }: Certificates): number {
+  return Date.parse(new X509Certificate(cert).validTo)
+}
+
+function bad(reason: string): BanyanError {
+  return new BanyanError('BAD_CERTIFICATE', { reason })
 }
