@@ -4,7 +4,7 @@ import pg from 'pg'
 export const LANES = 64
 
 /** What a member reads at once, bytes of bodies: 500 messages of 1 MB must not be in hand together. */
-const READ_BYTES = 16 * 1024 * 1024
+export const READ_BYTES = 16 * 1024 * 1024
 
 /** The statements of the transport on the tables of one schema. */
 export type Statements = ReturnType<typeof statements>
