@@ -347,3 +347,20 @@ it('closes once the last request is answered, and says so to its clients', async
   expect((await got).body).toBe('late')
   await closed
 })
+
+it('does not take a slow body for a fast one because of its neighbours on the connection', async () => {
+  const { port } = await start(undefined, { timeouts: { bodyMs: 100 } })
+  const session = second(port)
+  const post = (path: string) => {
+    const stream = session.request({ ':method': 'POST', ':path': path }, { endStream: false })
+    stream.on('error', () => {})
+    return stream
+  }
+  const busy = post('/busy')
+  const timer = setInterval(() => busy.write('y'.repeat(1_000)), 10)
+  cleanUp(() => clearInterval(timer))
+  const slow = post('/slow')
+  slow.write('x')
+  expect((await read(slow)).status).toBe(408)
+  expect(session.closed).toBe(false)
+})
