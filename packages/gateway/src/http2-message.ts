@@ -86,7 +86,7 @@ export class SecondResponse extends Http2ServerResponse<SecondRequest> {
  *
  * @throws BanyanError BAD_REQUEST.
  */
-export function fieldsOf(raw: readonly string[], ended: boolean): string[] {
+function fieldsOf(raw: readonly string[], ended: boolean): string[] {
   const fields: string[] = []
   const pseudo: Record<string, string> = {}
   const cookies: string[] = []
@@ -112,7 +112,7 @@ export function fieldsOf(raw: readonly string[], ended: boolean): string[] {
       fields.push(name, value)
     }
   }
-  if (bytes > HEAD_BYTES) throw new BanyanError('BAD_REQUEST', { reason: TOO_LARGE })
+  if (bytes > HEAD_BYTES) throw bad(`The head has more than ${HEAD_BYTES} bytes.`)
   const { ':authority': authority, ':scheme': scheme, ':path': path = '' } = pseudo
   if (pseudo[':protocol'] !== undefined) throw bad('Extended CONNECT is not spoken here.')
   if (scheme !== 'https') throw bad(`":scheme" is "${scheme}" on a connection of https.`)
@@ -127,8 +127,6 @@ export function fieldsOf(raw: readonly string[], ended: boolean): string[] {
   if (!ended && !hasLength) fields.push('transfer-encoding', 'chunked')
   return fields
 }
-
-export const TOO_LARGE = `The head of the request has more than ${HEAD_BYTES} bytes.`
 
 function sameHost(a: string, b: string): boolean {
   return a.toLowerCase() === b.toLowerCase()

@@ -12,9 +12,9 @@ export interface ModelRouteOptions {
 }
 
 /** Numbers from 0 to 1 (mulberry32). */
-export type Random = () => number
+type Random = () => number
 
-export function seeded(seed: number): Random {
+function seeded(seed: number): Random {
   let state = seed >>> 0
   return () => {
     state = (state + 0x6d2b79f5) >>> 0
