@@ -165,7 +165,7 @@ ${Object.entries(targets)
 }
 
 /** Of a body, before it stops coming; also the length of a line of the runtime API. */
-export const KEPT_BYTES = 16 * 1024
+const KEPT_BYTES = 16 * 1024
 
 function request({ folder, auth, timeouts }: HaproxySettings): string {
   const type = 'content-type application/problem+json'
