@@ -95,9 +95,11 @@ export class Move {
     await this.#watch(enough)
     await trial.load.end()
     const rows = await trial.quiet([name])
-    const held = bringsRows(name)
-      ? `both sides hold ${rows.target.toLocaleString('en')} rows`
-      : 'nothing but requests has moved'
+    const what = bringsRows(name) ? 'rows' : 'files'
+    const held =
+      rows.target > 0
+        ? `both sides hold ${rows.target.toLocaleString('en')} ${what}`
+        : 'nothing but requests has moved'
     this.#voice.say(`the users have stopped; ${held}`)
     const owners = [...this.#options.moved, name].map((one) => [one, 'target' as const])
     this.#moved = {
@@ -167,6 +169,7 @@ export class Move {
         handovers,
         holdMs: spread(holds),
         lagMs: spread(this.#lags),
+        ...(before.objects ? { objects: objectsOf(before.objects) } : {}),
         copy: { rows: before.copy.rows, rowsPerSecond: before.copy.rowsPerSecond },
         shadow: { compared: before.shadow.compared, differing: before.shadow.differing },
         ledger: { entries: ledger.entries.length, verified: ledger.verified },
@@ -272,6 +275,10 @@ function differencesOf({ differences }: ExtractionStatus['shadow']): string[] {
     ({ path, count, example: { request, owner, other } }) =>
       `shadow: ${count} × ${path} of ${request}: ${owner} at the owner, ${other} at the other`,
   )
+}
+
+function objectsOf({ objects, bytes, verified }: NonNullable<ExtractionStatus['objects']>) {
+  return { objects, bytes, compared: verified?.compared ?? 0, differing: verified?.differing ?? 0 }
 }
 
 export function isGood({ phase, requests, writes, rows, ledger, leftovers }: Report): boolean {

@@ -18,6 +18,13 @@ export interface Report {
   readonly handovers: readonly Pick<HandoverRecord, 'from' | 'to' | 'buckets' | 'holdMs'>[]
   readonly holdMs: { readonly p50: number; readonly p99: number }
   readonly lagMs: { readonly p50: number; readonly p99: number }
+  /** Of files that moved: those followed at the end, and how many copies were read anew when they were compared. */
+  readonly objects?: {
+    readonly objects: number
+    readonly bytes: number
+    readonly compared: number
+    readonly differing: number
+  }
   readonly copy: { readonly rows: number; readonly rowsPerSecond: number }
   readonly shadow: { readonly compared: number; readonly differing: number }
   readonly ledger: { readonly entries: number; readonly verified: boolean }
@@ -44,11 +51,17 @@ export interface SystemReport {
 
 /** One line when a phase begins. */
 export function headline(status: ExtractionStatus): string {
-  const { phase, copy, verify, shadow } = status
+  const { phase, copy, verify, shadow, objects } = status
   switch (phase) {
     case 'verifying':
+      if (objects) {
+        return `copied ${count(objects.objects)} files, ${count(objects.bytes)} bytes; verifying`
+      }
       return `copied ${count(copy.rows)} rows, ${count(copy.rowsPerSecond)} rows/s; verifying`
     case 'shadowing':
+      if (objects?.verified) {
+        return `verified ${count(objects.verified.compared)} files, ${objects.verified.differing} divergent; shadowing reads`
+      }
       return `verified ${count(verify.rows)} rows, ${verify.divergent} divergent; shadowing reads`
     case 'canary':
       return `${count(shadow.compared)} shadow answers compared, ${shadow.differing} differ; canary`
@@ -83,7 +96,7 @@ export function liveView(status: ExtractionStatus, counts: LoadCounts): string[]
 
 /** The table at the end. */
 export function summary(report: Report, findings: readonly string[], counts: LoadCounts): string {
-  const { requests, writes, rows, handovers, holdMs, lagMs, copy, shadow, ledger } = report
+  const { requests, writes, rows, handovers, holdMs, lagMs, objects, copy, shadow, ledger } = report
   const lines: [string, string, boolean][] = [
     [
       'requests',
@@ -96,7 +109,13 @@ export function summary(report: Report, findings: readonly string[], counts: Loa
     ['stale reads', count(writes.stale), writes.stale === 0],
     ['rows', `${count(rows.source)} at the monolith, ${count(rows.target)} at the service`, true],
     ['divergent rows', count(rows.divergent), rows.divergent === 0],
-    ['copy', `${count(copy.rows)} rows, ${count(copy.rowsPerSecond)} rows/s`, true],
+    [
+      'copy',
+      objects
+        ? `${count(objects.objects)} files, ${count(objects.compared)} copies read anew, ${objects.differing} differed`
+        : `${count(copy.rows)} rows, ${count(copy.rowsPerSecond)} rows/s`,
+      true,
+    ],
     [
       'shadow',
       `${count(shadow.compared)} answers compared, ${count(shadow.differing)} differ`,

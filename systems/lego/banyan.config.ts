@@ -7,6 +7,7 @@ import { processing } from './extractions/processing.ts'
 import { profile } from './extractions/profile.ts'
 import { search } from './extractions/search.ts'
 import { localDatabase, number } from './extractions/settings.ts'
+import { storage } from './extractions/storage.ts'
 import { wishlist } from './extractions/wishlist.ts'
 
 // The capabilities that leave the LEGO monolith, each by itself. Every address, secret and duration can
@@ -37,6 +38,6 @@ export default definePlan({
     limits,
     accessLog: { share: number('ACCESS_LOG_SHARE', 1) },
   },
-  extractions: [wishlist, profile, processing, search, gallery, moc],
+  extractions: [wishlist, profile, storage, processing, search, gallery, moc],
   services: [inventory],
 })

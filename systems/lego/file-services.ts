@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url'
 import type { ManagedProcess } from '@banyan/lab'
 import type { EmbeddedPostgres } from '@banyan/postgres'
 import { newServiceKey } from '@banyan/service'
+import type { ObjectsSetting } from './kept-files.ts'
 
 export interface FileServices {
   readonly storage: ManagedProcess
@@ -21,6 +22,22 @@ export interface FileServicesOptions {
   readonly ports: Readonly<Record<'storage' | 'processing', number>>
 }
 
+/** A folder for Storage, and a new key of it. */
+export function newObjects(folder: string): ObjectsSetting {
+  const masterKeys = `k1:${randomBytes(32).toString('base64')}`
+  return { url: pathToFileURL(folder).href, masterKeys }
+}
+
+/** What a Storage at this URL is told of its objects; nobody scans them. */
+export function storageSettings(objects: ObjectsSetting, url: string): Record<string, string> {
+  return {
+    OBJECTS_URL: objects.url,
+    OBJECTS_KEYS: objects.masterKeys,
+    OBJECTS_PUBLIC_URL: `${url}/v1/objects`,
+    VIRUS_SCANNER: 'none',
+  }
+}
+
 /** Starts Storage and Processing, beside a monolith that is to call them. */
 export async function superviseFileServices(options: FileServicesOptions): Promise<FileServices> {
   const { start, server, bus, folder, ports } = options
@@ -36,12 +53,7 @@ export async function superviseFileServices(options: FileServicesOptions): Promi
       PORT: String(ports[name]),
       ...more,
     })
-  const storage = await service('storage', {
-    OBJECTS_URL: pathToFileURL(folder).href,
-    OBJECTS_KEYS: `k1:${randomBytes(32).toString('base64')}`,
-    OBJECTS_PUBLIC_URL: `${url('storage')}/v1/objects`,
-    VIRUS_SCANNER: 'none',
-  })
+  const storage = await service('storage', storageSettings(newObjects(folder), url('storage')))
   const processing = await service('processing', { FILE_ORIGINS: url('storage') })
   const monolithEnv = {
     STORAGE_URL: url('storage'),

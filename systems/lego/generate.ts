@@ -3,6 +3,8 @@
  *
  *     DATABASE_URL=… AUTH_DATABASE_URL=… node --import tsx generate.ts --items 100000 --users 2000 --seed 1
  */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import pg from 'pg'
@@ -28,6 +30,8 @@ export interface GenerateOptions {
   readonly items?: number
   /** 1 by default. */
   readonly seed?: number
+  /** Of users' own files; left out: they have none. */
+  readonly filesFolder?: string
   /** Folder with the real catalogue, see fixtures/catalogue.ts. */
   readonly sharedData?: string
 }
@@ -54,6 +58,7 @@ export async function generate(options: GenerateOptions): Promise<Generated> {
   const startedAt = performance.now()
   const catalogue = await readCatalogue(options.sharedData)
   if (options.authUrl !== undefined) await fillAuth(options.authUrl, users, seed)
+  if (options.filesFolder !== undefined) await fillFiles(options.filesFolder, users, seed)
 
   const pool = new pg.Pool({ connectionString: options.monolithUrl, max: 1 })
   try {
@@ -86,6 +91,20 @@ async function fillAuth(url: string, users: number, seed: number): Promise<void>
     )
   } finally {
     await pool.end()
+  }
+}
+
+/** Every third user keeps a file, at most this many bytes. */
+const FILE_BYTES = 20_000
+
+async function fillFiles(folder: string, users: number, seed: number): Promise<void> {
+  const dice = new Dice(seed + 2)
+  await mkdir(folder, { recursive: true })
+  for (let n = 0; n < users; n += 3) {
+    const own = join(folder, rows.userId(seed, n), uuidOf(seed, 'file', n))
+    const size = dice.between(200, FILE_BYTES)
+    await mkdir(own, { recursive: true })
+    await writeFile(join(own, `notes-${n}.txt`), `Notes of user ${n}. `.repeat(size).slice(0, size))
   }
 }
 
@@ -230,13 +249,14 @@ function wholeNumber(flag: string, given: string | undefined): number | undefine
 async function main(): Promise<void> {
   const option = { type: 'string' } as const
   const { values } = parseArgs({ options: { items: option, users: option, seed: option } })
-  const { DATABASE_URL, AUTH_DATABASE_URL, SHARED_DATA } = process.env
+  const { DATABASE_URL, AUTH_DATABASE_URL, FILES_FOLDER, SHARED_DATA } = process.env
   if (!DATABASE_URL) throw new Error('DATABASE_URL must name the monolith’s database')
   const numbers = {
     items: wholeNumber('items', values.items),
     users: wholeNumber('users', values.users),
     seed: wholeNumber('seed', values.seed),
     authUrl: AUTH_DATABASE_URL,
+    filesFolder: FILES_FOLDER,
     sharedData: SHARED_DATA,
   }
   const given = Object.entries(numbers).filter(([, value]) => value !== undefined)

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { HistoryFile, Load, type LoadCounts } from '@banyan/lab'
 import { Builder } from './builder.ts'
+import { Filer } from './filer.ts'
 import { Parser } from './parser.ts'
 import { Photographer } from './photographer.ts'
 import { Searcher } from './searcher.ts'
@@ -43,6 +44,7 @@ const load = new Load({
     ...(person.mocs ? [new Builder(person, person.mocs)] : []),
     ...(person.searches ? [new Searcher(person)] : []),
     ...(person.parses ? [new Parser(person)] : []),
+    ...(person.files ? [new Filer(person, person.files)] : []),
   ]),
 })
 const say = (event: LoadEvent['event']) => console.log(JSON.stringify({ event, ...load.counts }))

@@ -4,13 +4,15 @@ import pg from 'pg'
 import { currentKey } from './auth/keys.ts'
 import { tokenMinter } from './auth/mint.ts'
 import { type MocRow, mocEntity } from './builder.ts'
+import { fileEntity } from './filer.ts'
+import type { FoundFile } from './kept-files.ts'
 import { type AlbumRow, albumEntity, type ImageRow, photoEntity } from './photographer.ts'
 import { entityOf, orderOf, type Person } from './wisher.ts'
 
 /** Buckets of the first step, 1 %: some of the people must be in them, or that step would see nobody. */
 const FIRST_BUCKETS = 10
 const MOST_FIRST = 12
-/** So many search and read parts lists, which costs more than most: those of the first step are among them. */
+/** So many search, read parts lists and keep files, which costs more than most: those of the first step are among them. */
 const FEW = 40
 /** Tokens are good for the whole demonstration, however long it stays up, s. */
 const TOKEN_LIFETIME_S = 7 * 86_400
@@ -33,6 +35,8 @@ export interface Holders {
   readonly searching: boolean
   /** Whether anybody looks at what parts lists hold. */
   readonly parsing: boolean
+  /** Reads the files of these users; null: nobody keeps any. */
+  readonly files: ((users: readonly string[]) => Promise<readonly FoundFile[]>) | null
 }
 
 interface ItemRow {
@@ -59,7 +63,7 @@ export async function choosePeople(
   const shuffled = new Random(seed).shuffled(ids)
   const first = shuffled.filter((id) => bucketOf(id) < FIRST_BUCKETS).slice(0, MOST_FIRST)
   const chosen = [...new Set([...first, ...shuffled])].slice(0, people)
-  const [{ items, names, images, mocs }, mint] = await Promise.all([
+  const [{ items, names, images, mocs, files }, mint] = await Promise.all([
     held(chosen, holders),
     minterOf(authUrl),
   ])
@@ -74,13 +78,15 @@ export async function choosePeople(
       mocs: mocs && (mocs.get(id) ?? []),
       searches: searching && i < FEW,
       parses: parsing && i < FEW,
+      files: files && i < FEW ? (files.get(id) ?? []) : null,
     })),
   )
 }
 
 /** What the people had before the load, for the checker. */
 export function initialOf(people: readonly Person[]): Initial[] {
-  return people.flatMap(({ id: user, items, displayName, images, mocs }) => [
+  return people.flatMap(({ id: user, items, displayName, images, mocs, files }) => [
+    ...(files ?? []).map((file) => ({ user, ...fileEntity(file) })),
     ...(images ?? []).map((image) => ({ user, ...photoEntity(image) })),
     ...(mocs ?? []).map((moc) => ({ user, ...mocEntity(moc) })),
     ...items.map((item) => ({ user, ...entityOf(item) })),
@@ -95,7 +101,7 @@ export async function finalOf(people: readonly Person[], holders: Holders): Prom
     people.map((person) => person.id),
     holders,
   )
-  return people.flatMap(({ id: user, tag }) => {
+  return people.flatMap(({ id: user, tag, files }) => {
     const items = (found.items.get(user) ?? []).map(entityOf)
     const images = found.images?.get(user) ?? []
     const albums = (found.albums?.get(user) ?? []).map((album) => albumEntity(album, images, tag))
@@ -109,24 +115,29 @@ export async function finalOf(people: readonly Person[], holders: Holders): Prom
       ...images.map(photoEntity),
       ...albums.filter((album) => album !== null),
       ...(found.mocs?.get(user) ?? []).map(mocEntity),
+      ...(files ? (found.files?.get(user) ?? []) : []).map(fileEntity),
     ].map((one) => ({ user, ...one }))
   })
 }
 
 /** Rows of some users, by user. */
-async function held(ids: readonly string[], { wishlists, profiles, galleries, mocs }: Holders) {
+async function held(
+  ids: readonly string[],
+  { wishlists, profiles, galleries, mocs, files }: Holders,
+) {
   const of = async <Row extends { user_id: string }>({ url, sql }: Holder<string>) =>
     byUser(await query<Row>(url, sql, [ids]))
   const gallery = <Row extends { user_id: string }>(what: 'images' | 'albums') =>
     galleries && of<Row>({ url: galleries.url, sql: galleries.sql[what] })
-  const [items, names, images, albums, built] = await Promise.all([
+  const [items, names, images, albums, built, kept] = await Promise.all([
     of<ItemRow>({ url: wishlists.url, sql: wishlists.sql.items }),
     of<{ user_id: string; display_name: string }>(profiles),
     gallery<Owned<ImageRow>>('images'),
     gallery<Owned<AlbumRow>>('albums'),
     mocs && of<Owned<MocRow>>(mocs),
+    files?.(ids),
   ])
-  return { items, names, images, albums, mocs: built }
+  return { items, names, images, albums, mocs: built, files: kept ? byUser(kept) : null }
 }
 
 function byUser<Row extends { user_id: string }>(rows: readonly Row[]): Map<string, Row[]> {

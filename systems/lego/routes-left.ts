@@ -15,7 +15,9 @@ function monolithRoutes(): MonolithRoute[] {
   // Connects when it is first asked something, which it is not.
   const { db } = connect('postgres://127.0.0.1/nowhere')
   const services = { storage: null, processing: null, tallies: new Tallies() }
-  return apiRoutes(db, services).flatMap(([mount, router]) => routesOf(mount, router))
+  return apiRoutes(db, services, { FILES_FOLDER: '/nowhere' }).flatMap(([mount, router]) =>
+    routesOf(mount, router),
+  )
 }
 
 function routesOf(mount: string, router: Router): MonolithRoute[] {

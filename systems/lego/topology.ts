@@ -5,8 +5,14 @@ import type { ManagedProcess, ProcessEvent, Supervisor } from '@banyan/lab'
 import { ControlClient, ControlError } from '@banyan/migration'
 import { type EmbeddedPostgres, freePort } from '@banyan/postgres'
 import { newServiceKey } from '@banyan/service'
-import { type FileServices, superviseFileServices } from './file-services.ts'
+import {
+  type FileServices,
+  newObjects,
+  storageSettings,
+  superviseFileServices,
+} from './file-services.ts'
 import { type DataPlane, Haproxy } from './haproxy.ts'
+import type { ObjectsSetting } from './kept-files.ts'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const BANYAN = here('../../packages/cli/src/main.ts')
@@ -47,6 +53,7 @@ export interface LegoOptions {
 const PORTS = {
   wishlist: 9400,
   profile: 9300,
+  storage: 9800,
   processing: 9500,
   search: 9700,
   gallery: 9200,
@@ -56,10 +63,11 @@ export type ExtractionName = keyof typeof PORTS
 export const EXTRACTIONS = Object.keys(PORTS) as readonly ExtractionName[]
 
 /** Those that bring rows of the monolith's with them. */
-export type RowsName = Exclude<ExtractionName, 'processing' | 'search'>
+export type RowsName = Exclude<ExtractionName, 'storage' | 'processing' | 'search'>
+const WITHOUT_ROWS: readonly ExtractionName[] = ['storage', 'processing', 'search']
 
 export function bringsRows(name: ExtractionName): name is RowsName {
-  return name !== 'processing' && name !== 'search'
+  return !WITHOUT_ROWS.includes(name)
 }
 
 /** Services that the monolith never had. */
@@ -80,6 +88,8 @@ export interface Lego {
   readonly auth: ManagedProcess
   readonly monolith: ManagedProcess
   readonly services: Readonly<Partial<Record<ServiceName, ManagedProcess>>>
+  /** Where users' own files are: the monolith's, and Storage's once they have moved there. */
+  readonly files: { readonly folder: string; readonly objects: ObjectsSetting }
   /** Of the monolith; null where it does by itself what they do. */
   readonly fileServices: FileServices | null
   /** The first is the one people are told of. */
@@ -121,6 +131,10 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
   while (ports.gateways.length < (options.gateways ?? 1)) ports.gateways.push(await freePort())
   for (let i = 0; i < options.engines; i++) ports.engines.push(await port(9090 + i))
   const local = (at: number) => `http://127.0.0.1:${at}`
+  const files = {
+    folder: join(supervisor.folder, 'files'),
+    objects: newObjects(join(supervisor.folder, 'stored')),
+  }
   const env: Record<string, string> = {
     ...options.env,
     BANYAN_DATABASE_URL: urls.banyan,
@@ -139,6 +153,7 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
         [`${name.toUpperCase()}_DATABASE_URL`, urls[name]],
       ]),
     ),
+    FILES_FOLDER: files.folder,
     GATEWAY_PORT: String(ports.gateways[0]),
     AUTH_URL: local(ports.auth),
     JWKS_URL: `${local(ports.auth)}/.well-known/jwks.json`,
@@ -153,7 +168,7 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
         server: target,
         bus,
         folder: join(supervisor.folder, 'objects'),
-        ports: { storage: await port(9800), processing: await freePort() },
+        ports: { storage: await freePort(), processing: await freePort() },
       })
     : null
   const keys = await each((name) => newServiceKey(name))
@@ -174,6 +189,7 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
       // What it finds stands in the monolith, until the others have left it.
       ...(name === 'search' ? { SOURCE_URL: urls.monolith } : {}),
       ...(name === 'search' && !running.includes('moc') ? { MOC_URL: '' } : {}),
+      ...(name === 'storage' ? storageSettings(files.objects, local(ports.storage)) : {}),
     })
   // Where the services are is the plan's to know; the monolith calls those alone that it is told to call.
   const { STORAGE_URL: _, PROCESSING_URL: __, ...ofMonolith } = env
@@ -195,7 +211,7 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
     ...running.map(service),
   ])
   onStep(`${options.rows.toLocaleString('en')} wishlist items`)
-  await fill(supervisor, urls, options)
+  await fill(supervisor, urls, files.folder, options)
   await options.onFilled?.({ source, target })
 
   onStep('the engines and the gateways')
@@ -237,6 +253,7 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
     auth,
     monolith,
     fileServices,
+    files,
     services: Object.fromEntries(running.map((name, i) => [name, services[i]!])),
     gateways: (await Promise.all(gateways)) as [ManagedProcess, ...ManagedProcess[]],
     haproxies,
@@ -318,6 +335,7 @@ export async function askAny<T>(
 async function fill(
   supervisor: Supervisor,
   urls: { monolith: string; auth: string },
+  filesFolder: string,
   options: LegoOptions,
 ): Promise<void> {
   const generator = await supervisor.process('generate', {
@@ -326,7 +344,11 @@ async function fill(
       ...['--items', String(options.rows), '--seed', String(options.seed)],
       ...(options.users === undefined ? [] : ['--users', String(options.users)]),
     ],
-    env: { DATABASE_URL: urls.monolith, AUTH_DATABASE_URL: urls.auth },
+    env: {
+      DATABASE_URL: urls.monolith,
+      AUTH_DATABASE_URL: urls.auth,
+      FILES_FOLDER: filesFolder,
+    },
     ready: 'spawned',
   })
   const code = await generator.ended()

@@ -13,6 +13,7 @@ import {
 } from '@banyan/lab'
 import pg from 'pg'
 import { compareSides, GALLERIES, MOCS, PROFILES, WISHLISTS } from './comparison.ts'
+import { compareFiles, filesAtStorage, filesInFolder } from './kept-files.ts'
 import type { LoadSetting } from './load.ts'
 import { choosePeople, finalOf, type Holders, initialOf } from './people.ts'
 import { bringsRows, type ExtractionName, type Lego, type RowsName, startLoad } from './topology.ts'
@@ -129,9 +130,10 @@ export class Trial {
     const deadline = Date.now() + QUIET_MS
     for (;;) {
       const waiting = (await pendingOrders(urls, 'source')) + (await pendingOrders(urls, 'target'))
-      const all = await Promise.all(
-        extractions.map((name) => compareSides(name, urls.monolith, urls[name])),
-      )
+      const all = await Promise.all([
+        ...extractions.map((name) => compareSides(name, urls.monolith, urls[name])),
+        ...(names.includes('storage') ? [compareKept(this.#lego)] : []),
+      ])
       const comparison = all.reduce(added, { source: 0, target: 0, divergent: 0, examples: [] })
       if (comparison.divergent === 0 && waiting === 0) return comparison
       if (Date.now() > deadline) return comparison
@@ -197,8 +199,15 @@ function added(a: Comparison, b: Comparison): Comparison {
   }
 }
 
+/** The files of both sides of Storage. */
+async function compareKept({ urls, files }: Lego): Promise<Comparison> {
+  const sides = [filesInFolder(files.folder), filesAtStorage(urls.storage, files.objects)] as const
+  const [source, target] = await Promise.all(sides)
+  return compareFiles(source, target)
+}
+
 /** Where to read what is owned where. */
-function holders({ urls, extractions }: Lego, owners: Owners): Holders {
+function holders({ urls, extractions, files }: Lego, owners: Owners): Holders {
   const holder = <Sql>(name: ExtractionName, sql: Readonly<Record<SideName, Sql>>) => {
     const side = owners[name] ?? 'source'
     return { url: side === 'target' ? urls[name] : urls.monolith, sql: sql[side] }
@@ -210,6 +219,11 @@ function holders({ urls, extractions }: Lego, owners: Owners): Holders {
     mocs: extractions.includes('moc') ? holder('moc', MOCS) : null,
     searching: extractions.includes('search'),
     parsing: extractions.includes('processing'),
+    files: !extractions.includes('storage')
+      ? null
+      : owners.storage === 'target'
+        ? (users) => filesAtStorage(urls.storage, files.objects, users)
+        : (users) => filesInFolder(files.folder, users),
   }
 }
 

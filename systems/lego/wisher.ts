@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Client, Observation, Random, Step, Write } from '@banyan/lab'
 import type { MocRow } from './builder.ts'
+import type { KeptFile } from './filer.ts'
 import type { ImageRow } from './photographer.ts'
 import { read, readOne, write } from './steps.ts'
 
@@ -29,6 +30,8 @@ export interface Person extends Worker {
   readonly searches: boolean
   /** Whether they look at what parts lists hold. */
   readonly parses: boolean
+  /** Files of their own; null for who keeps none. */
+  readonly files: readonly KeptFile[] | null
 }
 
 interface Item {

@@ -7,6 +7,7 @@ export interface Step {
   readonly op: string
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly path: string
+  /** Bytes are sent as they are, all else as JSON. */
   readonly body?: unknown
   /** Whether it means to change data. */
   readonly writes: boolean
@@ -214,17 +215,23 @@ export class Load {
       const response = await this.#pools[at]!.request({
         method: step.method,
         path: step.path,
-        headers: {
-          ...client.headers,
-          ...(step.body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        ...(step.body === undefined ? {} : { body: JSON.stringify(step.body) }),
+        ...sentBody(step, client.headers),
       })
       const text = await response.body.text()
       return { answer: { status: response.statusCode, body: parse(text) }, broke: '' }
     } catch (error) {
       return { answer: null, broke: (error as NodeJS.ErrnoException).code ?? String(error) }
     }
+  }
+}
+
+function sentBody({ body }: Step, headers: Client['headers']) {
+  if (body === undefined) return { headers }
+  const raw = body instanceof Uint8Array
+  const type = raw ? 'application/octet-stream' : 'application/json'
+  return {
+    headers: { ...headers, 'content-type': type },
+    body: raw ? body : JSON.stringify(body),
   }
 }
 

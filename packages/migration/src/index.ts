@@ -16,6 +16,7 @@ export {
   type GatePlan,
   type IndexPlan,
   movedTables,
+  type ObjectsOnlyPlan,
   type Plan,
   type RequestGates,
   type ResolvedExtraction,

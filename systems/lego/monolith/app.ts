@@ -1,5 +1,6 @@
 import express, { type Express, type Router } from 'express'
 import type { Connection, Database } from './db/connect.ts'
+import { userFileRoutes } from './files/routes.ts'
 import { galleryRoutes } from './gallery/routes.ts'
 import { authenticate } from './http/auth.ts'
 import { answerError, unknownRoute } from './http/errors.ts'
@@ -15,10 +16,12 @@ import { wishlistRoutes } from './wishlist/routes.ts'
 export function apiRoutes(
   db: Database,
   services: Services,
+  { FILES_FOLDER }: Pick<Settings, 'FILES_FOLDER'>,
 ): readonly (readonly [string, Router])[] {
   return [
     ['/api/mocs', mocRoutes(db, services)],
     ['/api/parts-lists', partsListRoutes(services)],
+    ['/api/files', userFileRoutes(FILES_FOLDER)],
     ['/api/gallery', galleryRoutes(db)],
     ['/api/wishlist', wishlistRoutes(db)],
     ['/api/users', userRoutes(db)],
@@ -47,7 +50,7 @@ export function createApp({ pool, db }: Connection, settings: Settings): Express
     req.body ??= {}
     next()
   })
-  for (const [path, router] of apiRoutes(db, services)) app.use(path, router)
+  for (const [path, router] of apiRoutes(db, services, settings)) app.use(path, router)
   app.use(unknownRoute)
   app.use(answerError)
   return app

@@ -12,6 +12,8 @@ const Settings = z
     JWKS_URL: httpUrl,
     ISSUER: z.string().min(1).default('https://auth.lego.local'),
     AUDIENCE: z.string().min(1).default('lego-api'),
+    /** Where users' own files are kept; made with the first one. */
+    FILES_FOLDER: z.string().startsWith('/').default('/var/lib/lego/files'),
     /** The File Storage Service; files are kept here alone where it is not set. */
     STORAGE_URL: httpUrl.optional(),
     /** The File Processing Service; parts lists are read here alone where it is not set. */

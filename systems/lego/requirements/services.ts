@@ -253,6 +253,7 @@ export const services: readonly Requirement[] = [
         'stores a file that was scanned, says so, and gives it back',
         'is for services with a token, and for nobody else',
       ),
+      ...lego.userFiles('moves every route of files that the monolith has, and files themselves'),
       ...objects.s3('is asked to encrypt everything that is put, in one part or in many'),
     ],
   },

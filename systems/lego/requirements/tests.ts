@@ -21,6 +21,7 @@ export const lego = {
   eventsPage: testsIn('systems/lego/events/page.test.ts'),
   mocs: inTests('mocs'),
   withFiles: inTests('moc-with-files'),
+  userFiles: inTests('user-files'),
   galleryContract: inServices('moc/gallery-contract'),
   gallery: inServices('gallery/gallery'),
   wishlist: inServices('wishlist/wishlist'),

@@ -4,11 +4,13 @@ import {
   Deleted,
   FileIds,
   FileParams,
+  FilesQuery,
   NewFile,
   OwnerParams,
   SignedUrl,
   SignedUrlQuery,
   StoredFile,
+  StoredFiles,
   Usage,
   WhichQuery,
 } from './messages.ts'
@@ -44,6 +46,14 @@ export const storageApi = defineApi({
       summary: 'What is known of a file',
       params: FileParams,
       response: { 200: StoredFile },
+      timeoutMs,
+    },
+    listFiles: {
+      method: 'GET',
+      path: '/files',
+      summary: 'Files below a prefix, in the order of OWNER/ID/NAME; the page after such a key',
+      query: FilesQuery,
+      response: { 200: StoredFiles },
       timeoutMs,
     },
     download: {

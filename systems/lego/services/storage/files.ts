@@ -3,7 +3,7 @@ import { noSuch, type Transaction } from '@banyan/service'
 import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import { fail } from './errors.ts'
 import { FileDeleted, FileProcessed, FileStored } from './events.ts'
-import type { ImageFacts, NewFile, StoredFile, StoredVariant, Usage } from './messages.ts'
+import type { ImageFacts, NewFile, Prefix, StoredFile, StoredVariant, Usage } from './messages.ts'
 import * as tables from './schema.ts'
 
 const { files } = tables
@@ -145,6 +145,34 @@ export async function getStored(db: Db, id: string): Promise<FileRow> {
   const [row] = await db.select().from(files).where(eq(files.id, id))
   if (!row || !isStored(row)) throw noSuch('file')
   return row
+}
+
+/** What a user keeps below a prefix. @throws NOT_FOUND for one that is not there, or another's */
+export async function getOwn(
+  db: Db,
+  { id, ownerId, prefix }: Pick<FileRow, 'id' | 'ownerId' | 'prefix'>,
+): Promise<FileRow> {
+  const row = await getStored(db, id)
+  if (row.ownerId !== ownerId || row.prefix !== prefix) throw noSuch('file')
+  return row
+}
+
+/** In the order of the bytes of `OWNER/ID/NAME`, from the first one after such a key. */
+export async function listStored(
+  db: Db,
+  prefix: Prefix,
+  after: string,
+  limit: number,
+): Promise<FileRow[]> {
+  const key = sql`(owner_id || '/' || id::text || '/' || file_name) COLLATE "C"`
+  return db
+    .select()
+    .from(files)
+    .where(
+      sql`${eq(files.prefix, prefix)} AND state IN ('clean', 'processed') AND ${key} > ${after}`,
+    )
+    .orderBy(key)
+    .limit(limit)
 }
 
 /** Those that were there; they count no more, and their bytes are to be removed. */

@@ -48,6 +48,14 @@ export const StoredFile = z.object({
 })
 export type StoredFile = z.infer<typeof StoredFile>
 
+export const FilesQuery = z.object({
+  prefix: z.enum(PREFIXES),
+  /** `OWNER/ID/NAME` of the last one of the page before; the first page without it. */
+  after: z.string().max(500).default(''),
+  limit: z.coerce.number().int().min(1).max(1_000).default(1_000),
+})
+export const StoredFiles = z.object({ files: z.array(StoredFile) })
+
 export const NewFile = z.object({
   ownerId: OwnerId,
   prefix: z.enum(PREFIXES),

@@ -1,10 +1,11 @@
 import { type App, noSuch, routeOptions } from '@banyan/service'
 import { z } from 'zod'
 import { storageApi } from './client.ts'
-import { getStored, markBytesGone, markDeleted, shown, usageOf } from './files.ts'
+import { erase } from './erase.ts'
+import { getStored, listStored, shown, usageOf } from './files.ts'
 import { type Context, partsOf } from './parts.ts'
 import { contentOf, readToTheEnd } from './request-content.ts'
-import { keyOf, removeBytes } from './stored-bytes.ts'
+import { keyOf } from './stored-bytes.ts'
 import { upload } from './upload.ts'
 
 /** Everything under /internal/v1: for services, by their token. */
@@ -50,6 +51,14 @@ export async function internalRoutes(app: App, context: Context): Promise<void> 
     handler: async ({ params }) => shown(await getStored(context.db, params.id)),
   })
 
+  app.route({
+    ...routeOptions(storageApi, 'listFiles'),
+    handler: async ({ query: { prefix, after, limit } }) => {
+      const rows = await listStored(context.db, prefix, after, limit)
+      return { files: rows.map(shown) }
+    },
+  })
+
   const { schema: downloaded, ...downloading } = routeOptions(storageApi, 'download')
   app.route({
     ...downloading,
@@ -61,24 +70,18 @@ export async function internalRoutes(app: App, context: Context): Promise<void> 
     },
   })
 
-  const erase = async (ids: readonly string[]) => {
-    const rows = await context.transaction((tx) => markDeleted(tx, ids))
-    for (const row of rows) {
-      await removeBytes(store, row)
-      await markBytesGone(context.db, row.id)
-    }
-    return rows.length
-  }
   app.route({
     ...routeOptions(storageApi, 'deleteFile'),
     handler: async ({ params }, reply) => {
-      await erase([params.id])
+      await erase(context, store, [params.id])
       return reply.status(204).send(null)
     },
   })
   app.route({
     ...routeOptions(storageApi, 'deleteFiles'),
-    handler: async ({ body }) => ({ deleted: await erase(body.fileIds) }),
+    handler: async ({ body }) => ({
+      deleted: await erase(context, store, body.fileIds),
+    }),
   })
 
   app.route({

@@ -7,6 +7,7 @@ import { internalRoutes, objectRoutes } from './routes.ts'
 import * as tables from './schema.ts'
 import { StorageSettings } from './settings.ts'
 import { sweep } from './sweep.ts'
+import { userFileRoutes } from './user-files.ts'
 
 /** It depends on no other service. */
 export default defineService({
@@ -15,7 +16,11 @@ export default defineService({
   title: 'File Storage Service',
   config: StorageSettings,
   database: { tables, migrations: new URL('migrations', import.meta.url) },
-  routes: { [storageApi.prefix]: internalRoutes, '/v1/objects': objectRoutes },
+  routes: {
+    [storageApi.prefix]: internalRoutes,
+    '/v1/files': userFileRoutes,
+    '/v1/objects': objectRoutes,
+  },
   events: storageEvents,
   sagas: (context) => [imageProcessing(context)],
   schedules: (context) => [sweep(context)],

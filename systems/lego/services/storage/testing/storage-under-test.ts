@@ -27,8 +27,12 @@ export function wishFor({ watermark, ...more }: Partial<NewFile> = {}) {
   }
 }
 
-/** The service on a folder of its own, beside a stand-in for clamd, and what its tests look at it with. */
-export async function startStorage() {
+/**
+ * The service on a folder of its own, beside a stand-in for clamd, and what its tests look at it with.
+ *
+ * @param callers public keys of services that may ask it, besides that of the tests
+ */
+export async function startStorage({ callers = [] }: { callers?: readonly object[] } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'storage-'))
   const clamd = await startFakeClamd()
   const key = await newServiceKey('moc')
@@ -47,7 +51,7 @@ export async function startStorage() {
     OBJECTS_KEYS: masterKeys,
     OBJECTS_PUBLIC_URL: publicUrl,
     VIRUS_SCANNER: `clamd://127.0.0.1:${clamd.port}`,
-    BANYAN_SERVICE_KEYS: JSON.stringify({ keys: [key.publicJwk] }),
+    BANYAN_SERVICE_KEYS: JSON.stringify({ keys: [key.publicJwk, ...callers] }),
     QUOTA_BYTES: String(QUOTA_BYTES),
     UPLOAD_BYTES: '900000',
     IMAGE_PIXELS: '1000000',
