@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { IDENTITY_HEADERS, signIdentity } from '@banyan/contracts'
+import { BucketSet, IDENTITY_HEADERS, signIdentity } from '@banyan/contracts'
 import { checkHistory, HistoryFile, Load, Random, readHistory } from '@banyan/lab'
 import { FolderSide, ObjectRefused, type ObjectSide } from '@banyan/objects'
 import { newServiceKey } from '@banyan/service'
@@ -240,7 +240,7 @@ describe('the extraction of Storage', () => {
   const side = () => new StorageSide({ url: storage.service.url, key: engineKey })
   const listed = async (of: ObjectSide, after = '') => {
     const found = []
-    for await (const one of of.list(after)) found.push(one)
+    for await (const one of of.list(after, BucketSet.all)) found.push(one)
     return found
   }
   async function* parts(...texts: (string | Error)[]) {

@@ -1,4 +1,4 @@
-import { BanyanError } from '@banyan/contracts'
+import { BanyanError, BucketSet } from '@banyan/contracts'
 import { checkKey } from '@banyan/objects'
 import { openSide } from '../objects/open-sides.ts'
 import type { ResolvedObjectsPlan, ResolvedTables } from '../plan.ts'
@@ -20,7 +20,7 @@ export async function objectsReach(
     try {
       const odd: string[] = []
       let seen = 0
-      for await (const { key } of source.list('')) {
+      for await (const { key } of source.list('', BucketSet.all)) {
         if ('store' in objects.target && !isAllowed((objects.target.prefix ?? '') + key))
           odd.push(key)
         if (++seen === LOOKED_AT) break

@@ -1,3 +1,4 @@
+import { BucketSet } from '@banyan/contracts'
 import type { ObjectProblem, ObjectRecord, ObjectRecords, RecordTotals } from '@banyan/objects'
 import type { Pool } from '@banyan/postgres'
 
@@ -34,12 +35,14 @@ export class ControlRecords implements ObjectRecords {
     this.#term = term
   }
 
-  async *list(after: string): AsyncGenerator<ObjectRecord> {
+  async *list(after: string, of: BucketSet): AsyncGenerator<ObjectRecord> {
+    const buckets = of.equals(BucketSet.all) ? null : [...of]
     for (let from = after; ; ) {
       const { rows } = await this.#pool.query<Row>(
         `SELECT ${COLUMNS} FROM banyan_control.object
-          WHERE extraction = $1 AND key > $2 ORDER BY key LIMIT ${PAGE}`,
-        [this.#extraction, from],
+          WHERE extraction = $1 AND key > $2 AND ($3::smallint[] IS NULL OR bucket = ANY ($3))
+          ORDER BY key LIMIT ${PAGE}`,
+        [this.#extraction, from, buckets],
       )
       yield* rows.map(recordOf)
       if (rows.length < PAGE) return

@@ -34,9 +34,9 @@ function targetSide(): ObjectSide {
 function sourceSide(): ObjectSide {
   const side = new FolderSide(join(root, 'monolith'), 0)
   const list = side.list.bind(side)
-  side.list = async function* (after) {
+  side.list = async function* (after, of) {
     if (slow) await new Promise((resolve) => setTimeout(resolve, 300))
-    yield* list(after)
+    yield* list(after, of)
     looks++
   }
   return side

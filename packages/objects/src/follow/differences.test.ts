@@ -1,4 +1,4 @@
-import { bucketOf } from '@banyan/contracts'
+import { BucketSet, bucketOf } from '@banyan/contracts'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { differences } from './differences.ts'
@@ -39,20 +39,20 @@ it('two lists in order tell what is new, changed and gone, of the owners asked f
         const bucket = bucketOf(found.owner)
         return [{ key, bucket, versions, size: 1, sha256: 'x', problem: null }]
       })
-      const owns = (bucket: number) => bucket !== bucketOf('bob')
+      const owned = BucketSet.all.minus(BucketSet.of([bucketOf('bob')]))
       const listing = each<ListedObject>(inOrder(now))
       const said: string[] = []
-      for await (const one of differences('source', listing, each(inOrder(records)), owns)) {
+      for await (const one of differences('source', listing, each(inOrder(records)), owned)) {
         said.push(`${one.kind} ${one.key}`)
       }
       const byKey = new Map(records.map((record) => [record.key, record]))
       const copies = now.filter(({ key, owner, version }) => {
         const record = byKey.get(key)
         const same = record?.versions.source === version && record.bucket === bucketOf(owner)
-        return owns(bucketOf(owner)) && !same
+        return owned.has(bucketOf(owner)) && !same
       })
       const listedNow = new Set(now.map(({ key }) => key))
-      const gone = records.filter(({ key, bucket }) => owns(bucket) && !listedNow.has(key))
+      const gone = records.filter(({ key, bucket }) => owned.has(bucket) && !listedNow.has(key))
       expect(said.sort()).toEqual(
         [...copies.map(({ key }) => `copy ${key}`), ...gone.map(({ key }) => `gone ${key}`)].sort(),
       )
@@ -69,7 +69,7 @@ it('a problem is looked at again after a while, and at once when the object chan
   const one: ListedObject = { key: 'a', owner: null, version: '1', size: 1 }
   const found = async (known: ObjectRecord) => {
     const all = []
-    for await (const some of differences('source', each([one]), each([known]), () => true)) {
+    for await (const some of differences('source', each([one]), each([known]), BucketSet.all)) {
       all.push(some.kind)
     }
     return all

@@ -1,4 +1,4 @@
-import { bucketOf } from '@banyan/contracts'
+import { type BucketSet, bucketOf } from '@banyan/contracts'
 import type { ObjectRecord } from './records.ts'
 import { compareKeys, type ListedObject, type SideName } from './side.ts'
 
@@ -19,37 +19,40 @@ export type Difference =
  * Holds what the owner's side lists against what is remembered; both in the order of their keys, so that
  * neither is ever in memory.
  *
- * @param owns whether the side is the owner of a bucket: others' objects are copies, and not looked at
+ * @param owned buckets that are the side's own: others' objects are copies, and not looked at
  */
 export async function* differences(
   from: SideName,
   listed: AsyncIterable<ListedObject>,
   records: AsyncIterable<ObjectRecord>,
-  owns: (bucket: number) => boolean,
+  owned: BucketSet,
 ): AsyncGenerator<Difference> {
   const known = records[Symbol.asyncIterator]()
   try {
     let next = await known.next()
     for await (const one of listed) {
       while (!next.done && compareKeys(next.value.key, one.key) < 0) {
-        yield* goneOf(next.value, owns)
+        yield* goneOf(next.value, owned)
         next = await known.next()
       }
       const bucket = bucketOf(one.owner)
       const record = !next.done && next.value.key === one.key ? next.value : null
       if (record) next = await known.next()
-      if (owns(bucket) && !(record?.bucket === bucket && isSettled(record, from, one.version))) {
+      if (
+        owned.has(bucket) &&
+        !(record?.bucket === bucket && isSettled(record, from, one.version))
+      ) {
         yield { kind: 'copy', key: one.key, listed: one, bucket }
       }
     }
-    for (; !next.done; next = await known.next()) yield* goneOf(next.value, owns)
+    for (; !next.done; next = await known.next()) yield* goneOf(next.value, owned)
   } finally {
     await known.return?.()
   }
 }
 
-function* goneOf(record: ObjectRecord, owns: (bucket: number) => boolean): Generator<Difference> {
-  if (owns(record.bucket)) yield { kind: 'gone', key: record.key, record }
+function* goneOf(record: ObjectRecord, owned: BucketSet): Generator<Difference> {
+  if (owned.has(record.bucket)) yield { kind: 'gone', key: record.key, record }
 }
 
 function isSettled(record: ObjectRecord, from: SideName, version: string): boolean {

@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import type { Dirent } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { type BucketSet, bucketOf } from '@banyan/contracts'
 import { storeFailure } from '../store-failure.ts'
+import { ahead } from './ahead.ts'
 import {
   compareKeys,
   type ListedObject,
@@ -13,6 +16,9 @@ import {
 
 /** Drafts of ours; whatever begins with a dot is no object. */
 const DRAFT = '.banyan-'
+
+/** Folders and files looked at before it is their turn: a look is mostly waiting. */
+const AHEAD = 32
 
 /** The plain files below a folder, as an application keeps its uploads; keys are their paths. */
 export class FolderSide implements ObjectSide {
@@ -27,14 +33,11 @@ export class FolderSide implements ObjectSide {
     this.name = `folder ${this.#folder}`
   }
 
-  async *list(after: string): AsyncGenerator<ListedObject> {
+  async *list(after: string, of: BucketSet): AsyncGenerator<ListedObject> {
     // A folder that is gone, or not mounted, is no empty one.
-    await this.#guarded(() => readdir(this.#folder))
-    for await (const key of this.#below('', after)) {
-      const found = await this.#stat(key)
-      if (!found) continue
-      yield { key, ...found, owner: ownerIn(key, this.#ownerSegment) }
-    }
+    const top = await this.#guarded(() => readdir(this.#folder, { withFileTypes: true }))
+    const found = ahead(this.#below('', top, after, of), AHEAD, (key) => this.#listed(key))
+    for await (const one of found) if (one) yield one
   }
 
   async read(key: string): Promise<ReadObject | null> {
@@ -71,9 +74,40 @@ export class FolderSide implements ObjectSide {
   async close(): Promise<void> {}
 
   /** In the order of the keys: a folder stands where its name with a slash does. */
-  async *#below(above: string, after: string): AsyncGenerator<string> {
-    const entries = await this.#guarded(() =>
-      readdir(join(this.#folder, above), { withFileTypes: true }).catch(
+  async *#below(
+    above: string,
+    entries: readonly Dirent[],
+    after: string,
+    of: BucketSet,
+  ): AsyncGenerator<string> {
+    const names = entries
+      .filter(({ name }) => !name.startsWith('.'))
+      .flatMap((entry) =>
+        entry.isDirectory() ? [`${entry.name}/`] : entry.isFile() ? [entry.name] : [],
+      )
+      .map((name) => above + name)
+      .filter((path) => this.#mayBeOf(path, of) && mayBeAfter(path, after))
+      .sort(compareKeys)
+    const found = ahead(names, AHEAD, async (path) => ({
+      path,
+      entries: path.endsWith('/') ? await this.#entries(path) : null,
+    }))
+    for await (const { path, entries } of found) {
+      if (entries === null) yield path
+      else yield* this.#below(path, entries, after, of)
+    }
+  }
+
+  /** What is in others' folders is not even read: a handover of a few buckets looks at a few folders. */
+  #mayBeOf(path: string, of: BucketSet): boolean {
+    const known = path.split('/').length - 1 > (this.#ownerSegment ?? Number.POSITIVE_INFINITY)
+    if (!known && path.endsWith('/')) return true
+    return of.has(bucketOf(ownerIn(path, this.#ownerSegment)))
+  }
+
+  async #entries(path: string): Promise<Dirent[]> {
+    return this.#guarded(() =>
+      readdir(join(this.#folder, path), { withFileTypes: true }).catch(
         (error: NodeJS.ErrnoException) => {
           // Removed since its name was read.
           if (error.code === 'ENOENT') return []
@@ -81,28 +115,15 @@ export class FolderSide implements ObjectSide {
         },
       ),
     )
-    const names = entries
-      .filter(({ name }) => !name.startsWith('.'))
-      .flatMap((entry) =>
-        entry.isDirectory() ? [`${entry.name}/`] : entry.isFile() ? [entry.name] : [],
-      )
-      .sort(compareKeys)
-    for (const name of names) {
-      const path = above + name
-      const passed = after !== '' && compareKeys(path, after) <= 0
-      if (!name.endsWith('/')) {
-        if (!passed) yield path
-      } else if (!passed || after.startsWith(path)) {
-        yield* this.#below(path, after)
-      }
-    }
   }
 
-  async #stat(key: string): Promise<{ version: string; size: number } | null> {
+  async #listed(key: string): Promise<ListedObject | null> {
     const found = await this.#guarded(() =>
       stat(this.#pathOf(key), { bigint: true }).catch(whereThere),
     )
-    return found && { version: versionOf(found), size: Number(found.size) }
+    if (!found) return null
+    const owner = ownerIn(key, this.#ownerSegment)
+    return { key, owner, version: versionOf(found), size: Number(found.size) }
   }
 
   async #open(key: string): Promise<FileHandle | null> {
@@ -123,6 +144,12 @@ export class FolderSide implements ObjectSide {
       throw error instanceof ObjectRefused ? error : storeFailure(this.name, error)
     })
   }
+}
+
+/** Whether it is, or may hold, a key behind `after`. */
+function mayBeAfter(path: string, after: string): boolean {
+  if (after === '' || compareKeys(path, after) > 0) return true
+  return path.endsWith('/') && after.startsWith(path)
 }
 
 function versionOf({ mtimeNs, size }: { mtimeNs: bigint; size: bigint }): string {

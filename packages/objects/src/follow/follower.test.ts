@@ -83,7 +83,7 @@ function changed(side: ObjectSide, change: (side: ObjectSide) => Partial<ObjectS
   const replaced = change(side)
   return {
     name: side.name,
-    list: replaced.list ?? ((after) => side.list(after)),
+    list: replaced.list ?? ((after, of) => side.list(after, of)),
     read: replaced.read ?? ((key) => side.read(key)),
     write: replaced.write ?? ((key, content, more) => side.write(key, content, more)),
     delete: replaced.delete ?? ((key) => side.delete(key)),
@@ -145,8 +145,8 @@ it('tells of a file that is listed and missing, goes on with the others, and tak
   await upload('ann/b', 'b')
   let missing = true
   const rows = changed(source(), (side) => ({
-    async *list(after) {
-      for await (const one of side.list(after)) {
+    async *list(after, of) {
+      for await (const one of side.list(after, of)) {
         yield one.key === 'ann/a' ? { ...one, version: missing ? '1' : '2' } : one
       }
     },
@@ -303,6 +303,22 @@ it('finds copies that were changed, damaged or lost behind its back, lists them 
   await awaitStatus(follower, ({ verified: again }) => again?.differing === 0)
 })
 
+it('a look at some buckets reads the folders of their owners alone', async () => {
+  const keys = ['ann/1', 'ann/deep/2', 'bob/3', 'bob/deep/er/4', 'eve/5', 'nobodys']
+  for (const key of keys) await upload(key, key)
+  const side = source()
+  const listed = async (of: BucketSet, after = '') => {
+    const found: string[] = []
+    for await (const { key } of side.list(after, of)) found.push(key)
+    return found
+  }
+  const of = (...owners: (string | null)[]) => BucketSet.of(owners.map(bucketOf))
+  expect(await listed(BucketSet.all)).toEqual(keys)
+  expect(await listed(of('bob'))).toEqual(['bob/3', 'bob/deep/er/4'])
+  expect(await listed(of('ann', null), 'ann/1')).toEqual(['ann/deep/2', 'nobodys'])
+  expect(await listed(BucketSet.none)).toEqual([])
+})
+
 it('never leads out of its folder, and takes what begins with a dot for nobodyâ€™s', async () => {
   await writeFile(join(root, 'secret'), 'secret')
   await upload('ann/.hidden', 'x')
@@ -312,7 +328,7 @@ it('never leads out of its folder, and takes what begins with a dot for nobodyâ€
     await expect(side.write(key, [] as never)).rejects.toThrow('is no path below')
   }
   const listed: string[] = []
-  for await (const { key } of side.list('')) listed.push(key)
+  for await (const { key } of side.list('', BucketSet.all)) listed.push(key)
   expect(listed).toEqual([])
 })
 
@@ -322,9 +338,9 @@ it('what is deleted between the listing and the read is no problem; what stays l
   const from = source()
   const list = from.list.bind(from)
   let listings = 0
-  from.list = async function* (after) {
+  from.list = async function* (after, of) {
     const found = []
-    for await (const one of list(after)) found.push(one)
+    for await (const one of list(after, of)) found.push(one)
     // The first listing only counts; what the second one has is read.
     if (++listings === 2) await rm(join(uploads, 'ann/short-lived'))
     yield* found

@@ -127,7 +127,7 @@ export class Follower {
   async settle(buckets: BucketSet, from: SideName, withinMs: number): Promise<string | null> {
     const signal = AbortSignal.timeout(Math.max(1, withinMs))
     try {
-      const { failed, why } = await this.#pass(from, (bucket) => buckets.has(bucket), signal)
+      const { failed, why } = await this.#pass(from, buckets, signal)
       this.#totals = await this.#options.records.totals()
       return failed === 0 ? null : `${failed} objects are not on the other side: ${why}`
     } catch (error) {
@@ -166,7 +166,7 @@ export class Follower {
     const comparison = this.#comparison
     const from = comparison?.directions[0]
     if (!comparison || !from) return
-    const options = { ...this.#copying(signal), from, owns: this.#ownsOf(from) }
+    const options = { ...this.#copying(signal), from, owned: this.#ownedBy(from) }
     const { next, ...sum } = await verifySome(options, comparison.after, comparison.sum)
     // Asked for anew meanwhile: from the beginning.
     if (this.#comparison !== comparison) return
@@ -183,7 +183,7 @@ export class Follower {
     if (this.#progress.figures().lagMs === null) await this.#survey(signal)
     let why: string | null = null
     for (const from of this.#directions()) {
-      const done = await this.#pass(from, this.#ownsOf(from), signal)
+      const done = await this.#pass(from, this.#ownedBy(from), signal)
       why = done.failed === 0 ? why : `${done.failed} objects are tried again: ${done.why}`
     }
     this.#totals = await this.#options.records.totals()
@@ -196,7 +196,8 @@ export class Follower {
   async #survey(signal: AbortSignal): Promise<void> {
     const { sides, records } = this.#options
     for (const from of this.#directions()) {
-      const all = differences(from, sides[from].list(''), records.list(''), this.#ownsOf(from))
+      const owned = this.#ownedBy(from)
+      const all = differences(from, sides[from].list('', owned), records.list('', owned), owned)
       for await (const one of all) {
         signal.throwIfAborted()
         if (one.kind === 'copy') this.#progress.found(one.listed.size)
@@ -204,16 +205,12 @@ export class Follower {
     }
   }
 
-  #pass(
-    from: SideName,
-    owns: (bucket: number) => boolean,
-    signal: AbortSignal,
-  ): Promise<PassResult> {
+  #pass(from: SideName, owned: BucketSet, signal: AbortSignal): Promise<PassResult> {
     const { mostGoneShare = 0.5 } = this.#options
     const surveyed = this.#progress.figures().lagMs === null
     return runPass({
       ...this.#copying(signal),
-      ...{ from, owns, mostGoneShare },
+      ...{ from, owned, mostGoneShare },
       onCopied: (bytes) => {
         this.#progress.copied(bytes)
         // As good as known until the records are asked again: a first copy takes hours.
@@ -239,9 +236,8 @@ export class Follower {
     )
   }
 
-  #ownsOf(side: SideName): (bucket: number) => boolean {
-    const owned = this.#owned
-    return (bucket) => owned.has(bucket) === (side === 'target')
+  #ownedBy(side: SideName): BucketSet {
+    return side === 'target' ? this.#owned : BucketSet.all.minus(this.#owned)
   }
 
   #retryMs(): number {

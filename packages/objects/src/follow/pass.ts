@@ -1,3 +1,4 @@
+import type { BucketSet } from '@banyan/contracts'
 import { atOnce } from './at-once.ts'
 import { type Copying, copyObject } from './copy-object.ts'
 import { type Difference, differences } from './differences.ts'
@@ -19,7 +20,8 @@ export interface PassOptions extends Copying {
   readonly sides: Readonly<Record<SideName, ObjectSide>>
   readonly records: ObjectRecords
   readonly from: SideName
-  owns(bucket: number): boolean
+  /** Buckets that are that side's own. */
+  readonly owned: BucketSet
   /** Share of all objects that may be gone from their owner at once; more is taken for a folder that is not there. */
   readonly mostGoneShare: number
   /** Told after each. */
@@ -41,13 +43,18 @@ export interface PassResult {
  * own it. What is in step costs a line of both lists.
  */
 export async function runPass(options: PassOptions): Promise<PassResult> {
-  const { sides, records, from, owns, signal } = options
+  const { sides, records, from, owned, signal } = options
   let [copied, failed, why] = [0, 0, null as string | null]
   let goneInAll = 0
   const gone: ObjectRecord[] = []
   for (let after: string | null = ''; after !== null; ) {
     const batch: Difference[] = []
-    const found = differences(from, sides[from].list(after), records.list(after), owns)
+    const found = differences(
+      from,
+      sides[from].list(after, owned),
+      records.list(after, owned),
+      owned,
+    )
     after = null
     for await (const one of found) {
       signal.throwIfAborted()
@@ -69,7 +76,7 @@ export async function runPass(options: PassOptions): Promise<PassResult> {
       if (found === 'missing') missing.push(one)
     })
     signal.throwIfAborted()
-    for (const one of await stillListed(sides[from], missing)) {
+    for (const one of await stillListed(sides[from], owned, missing)) {
       const { key } = one.listed
       const reason = `${sides[from].name} lists "${key}", and has no content for it`
       await keepProblem(options, one, 'missing', reason)
@@ -138,14 +145,18 @@ function keepProblem(
  * Those of them that are still listed: what was deleted between the listing and the read is nobody's loss, and the
  * next look finds it gone. One listing for all: where rows list, each is a sort of all of them.
  */
-async function stillListed(side: ObjectSide, missing: readonly Copy[]): Promise<Copy[]> {
+async function stillListed(
+  side: ObjectSide,
+  owned: BucketSet,
+  missing: readonly Copy[],
+): Promise<Copy[]> {
   const sorted = [...missing].sort((a, b) => compareKeys(a.key, b.key))
   const [first, last] = [sorted[0], sorted.at(-1)]
   if (!first || !last) return []
   const wanted = new Map(sorted.map((one) => [one.key, one]))
   const found: Copy[] = []
   // Whatever a key begins with comes before it.
-  for await (const { key } of side.list([...first.key].slice(0, -1).join(''))) {
+  for await (const { key } of side.list([...first.key].slice(0, -1).join(''), owned)) {
     if (compareKeys(key, last.key) > 0) break
     const one = wanted.get(key)
     if (one) found.push(one)

@@ -1,3 +1,4 @@
+import type { BucketSet } from '@banyan/contracts'
 import type { SideName } from './side.ts'
 
 /** What is remembered of an object that was seen on its owner's side: it outlives whoever copies. */
@@ -29,8 +30,8 @@ export interface RecordTotals {
 
 /** Where records are kept. */
 export interface ObjectRecords {
-  /** In the order of the keys' bytes, from the first one after `after`; `''` for all. */
-  list(after: string): AsyncIterable<ObjectRecord>
+  /** Of these buckets, in the order of the keys' bytes, from the first one after `after`; `''` for all. */
+  list(after: string, of: BucketSet): AsyncIterable<ObjectRecord>
   /** @throws where another has taken over since */
   keep(record: ObjectRecord): Promise<void>
   /** @throws where another has taken over since */

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import type { BucketSet } from '@banyan/contracts'
 
 /** One of the two places that objects are kept in step between. */
 export type SideName = 'source' | 'target'
@@ -42,8 +43,13 @@ export class ObjectRefused extends Error {}
 export interface ObjectSide {
   /** For people: `folder /var/uploads`. */
   readonly name: string
-  /** In the order of the keys' bytes, from the first one after `after`; `''` for all. */
-  list(after: string): AsyncIterable<ListedObject>
+  /**
+   * In the order of the keys' bytes, from the first one after `after`; `''` for all.
+   *
+   * @param of the buckets that are asked for. Others' objects may be left out where the key says whose it is,
+   * and may not where its owner can become another: that would look as if it were gone.
+   */
+  list(after: string, of: BucketSet): AsyncIterable<ListedObject>
   /** null: there is no content. */
   read(key: string): Promise<ReadObject | null>
   /** There as a whole, or not at all, as where the content fails. */

@@ -1,3 +1,4 @@
+import type { BucketSet } from '@banyan/contracts'
 import { atOnce } from './at-once.ts'
 import { type Copying, hashOf } from './copy-object.ts'
 import { otherThan } from './pass.ts'
@@ -15,7 +16,8 @@ export interface VerifyOptions extends Copying {
   readonly sides: Readonly<Record<SideName, ObjectSide>>
   readonly records: ObjectRecords
   readonly from: SideName
-  owns(bucket: number): boolean
+  /** Buckets that are that side's own. */
+  readonly owned: BucketSet
 }
 
 export interface DifferingObject {
@@ -47,11 +49,11 @@ export async function verifySome(
   after: string,
   before: ObjectsVerified,
 ): Promise<ObjectsVerified & { readonly next: string | null }> {
-  const { records, owns, signal } = options
+  const { records, owned, signal } = options
   const batch: ObjectRecord[] = []
   let next: string | null = null
-  for await (const record of records.list(after)) {
-    if (record.sha256 !== null && owns(record.bucket)) batch.push(record)
+  for await (const record of records.list(after, owned)) {
+    if (record.sha256 !== null) batch.push(record)
     if (batch.length < BATCH) continue
     next = record.key
     break

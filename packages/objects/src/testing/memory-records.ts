@@ -1,3 +1,4 @@
+import type { BucketSet } from '@banyan/contracts'
 import type { ObjectRecord, ObjectRecords } from '../follow/records.ts'
 import { compareKeys } from '../follow/side.ts'
 
@@ -9,11 +10,12 @@ export class MemoryRecords implements ObjectRecords {
     return this.#all.get(key)
   }
 
-  async *list(after: string): AsyncGenerator<ObjectRecord> {
+  async *list(after: string, of: BucketSet): AsyncGenerator<ObjectRecord> {
     const keys = [...this.#all.keys()].sort(compareKeys)
     for (const key of keys) {
       const record = this.#all.get(key)
-      if (record && (after === '' || compareKeys(key, after) > 0)) yield record
+      if (record && of.has(record.bucket) && (after === '' || compareKeys(key, after) > 0))
+        yield record
     }
   }
 
