@@ -28,8 +28,6 @@ export interface Cargo {
   readonly owned: BucketSet
   /** How often a handover may be aborted before the extraction pauses. */
   readonly attempts: number
-  /** Up to this lag, ms, a difference that the shadow finds is not for the lag. */
-  readonly shadowLagMs: number
 
   /**
    * Takes it into this engine's hands, or goes on with it. Rejects when it must be taken up anew.
@@ -49,6 +47,8 @@ export interface Cargo {
   handOver(buckets: BucketSet, from: SideName, attempt: number): Promise<HandoverRecord>
   /** Of everything that follows the owner, ms; null where unknown. */
   lags(): readonly (number | null)[]
+  /** Whether the other side is so little behind that a difference which the shadow finds is not for that. */
+  inStep(): boolean
   /** Rows that differ, as far as is known; null where there are none, or none were compared. */
   readonly divergent: number | null
   /** Ends it for good: what is ours is taken away. Safe to run again from any point. */

@@ -41,7 +41,7 @@ export class Extraction {
     this.#d = dependencies
     this.#cargo = cargoOf(dependencies)
     const { gateways, plan } = dependencies
-    this.#measurements = new Measurements(gateways, plan.name, this.#cargo.shadowLagMs)
+    this.#measurements = new Measurements(gateways, plan.name)
     this.#to = new Transitions(dependencies)
   }
 
@@ -77,7 +77,7 @@ export class Extraction {
     }
     const ending = row.wanted.find((one) => one === 'completing' || one === 'cancelling')
     if (ending) return this.#end(row, ending)
-    this.#measurements.poll(this.#cargo.lags())
+    this.#measurements.poll(this.#cargo.inStep())
     if (await this.#cargo.tick(row)) await this.#advance(row)
   }
 

@@ -25,7 +25,6 @@ export class IndexCargo extends RoutesCargo {
   readonly #d: ExtractionDependencies<ResolvedIndex>
   readonly #client: IndexClient
   readonly #to: Transitions
-  override readonly shadowLagMs: number
   #said: { readonly standing: IndexStanding; readonly at: number } | null = null
   /** Why it could not be asked; null when it could. */
   #silence: string | null = null
@@ -40,7 +39,6 @@ export class IndexCargo extends RoutesCargo {
     this.#d = dependencies
     this.#client = new IndexClient(dependencies.plan)
     this.#to = new Transitions(dependencies)
-    this.shadowLagMs = Math.min(dependencies.plan.gates.lagMs, SHADOW_LAG_MS)
   }
 
   /** Asks without waiting for the answer: a service that hangs must not keep the gates from being judged. */
@@ -71,6 +69,11 @@ export class IndexCargo extends RoutesCargo {
 
   override lags(): readonly (number | null)[] {
     return [this.#standing?.lagMs ?? null]
+  }
+
+  override inStep(): boolean {
+    const lagMs = this.#standing?.lagMs ?? null
+    return lagMs !== null && lagMs <= Math.min(this.#d.plan.gates.lagMs, SHADOW_LAG_MS)
   }
 
   override async fill(row: ExtractionRow): Promise<Progress> {

@@ -11,7 +11,7 @@ const POLL_MS = 500
 const BURST_MS = 1_500
 /**
  * A gateway asks again for up to 2 s whether answers still differ, and counts then: what it counts within
- * this time after a stream has caught up may tell of the lag, ms.
+ * this time after the other side has caught up may tell of the lag, ms.
  */
 const SHADOW_SETTLES_MS = 2_500
 /** What is told as the traffic now, is that of so long, ms. */
@@ -23,7 +23,6 @@ const STOOD_STILL_MS = 1_000
 export class Measurements {
   readonly #gateways: Gateways
   readonly #name: string
-  readonly #lagMs: number
   #total: ExtractionStats | null = null
   /** Totals of the last 10 s, oldest first. */
   #recent: { readonly at: number; readonly total: ExtractionStats }[] = []
@@ -32,30 +31,27 @@ export class Measurements {
   #timedBase: ExtractionStats | null = null
   /** From where the shadow's comparisons count. */
   #shadowBase: ExtractionStats | null = null
-  /** Since when no stream lags beyond what is allowed; null while one does, as after a time without an engine. */
+  /** Since when the other side is in step; null while it is not, as after a time without an engine. */
   #caughtUpAt: number | null = null
   #burstUntil = 0
   #lookedAt = 0
   #polling = false
   #polledAt = 0
 
-  /** @param lagMs the lag up to which the shadow's comparisons tell of the answers, not of the lag, ms. */
-  constructor(gateways: Gateways, name: string, lagMs: number) {
+  constructor(gateways: Gateways, name: string) {
     this.#gateways = gateways
     this.#name = name
-    this.#lagMs = lagMs
   }
 
   /**
    * Asks the gateways anew when it is time, without waiting for them.
    *
-   * @param lags of the streams now, ms; null where unknown.
+   * @param inStep whether the shadow's comparisons tell of the answers now, not of the lag
    */
-  poll(lags: readonly (number | null)[]): void {
+  poll(inStep: boolean): void {
     const stoodStill = Date.now() - this.#lookedAt > STOOD_STILL_MS
     this.#lookedAt = Date.now()
-    const behind = stoodStill || lags.some((lag) => lag === null || lag > this.#lagMs)
-    this.#caughtUpAt = behind ? null : (this.#caughtUpAt ?? Date.now())
+    this.#caughtUpAt = stoodStill || !inStep ? null : (this.#caughtUpAt ?? Date.now())
     if (this.#polling || Date.now() - this.#polledAt < POLL_MS) return
     this.#polling = true
     this.#gateways

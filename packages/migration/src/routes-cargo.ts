@@ -16,7 +16,6 @@ export class RoutesCargo implements Cargo {
   readonly #d: ExtractionDependencies<ResolvedRequests>
   #owned: BucketSet | null = null
   readonly attempts: number = Number.POSITIVE_INFINITY
-  readonly shadowLagMs: number = Number.POSITIVE_INFINITY
   readonly divergent = null
 
   constructor(dependencies: ExtractionDependencies<ResolvedRequests>) {
@@ -62,6 +61,10 @@ export class RoutesCargo implements Cargo {
     await this.tell({ kind: 'fact', what: 'move', detail })
     const at = new Date().toISOString()
     return { ...detail, holdMs: 0, attempt, outcome: 'done', why: null, at }
+  }
+
+  inStep(): boolean {
+    return true
   }
 
   lags(): readonly (number | null)[] {

@@ -45,16 +45,17 @@ export class TablesCargo implements Cargo {
     return this.#d.plan.handover.attempts
   }
 
-  get shadowLagMs(): number {
-    return Math.min(this.#d.plan.gates.lagMs, SHADOW_LAG_MS)
-  }
-
   get divergent(): number | null {
     return this.#verification.divergent
   }
 
   lags(): readonly (number | null)[] {
     return this.#live?.lags() ?? [null]
+  }
+
+  inStep(): boolean {
+    const bound = Math.min(this.#d.plan.gates.lagMs, SHADOW_LAG_MS)
+    return this.lags().every((lag) => lag !== null && lag <= bound)
   }
 
   async rest(): Promise<void> {

@@ -8,6 +8,9 @@ import { ControlRecords } from './control-records.ts'
 import { ExtractionObjects } from './extraction-objects.ts'
 import type { ResolvedObjects } from './objects-plan.ts'
 
+/** A gateway asks again for 2 s, and a look takes its time: up to this lag, ms, what then differs is not for the lag. */
+const SHADOW_LAG_MS = 1_500
+
 /** What a handover asks of the objects that move with it; the cargo below calls it. */
 export interface ObjectsInHandover {
   /** What is in the way, before anybody is held; null when nothing is. */
@@ -63,16 +66,16 @@ export class CarriesObjects implements Cargo {
     return this.#cargo.attempts
   }
 
-  get shadowLagMs(): number {
-    return this.#cargo.shadowLagMs
-  }
-
   get divergent(): number | null {
     return this.#cargo.divergent
   }
 
   lags(): readonly (number | null)[] {
     return this.#cargo.lags()
+  }
+
+  inStep(): boolean {
+    return this.#cargo.inStep() && this.#objects?.isBehind(SHADOW_LAG_MS) === false
   }
 
   async take(row: ExtractionRow, signal: AbortSignal): Promise<readonly string[] | null> {

@@ -83,6 +83,12 @@ export class ExtractionObjects {
     return comparing === null ? verified : null
   }
 
+  /** Whether something that was on its owner's side so long ago, ms, may not be on the other. */
+  isBehind(ms: number): boolean {
+    const { lagMs } = this.#follower.status()
+    return lagMs === null || lagMs > ms
+  }
+
   /** What is between the objects and a handover, or the next phase. */
   waitsFor(): readonly string[] {
     const { state, why, left, etaMs, problems } = this.#follower.status()

@@ -8,9 +8,13 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { BucketSet, bucketOf } from '@banyan/contracts'
-import { FolderStore } from '@banyan/objects'
+import { FolderSide, FolderStore } from '@banyan/objects'
 import { createPool, EmbeddedPostgres, migrate, type Pool } from '@banyan/postgres'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import type { Cargo } from '../cargo.ts'
+import type { ExtractionDependencies } from '../dependencies.ts'
+import type { ExtractionRow } from '../store.ts'
+import { CarriesObjects } from './carries-objects.ts'
 import { ControlRecords } from './control-records.ts'
 import { ExtractionObjects } from './extraction-objects.ts'
 import { type ObjectsPlan, objectsSchema, type ResolvedObjects } from './objects-plan.ts'
@@ -38,7 +42,7 @@ beforeAll(async () => {
   await migrate(control.pool, 'banyan_control', sql)
   await control.pool.query(
     `UPDATE banyan_control.lease SET holder = 'one', token = 1;
-     INSERT INTO banyan_control.extraction (name) VALUES ('files'), ('killed'), ('fenced')`,
+     INSERT INTO banyan_control.extraction (name) VALUES ('files'), ('killed'), ('fenced'), ('behind')`,
   )
   await app.pool.query(
     `CREATE TABLE public.uploads (id int PRIMARY KEY, account int NOT NULL, path text NOT NULL,
@@ -210,4 +214,43 @@ it('a plan says where objects are, and what cannot be is refused', async () => {
   expect(wrong({ source: { folder: '/x', rows: { ...rows, table: 'uploads' } } })).toBe(false)
   const opening = open('files', { ...plan, target: { ...plan.target, rows } })
   await expect(opening).rejects.toThrow('objects.target.rows.databaseUrl')
+})
+
+it('what the shadow finds tells of the answers only while the files are in step', async () => {
+  let standing = Promise.resolve()
+  const source = new FolderSide(join(root, 'behind'), 0)
+  const list = source.list.bind(source)
+  source.list = async function* (after, of) {
+    await standing
+    yield* list(after, of)
+  }
+  await put('behind/7/photo', 'a photo')
+  const plan = objectsSchema.parse(planOf('behind', { source: { open: () => source } }))
+  const rest = {
+    ...{ owned: BucketSet.none, take: async () => null, tick: async () => true },
+    ...{ rest: async () => {}, inStep: () => true },
+  }
+  const carries = new CarriesObjects(
+    { control: control.pool, term: 1n, plan: { name: 'behind' } } as ExtractionDependencies,
+    plan as ResolvedObjects,
+    { source: null, target: null },
+    () => rest as Partial<Cargo> as Cargo,
+  )
+  const row = { wanted: [], paused: false, phase: 'shadowing' } as Partial<ExtractionRow>
+  const came = (wanted: boolean) => until(async () => carries.inStep() === wanted)
+  try {
+    expect(carries.inStep()).toBe(false)
+    await carries.take(row as ExtractionRow, new AbortController().signal)
+    await carries.tick(row as ExtractionRow)
+    await came(true)
+    let goOn = () => {}
+    standing = new Promise((resolve) => {
+      goOn = resolve
+    })
+    await came(false)
+    goOn()
+    await came(true)
+  } finally {
+    await carries.rest()
+  }
 })
