@@ -16,9 +16,11 @@ export interface LoopOptions {
 
 const BACKOFF_MS = [100, 200, 400, 800, 1_600, 3_200, 5_000]
 /** While work keeps coming it is looked for this often, ms, and writers need not notify. */
-const AWAKE_POLL_MS = 10
+const AWAKE_POLL_MS = 20
 /** Rounds without work before the runner sleeps. */
-const IDLE_PASSES = 20
+const IDLE_PASSES = 10
+/** A runner of another process that died awake has said that writers need not notify: so often that is taken back, ms. */
+const SAY_AGAIN_MS = 5_000
 
 /** Runs rounds of work for as long as there is any, sleeps between, and wakes when told to. */
 export class Loop {
@@ -29,6 +31,7 @@ export class Loop {
   #woken = false
   /** What `sleeper` says, as far as this loop knows. */
   #asleep = true
+  #toldAt = Number.NEGATIVE_INFINITY
 
   constructor(options: LoopOptions) {
     this.#options = options
@@ -81,13 +84,15 @@ export class Loop {
 
   /** @returns whether the row was changed; then there is to be one more look before the sleep. */
   async #tell(asleep: boolean): Promise<boolean> {
-    if (!asleep && !this.#asleep) return false
+    const known = asleep === this.#asleep
+    if (known && (!asleep || performance.now() < this.#toldAt + SAY_AGAIN_MS)) return false
     const { tables, topic } = this.#options
     const { rowCount } = await tables.pool.query(
       `UPDATE ${tables.prefix}sleeper SET asleep = $2 WHERE topic = $1 AND asleep <> $2`,
       [topic, asleep],
     )
     this.#asleep = asleep
+    this.#toldAt = performance.now()
     return rowCount === 1
   }
 

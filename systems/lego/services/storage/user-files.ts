@@ -12,7 +12,7 @@ import { keyOf } from './stored-bytes.ts'
 import { upload } from './upload.ts'
 
 /** Pictures for their gallery, their wishlist, their profile: where what users keep for themselves stands. */
-export const USERS_PREFIX = 'gallery'
+const USERS_PREFIX = 'gallery'
 /** Bytes of one file. */
 const LARGEST_BYTES = 10 * 1024 * 1024
 /** As the monolith's folders take them, while it may have them back. */
