@@ -47,7 +47,9 @@ export class SecondRequest extends Http2ServerRequest {
   /** Takes no more of its body once it is answered (RFC 9113, 8.1). */
   dropBody(): void {
     const { stream } = this
-    stream.once('finish', () => stream.close(constants.NGHTTP2_NO_ERROR))
+    // In a turn of its own: the stream finishes while Node sends for the session, and what is sent from there begins
+    // the same sending anew, without an end and until the memory is full.
+    stream.once('finish', () => setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR)))
   }
 }
 
