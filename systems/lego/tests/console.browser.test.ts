@@ -130,10 +130,8 @@ describe('the console, on an extraction that is under way', () => {
     await decide(/^Promote to 10 %/, 'mended')
     await stands('the share is there', ({ percent }) => percent === 10)
     await page.getByRole('searchbox', { name: 'Search' }).fill('support tick')
-    await eventually(
-      'the search finds one',
-      async () => (await page.locator('.column q').count()) === 1,
-    )
+    const found = page.getByRole('region', { name: 'Ledger' }).locator('q')
+    await eventually('the search finds one', async () => (await found.count()) === 1)
     await page.getByRole('searchbox', { name: 'Search' }).fill('')
     const { entries, verified } = await lego.controls[0]!.ledger(NAME)
     const decided = entries.filter(({ kind, detail }) => kind === 'decision' && detail.by === 'Ada')
