@@ -5,22 +5,20 @@ import { TookTooLong } from './together.ts'
  * it would cost more than all the rest here.
  */
 export class TimeLimit {
+  /** On the clock of `performance.now()`. */
+  readonly endsAt: number
   readonly #ms: number
   readonly #what: string
   readonly #reject: (error: Error) => void
-  readonly #running: Set<TimeLimit>
-  readonly #timer: NodeJS.Timeout
   #controller: AbortController | undefined
   #over: Error | undefined
 
-  /** Is among `running` until it ends; `reject` is called when the time is up, or it is cut off. */
-  constructor(ms: number, what: string, reject: (error: Error) => void, running: Set<TimeLimit>) {
+  /** `reject` is called when the time is up, or it is cut off. */
+  constructor(ms: number, what: string, reject: (error: Error) => void) {
     this.#ms = Math.max(0, ms)
+    this.endsAt = performance.now() + this.#ms
     this.#what = what
     this.#reject = reject
-    this.#running = running
-    this.#timer = setTimeout(expire, this.#ms, this)
-    running.add(this)
   }
 
   get signal(): AbortSignal {
@@ -29,61 +27,71 @@ export class TimeLimit {
     return this.#controller.signal
   }
 
-  get ms(): number {
-    return this.#ms
-  }
-
-  cutOff(why: string): void {
-    this.end()
+  cutOff(why = `took longer than ${Math.round(this.#ms)} ms`): void {
     this.#over = new TookTooLong(`${this.#what} ${why}`)
     this.#reject(this.#over)
     this.#controller?.abort(this.#over)
   }
-
-  end(): void {
-    clearTimeout(this.#timer)
-    this.#running.delete(this)
-  }
-}
-
-function expire(limit: TimeLimit): void {
-  limit.cutOff(`took longer than ${Math.round(limit.ms)} ms`)
 }
 
 const STOPS = 'was cut off: its runner stops'
 
+/**
+ * How often it is looked for work whose time is up, ms. One timer for all: of tens of thousands a second hardly any piece of
+ * work needs its own, and they would be a tenth of what a step costs.
+ */
+const LOOK_MS = 20
+
 /** Limits the time of each piece of work, and ends all of them when their runner has to. */
 export class CutOff {
   readonly #running = new Set<TimeLimit>()
+  #timer: NodeJS.Timeout | undefined
   #ended = false
 
   /** Cuts off what runs now, and whatever is begun later. */
   end(): void {
     this.#ended = true
-    for (const limit of [...this.#running]) limit.cutOff(STOPS)
+    for (const limit of this.#running) this.#cutOff(limit, STOPS)
   }
 
   /**
-   * Runs work that has `ms` at most; the signal it can ask for aborts when the time is up, or at `end`.
+   * Runs work that has `ms` at most, and up to `LOOK_MS` more; the signal it can ask for aborts when the time is up, or at `end`.
    * Whether the work listens to it or not, the caller goes on.
    *
    * @throws TookTooLong, or what the work threw.
    */
   within<T>(ms: number, what: string, work: (limit: TimeLimit) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const limit = new TimeLimit(ms, what, reject, this.#running)
+      const limit = new TimeLimit(ms, what, reject)
       if (this.#ended) limit.cutOff(STOPS)
+      else {
+        this.#running.add(limit)
+        this.#timer ??= setInterval(() => this.#look(), LOOK_MS)
+      }
       begun(work, limit).then(
         (answer) => {
-          limit.end()
+          this.#running.delete(limit)
           resolve(answer)
         },
         (error) => {
-          limit.end()
+          this.#running.delete(limit)
           reject(error)
         },
       )
     })
+  }
+
+  #look(): void {
+    const now = performance.now()
+    for (const limit of this.#running) if (now >= limit.endsAt) this.#cutOff(limit)
+    if (this.#running.size > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  #cutOff(limit: TimeLimit, why?: string): void {
+    this.#running.delete(limit)
+    limit.cutOff(why)
   }
 }
 

@@ -15,7 +15,7 @@ export interface InboxWorkerOptions {
   readonly concurrency?: number
   /** After this long, ms, without a sign of life another worker takes over; 30,000 by default. */
   readonly leaseMs?: number
-  /** Looks at least this often, ms, for what is due; 100 by default. */
+  /** Looks at least this often, ms, for what no notification announced; 500 by default. */
   readonly pollMs?: number
   /** Told of each attempt that failed. */
   readonly onProblem?: (error: Error) => void
@@ -40,7 +40,7 @@ export class InboxWorker {
   #forgotAt = Number.NEGATIVE_INFINITY
 
   constructor(options: InboxWorkerOptions) {
-    const { durable, pollMs = 100, onProblem = () => {} } = options
+    const { durable, pollMs = 500, onProblem = () => {} } = options
     this.#options = options
     this.#claim = claimSql(durable, {
       table: 'inbox_key',
@@ -59,6 +59,7 @@ export class InboxWorker {
         await this.#forget()
         return this.pass()
       },
+      dueInMs: () => this.#dueInMs(),
     })
   }
 
@@ -176,6 +177,17 @@ export class InboxWorker {
     )
     if (rowCount === 0) throw new BanyanError('CLAIM_LOST', { token: key.token })
     return false
+  }
+
+  /** Until the next attempt at what failed. */
+  async #dueInMs(): Promise<number> {
+    const { durable, handlers } = this.#options
+    const { rows } = await durable.pool.query<{ ms: number | null }>(
+      `SELECT extract(epoch FROM min(greatest(due_at, leased_until)) - clock_timestamp())::float8 * 1000 AS ms
+       FROM ${durable.prefix}inbox_key WHERE consumer = ANY ($1)`,
+      [Object.keys(handlers)],
+    )
+    return Math.max(0, rows[0]!.ms ?? Number.POSITIVE_INFINITY)
   }
 
   async #forget(): Promise<void> {

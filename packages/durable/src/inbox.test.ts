@@ -5,6 +5,7 @@ import {
   type Handler,
   InboxWorker,
   type OutgoingMessage,
+  oneByOne,
   Unprocessable,
 } from './index.ts'
 import { effectsOf, writeEffect } from './testing/effects.ts'
@@ -74,6 +75,10 @@ describe('an inbox', () => {
     expect(await receive('a', 2)).toBe('waiting')
     expect(await receive('b', 1)).toBe('handled')
     expect(await effects(one, 'a')).toEqual([])
+    const { messages, oldestMs } = (await inbox.waiting()).get('billing')!
+    expect(messages).toBe(2)
+    // They tell of 1970.
+    expect(oldestMs).toBeGreaterThan(50 * 365 * 24 * 3_600_000)
     const worker = new InboxWorker({ durable: one.durable, handlers: { billing: handler() } })
     worker.start()
     await until('the key was worked off', async () => (await effects(one, 'a')).length === 2)
@@ -156,8 +161,10 @@ describe('an inbox', () => {
     const batch = [message('a', 1), message('b', 1), message('a', 2), message('c', 1)]
     const twice = [...batch, batch[0]!]
     const poison = handler((given) => given.key === 'a')
-    expect(await inbox.receiveBatch('billing', batch.slice(1, 2), handler())).toEqual(['handled'])
-    expect(await inbox.receiveBatch('billing', twice, poison)).toEqual([
+    expect(await inbox.receiveBatch('billing', batch.slice(1, 2), oneByOne(handler()))).toEqual([
+      'handled',
+    ])
+    expect(await inbox.receiveBatch('billing', twice, oneByOne(poison))).toEqual([
       'waiting',
       'duplicate',
       'waiting',
@@ -168,12 +175,36 @@ describe('an inbox', () => {
       (await one.pool.query('SELECT count(DISTINCT xmin::text)::int AS n FROM public.effect')).rows
     expect(await transactions()).toEqual([{ n: 2 }])
     const whole = [message('d', 1), message('d', 2), message('a', 3)]
-    expect(await inbox.receiveBatch('billing', whole, handler())).toEqual([
+    expect(await inbox.receiveBatch('billing', whole, oneByOne(handler()))).toEqual([
       'handled',
       'handled',
       'waiting',
     ])
     expect(await transactions()).toEqual([{ n: 3 }])
+  })
+
+  it('gives a batch to its handler at once, without what was here before or has to wait', async () => {
+    const one = await store()
+    const { inbox } = one.durable
+    const seen = message('a', 1)
+    await inbox.receive('billing', seen, handler())
+    await inbox.receive(
+      'billing',
+      message('blocked', 1),
+      handler(() => true),
+    )
+    const batches: (readonly OutgoingMessage[])[] = []
+    const fresh = [message('a', 2), message('b', 1)]
+    const batch = [seen, fresh[0]!, message('blocked', 2), fresh[1]!]
+    const receipts = await inbox.receiveBatch('billing', batch, async (_, messages) => {
+      batches.push(messages)
+    })
+    expect(receipts).toEqual(['duplicate', 'handled', 'waiting', 'handled'])
+    expect(batches).toEqual([fresh])
+    await inbox.receiveBatch('billing', batch, async (_, messages) => {
+      batches.push(messages)
+    })
+    expect(batches).toHaveLength(1)
   })
 
   it('forgets what it saw longer ago than it has to remember', async () => {

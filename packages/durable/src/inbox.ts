@@ -14,6 +14,16 @@ import { wakeSql } from './waker.ts'
 /** Does its work through `tx`, so that it commits with the record that the message was handled. */
 export type Handler = (tx: PoolClient, message: OutgoingMessage) => Promise<void>
 
+/** A `Handler` for all of a batch, in its order. */
+export type BatchHandler = (tx: PoolClient, messages: readonly OutgoingMessage[]) => Promise<void>
+
+/** The batch, message by message. */
+export function oneByOne(handler: Handler): BatchHandler {
+  return async (tx, messages) => {
+    for (const message of messages) await handler(tx, message)
+  }
+}
+
 /**
  * What became of a message: handled now; handled or kept before; kept to be tried again, because it or
  * one before it failed; or a dead letter. Each time the transport may be told that it arrived.
@@ -25,6 +35,13 @@ export interface InboxOptions {
   readonly retryDelaysMs?: readonly number[]
   /** How long it is known that a message was here, ms; 7 days by default. Longer than any transport delivers again. */
   readonly rememberMs?: number
+}
+
+/** What waits for one consumer. */
+export interface InboxDepth {
+  readonly messages: number
+  /** Since what the oldest of them tells of happened. */
+  readonly oldestMs: number
 }
 
 /** A pause between two statements of a handler that the server takes for a dead process, ms. */
@@ -61,7 +78,15 @@ export class Inbox {
    *
    * @throws BAD_MESSAGE, or what the database answers: then the transport must deliver it again.
    */
-  async receive(consumer: string, message: OutgoingMessage, handler: Handler): Promise<Receipt> {
+  receive(consumer: string, message: OutgoingMessage, handler: Handler): Promise<Receipt> {
+    return this.#receive(consumer, message, oneByOne(handler))
+  }
+
+  async #receive(
+    consumer: string,
+    message: OutgoingMessage,
+    handler: BatchHandler,
+  ): Promise<Receipt> {
     const outcome = await this.#takeOver(consumer, [message], handler)
     if (!('failure' in outcome)) return outcome.receipts[0]!
     return this.#locked(consumer, [message], (tx) =>
@@ -78,7 +103,7 @@ export class Inbox {
   async receiveBatch(
     consumer: string,
     messages: readonly OutgoingMessage[],
-    handler: Handler,
+    handler: BatchHandler,
   ): Promise<Receipt[]> {
     if (messages.length === 0) return []
     if (messages.length > 1) {
@@ -86,17 +111,18 @@ export class Inbox {
       if (!('failure' in outcome)) return outcome.receipts
     }
     const receipts: Receipt[] = []
-    for (const message of messages) receipts.push(await this.receive(consumer, message, handler))
+    for (const message of messages) receipts.push(await this.#receive(consumer, message, handler))
     return receipts
   }
 
-  /** How many messages wait for another attempt, or behind one that does, by consumer; for metrics. */
-  async waiting(): Promise<Map<string, number>> {
-    const { rows } = await this.#tables.pool.query<{ consumer: string; waiting: number }>(
-      `SELECT consumer, count(*)::float8 AS waiting
+  /** What waits for another attempt, or behind a message that does, by consumer; for metrics. */
+  async waiting(): Promise<Map<string, InboxDepth>> {
+    const { rows } = await this.#tables.pool.query<{ consumer: string } & InboxDepth>(
+      `SELECT consumer, count(*)::float8 AS messages,
+         greatest(0, extract(epoch FROM now() - min(occurred_at)) * 1000)::float8 AS "oldestMs"
        FROM ${this.#tables.prefix}inbox_waiting GROUP BY consumer`,
     )
-    return new Map(rows.map(({ consumer, waiting }) => [consumer, waiting]))
+    return new Map(rows.map(({ consumer, ...depth }) => [consumer, depth]))
   }
 
   /** Forgets messages seen longer ago than `rememberMs`. @returns how many. */
@@ -117,7 +143,7 @@ export class Inbox {
   async #takeOver(
     consumer: string,
     messages: readonly OutgoingMessage[],
-    handler: Handler,
+    handler: BatchHandler,
   ): Promise<{ receipts: Receipt[] } | { failure: unknown }> {
     for (const message of messages) checkMessage(message)
     let handling = false
@@ -125,6 +151,7 @@ export class Inbox {
       return await this.#locked(consumer, messages, async (tx) => {
         const { fresh, blocked } = await this.#see(tx, consumer, messages)
         const waiting: OutgoingMessage[] = []
+        const ready: OutgoingMessage[] = []
         const receipts: Receipt[] = []
         for (const message of messages) {
           if (!fresh.delete(message.id.toLowerCase())) receipts.push('duplicate')
@@ -132,11 +159,12 @@ export class Inbox {
             waiting.push(message)
             receipts.push('waiting')
           } else {
-            handling = true
-            await handler(tx, message)
+            ready.push(message)
             receipts.push('handled')
           }
         }
+        handling = ready.length > 0
+        if (handling) await handler(tx, ready)
         if (waiting.length > 0) await this.#keep(tx, consumer, waiting)
         return { receipts }
       })

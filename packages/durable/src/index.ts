@@ -6,7 +6,15 @@ export {
   DeadLetters,
 } from './dead-letters.ts'
 export { type Durable, type DurableOptions, openDurable } from './durable.ts'
-export { type Handler, Inbox, type InboxOptions, type Receipt } from './inbox.ts'
+export {
+  type BatchHandler,
+  type Handler,
+  Inbox,
+  type InboxDepth,
+  type InboxOptions,
+  oneByOne,
+  type Receipt,
+} from './inbox.ts'
 export { InboxWorker, type InboxWorkerOptions } from './inbox-worker.ts'
 export { MessagesRefused } from './isolate.ts'
 export { Loop, type LoopOptions } from './loop.ts'
@@ -16,6 +24,7 @@ export { OutboxRelay, type OutboxRelayOptions } from './relay.ts'
 export { errorText, RETRY_DELAYS_MS, Unprocessable } from './retry.ts'
 export {
   SagaAdmin,
+  type SagaCount,
   type SagaDetail,
   type SagaFilter,
   type SagaSummary,

@@ -6,8 +6,13 @@ export interface LoopOptions {
   readonly tables: Tables
   readonly waker: Waker
   readonly topic: Topic
-  /** One round of work; `true` when there may be more at once. Should stop early when the signal aborts. */
-  readonly pass: (signal: AbortSignal) => Promise<boolean>
+  /**
+   * One round of work; whether there was any. `all` when that was all there was, and little: what comes next is left
+   * to gather, as a round for each piece costs more than the pieces. Should stop early when the signal aborts.
+   */
+  readonly pass: (signal: AbortSignal) => Promise<boolean | 'all'>
+  /** How long nothing will be due, ms, as far as the tables say; asked before each sleep. */
+  readonly dueInMs?: () => Promise<number>
   /** Looks for work at least this often, ms, for what no notification announced. */
   readonly pollMs: number
   /** Told of each round that failed; the loop goes on by itself. */
@@ -17,6 +22,8 @@ export interface LoopOptions {
 const BACKOFF_MS = [100, 200, 400, 800, 1_600, 3_200, 5_000]
 /** While work keeps coming it is looked for this often, ms, and writers need not notify. */
 const AWAKE_POLL_MS = 20
+/** After a round that took all there was. Nobody who is alone waits for it: only who comes within it. */
+const GATHER_MS = 50
 /** Rounds without work before the runner sleeps. */
 const IDLE_PASSES = 10
 /** A runner of another process that died awake has said that writers need not notify: so often that is taken back, ms. */
@@ -61,16 +68,18 @@ export class Loop {
     while (!signal.aborted) {
       try {
         this.#woken = false
-        const worked = await pass(signal)
+        const found = await pass(signal)
+        const worked = found !== false
         failures = 0
         busy = worked ? busy + 1 : 0
         idle = worked ? 0 : idle + 1
         // Two rounds in a row with work: more is coming than one notification was about.
         if (busy > 1) await this.#tell(false)
+        if (found === 'all') await this.#rest(GATHER_MS)
         if (worked) continue
         if (!this.#asleep && idle < IDLE_PASSES) await this.#rest(AWAKE_POLL_MS)
         else if (await this.#tell(true)) continue
-        else await this.#rest(this.#options.pollMs)
+        else await this.#rest(await this.#untilNext())
       } catch (error) {
         onProblem(error as Error)
         // Not cut short by a notification: each message written meanwhile would be one more attempt.
@@ -80,6 +89,11 @@ export class Loop {
       }
     }
     unsubscribe()
+  }
+
+  async #untilNext(): Promise<number> {
+    const { pollMs, dueInMs } = this.#options
+    return dueInMs ? Math.min(pollMs, await dueInMs()) : pollMs
   }
 
   /** @returns whether the row was changed; then there is to be one more look before the sleep. */

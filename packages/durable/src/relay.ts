@@ -27,6 +27,9 @@ export interface OutboxRelayOptions {
   readonly onProblem?: (error: Error) => void
 }
 
+/** A batch of so many is worth its round trips. */
+const FEW = 50
+
 interface Taken extends MessageRow {
   /** Null in the one row of a claim whose lanes hold nothing to send. */
   readonly token: string
@@ -61,7 +64,7 @@ export class OutboxRelay {
           waker: options.durable.waker,
           topic: 'outbox',
           pollMs: options.pollMs ?? 500,
-          pass: () => this.pass(),
+          pass: () => this.#round(),
           onProblem: this.#report,
         }),
     )
@@ -81,6 +84,10 @@ export class OutboxRelay {
    * @throws what the transport or the database threw; the messages stay.
    */
   async pass(): Promise<boolean> {
+    return (await this.#round()) !== false
+  }
+
+  async #round(): Promise<boolean | 'all'> {
     const { durable, batchSize = 2_000, leaseMs = 30_000 } = this.#options
     const takenAt = performance.now()
     const taken = await claim<Taken>(durable.pool, this.#statements.take, batchSize, leaseMs)
@@ -98,7 +105,7 @@ export class OutboxRelay {
     } finally {
       lease.end()
     }
-    return true
+    return taken.rows.length < FEW ? 'all' : true
   }
 
   async #send(lease: Lease, rows: readonly Taken[]): Promise<void> {

@@ -127,6 +127,8 @@ it('is blocked when a step that was done is gone, naming it, and goes on after t
     `Step "b" was begun, and version 2 of saga "deployed ${tests}" does not know it; known: a, c, d.`,
   )
   expect(await store.durable.sagaAdmin.list({ state: 'blocked' })).toMatchObject([{ id }])
+  const name = `deployed ${tests}`
+  expect(await store.durable.sagaAdmin.count()).toContainEqual({ name, state: 'blocked', sagas: 1 })
   expect(calls).toEqual([])
   await runner!.stop()
   deploy({ version: 3, steps: ['a', 'c', 'd'], retired: ['b'] })

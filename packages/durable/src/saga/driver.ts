@@ -73,16 +73,18 @@ export class Driver {
     }
     this.#input = read.data
     this.#go(this.#progress)
-    while (await this.#next());
+    for (;;) {
+      const task = this.#task
+      if (!task || this.#parts.stopping()) {
+        await this.#write(this.#progress, 0)
+        return
+      }
+      if (!(await this.#take(task))) return
+    }
   }
 
   /** @returns whether there is more to do now. */
-  async #next(): Promise<boolean> {
-    const task = this.#task
-    if (!task || this.#parts.stopping()) {
-      await this.#write(this.#progress, 0)
-      return false
-    }
+  #take(task: Task): Promise<boolean> {
     if (exhausted(this.#progress, task)) {
       return this.#fail(task, this.#progress.error ?? 'its runner ended in the middle of it')
     }
@@ -93,6 +95,7 @@ export class Driver {
     if (!this.#written) {
       const written = await this.#write(this.#progress, null)
       if (written === 'lost') return false
+      if (written === 'cancel') this.#cancel = true
       this.#written = true
       if (this.#stop() && this.#progress.state === 'running') {
         this.#go(this.#progress)
@@ -194,16 +197,8 @@ export class Driver {
     return { reason: `took longer than its ${this.#definition.timeoutMs} ms` }
   }
 
-  async #write(progress: Progress, releaseAfterMs: number | null): Promise<Written> {
-    try {
-      const written = await this.#parts.journal.write(this.#writeOf(progress, releaseAfterMs))
-      if (written === 'cancel') this.#cancel = true
-      return written
-    } catch (error) {
-      // A full disk, a server that only reads: the lease runs out, and the attempt has failed.
-      this.#parts.onProblem(error as Error)
-      return 'lost'
-    }
+  #write(progress: Progress, releaseAfterMs: number | null): Promise<Written> {
+    return this.#parts.journal.write(this.#writeOf(progress, releaseAfterMs))
   }
 
   #writeOf(progress: Progress, releaseAfterMs: number | null): SagaWrite {

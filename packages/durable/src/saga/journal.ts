@@ -1,21 +1,23 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { isOutage } from '../outage.ts'
 import type { Tables } from '../tables.ts'
-import type { SagaStore, SagaWrite } from './store.ts'
+import type { SagaStore, SagaWrite, WrittenSagas } from './store.ts'
 
-/** `cancel`: written, and an operator wants the saga to turn round. `lost`: another runner has it. */
+/**
+ * `cancel`: written, and an operator wants the saga to turn round. `lost`: another runner has it, or will: what the
+ * database refuses (a full disk, a server that only reads) lets the lease run out, and the attempt has failed.
+ */
 export type Written = 'kept' | 'cancel' | 'lost'
 
 interface Waiting {
   readonly write: SagaWrite
   resolve(written: Written): void
-  reject(error: unknown): void
 }
 
 /** A statement with more rows gains little, and makes the first of them wait. */
-const MOST_ROWS = 250
+const MOST_ROWS = 500
 /** Statements on their way at once: while the server writes some sagas, steps of others run; and commits share a flush. */
-const AT_ONCE = 4
+const AT_ONCE = 3
 const RETRY_MS = 200
 
 /**
@@ -25,20 +27,23 @@ const RETRY_MS = 200
 export class Journal {
   readonly #tables: Tables
   readonly #store: SagaStore
+  readonly #onProblem: (error: Error) => void
   #waiting: Waiting[] = []
   #writing = 0
   #gathering = false
   #giveUp = false
 
-  constructor(tables: Tables, store: SagaStore) {
+  /** `onProblem` is told what the database answers where it refuses a write. */
+  constructor(tables: Tables, store: SagaStore, onProblem: (error: Error) => void) {
     this.#tables = tables
     this.#store = store
+    this.#onProblem = onProblem
   }
 
-  /** @throws what the database answers, where it refuses this write. */
+  /** Never rejects: one promise fewer for each step. */
   write(write: SagaWrite): Promise<Written> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ write, resolve, reject })
+    return new Promise((resolve) => {
+      this.#waiting.push({ write, resolve })
       this.#gather()
     })
   }
@@ -67,26 +72,34 @@ export class Journal {
   async #write(group: readonly Waiting[]): Promise<void> {
     try {
       const written = await this.#send(group.map((each) => each.write))
-      for (const each of group) {
-        const cancelling = written.get(each.write.id)
-        each.resolve(cancelling === undefined ? 'lost' : cancelling ? 'cancel' : 'kept')
-      }
+      for (const { write, resolve } of group) resolve(fateOf(written, write.id))
     } catch (error) {
       // One that the database refuses (a NUL in an answer) must not hold up the others.
-      if (group.length === 1) group[0]!.reject(error)
-      else for (const each of group) await this.#write([each])
+      if (group.length > 1) {
+        for (const each of group) await this.#write([each])
+        return
+      }
+      this.#onProblem(error as Error)
+      group[0]!.resolve('lost')
     }
   }
 
-  async #send(writes: readonly SagaWrite[]): Promise<Map<string, boolean>> {
+  async #send(writes: readonly SagaWrite[]): Promise<WrittenSagas> {
     for (;;) {
       try {
         return await this.#store.write(this.#tables.pool, writes)
       } catch (error) {
         if (!isOutage(error)) throw error
-        if (this.#giveUp) return new Map()
+        if (this.#giveUp) return NONE
         await delay(RETRY_MS)
       }
     }
   }
+}
+
+const NONE: WrittenSagas = { only: new Set(), cancelling: null }
+
+function fateOf({ only, cancelling }: WrittenSagas, id: string): Written {
+  if (only?.has(id) === false) return 'lost'
+  return cancelling?.has(id) ? 'cancel' : 'kept'
 }

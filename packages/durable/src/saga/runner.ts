@@ -3,7 +3,7 @@ import type { Durable } from '../durable.ts'
 import { Loop } from '../loop.ts'
 import { isOutage } from '../outage.ts'
 import type { SagaDefinition } from './definition.ts'
-import { type AroundStep, Driver } from './driver.ts'
+import { type AroundStep, Driver, type DriverParts } from './driver.ts'
 import { Journal } from './journal.ts'
 import { type LeasedSaga, SagaStore } from './store.ts'
 import { Transactor } from './transactor.ts'
@@ -11,7 +11,7 @@ import { Transactor } from './transactor.ts'
 export interface SagaRunnerOptions {
   readonly durable: Durable
   readonly sagas: readonly SagaDefinition[]
-  /** Sagas under way at once; 1,000 by default. Each waits in memory for its own calls. */
+  /** Sagas under way at once; 1,500 by default. Each waits in memory for its own calls. */
   readonly concurrency?: number
   /** Transactions of steps at once, each with a connection of the pool; 2 by default. */
   readonly connections?: number
@@ -39,6 +39,8 @@ export interface SagaRunnerStatus {
 
 const DAY_MS = 86_400_000
 const PRUNE_EVERY_MS = 60_000
+/** Sagas of one claim: while more are claimed these run. */
+const MOST_CLAIMED = 500
 
 /** Runs sagas: leases those that are due, takes many of them ahead at once, gives back what it cannot end. */
 export class SagaRunner {
@@ -46,7 +48,7 @@ export class SagaRunner {
   readonly #definitions: ReadonlyMap<string, SagaDefinition>
   readonly #store: SagaStore
   readonly #journal: Journal
-  readonly #transactor: Transactor
+  readonly #parts: DriverParts
   readonly #loop: Loop
   readonly #cutOff = new CutOff()
   readonly #active = new Map<string, { saga: LeasedSaga; driven: Promise<void> }>()
@@ -71,13 +73,25 @@ export class SagaRunner {
     this.#leaseMs = options.leaseMs ?? 15_000
     this.#report = options.onProblem ?? (() => {})
     this.#store = new SagaStore(durable)
-    this.#journal = new Journal(durable, this.#store)
-    this.#transactor = new Transactor(durable, this.#store, {
+    this.#journal = new Journal(durable, this.#store, this.#report)
+    const transactor = new Transactor(durable, this.#store, {
       connections: options.connections ?? 2,
       groupSize: options.groupSize ?? 100,
       leaseMs: this.#leaseMs,
       onOutage: (saga) => void this.#release(saga),
     })
+    // One for all: hundreds of sagas a second begin.
+    this.#parts = {
+      around: options.around,
+      journal: this.#journal,
+      transactor,
+      cutOff: this.#cutOff,
+      stopping: () => this.#state === 'stopping' || this.#state === 'stopped',
+      onStep: () => {
+        this.#stepsDone++
+      },
+      onProblem: this.#report,
+    }
     this.#loop = new Loop({
       tables: durable,
       waker: durable.waker,
@@ -126,12 +140,12 @@ export class SagaRunner {
   async #pass(signal: AbortSignal): Promise<boolean> {
     if (!this.#unblocked) await this.#store.unblock([...this.#definitions.values()])
     this.#unblocked = true
-    const { concurrency = 1_000, keptMs = 7 * DAY_MS } = this.#options
+    const { concurrency = 1_500, keptMs = 7 * DAY_MS } = this.#options
     await this.#room(concurrency, signal)
     if (signal.aborted) return false
-    const limit = concurrency - this.#active.size
+    const limit = Math.min(concurrency - this.#active.size, MOST_CLAIMED)
     const sagas = await this.#store.claim([...this.#definitions.values()], limit, this.#leaseMs)
-    for (const saga of sagas) this.#drive(saga)
+    for (const saga of sagas) this.#active.set(saga.id, { saga, driven: this.#drive(saga) })
     if (sagas.length === 0 && performance.now() - this.#prunedAt > PRUNE_EVERY_MS) {
       this.#prunedAt = performance.now()
       return (await this.#store.prune(keptMs)) > 0
@@ -152,26 +166,14 @@ export class SagaRunner {
     signal.removeEventListener('abort', wake)
   }
 
-  #drive(saga: LeasedSaga): void {
-    const driver = new Driver(saga, this.#definitions.get(saga.name)!, {
-      around: this.#options.around,
-      journal: this.#journal,
-      transactor: this.#transactor,
-      cutOff: this.#cutOff,
-      stopping: () => this.#state === 'stopping' || this.#state === 'stopped',
-      onStep: () => {
-        this.#stepsDone++
-      },
-      onProblem: this.#report,
-    })
-    const driven = driver
-      .drive()
-      .catch(this.#report)
-      .finally(() => {
-        if (this.#active.get(saga.id)?.saga === saga) this.#active.delete(saga.id)
-        this.#freed()
-      })
-    this.#active.set(saga.id, { saga, driven })
+  async #drive(saga: LeasedSaga): Promise<void> {
+    try {
+      await new Driver(saga, this.#definitions.get(saga.name)!, this.#parts).drive()
+    } catch (error) {
+      this.#report(error as Error)
+    }
+    if (this.#active.get(saga.id)?.saga === saga) this.#active.delete(saga.id)
+    this.#freed()
   }
 
   async #renew(): Promise<void> {

@@ -74,6 +74,7 @@ it('is stuck when a compensation fails each time: listed, a dead letter, redrive
   expect(await sagaAdmin.list({ state: 'stuck' })).toMatchObject([
     { id, name: 'sticky', step: 'call', attempts: 3, reason: expect.stringContaining('not today') },
   ])
+  expect(await sagaAdmin.count()).toEqual([{ name: 'sticky', state: 'stuck', sagas: 1 }])
   const [letter] = await deadLetters.list({ kind: 'saga' })
   expect(letter).toMatchObject({
     source: 'sticky',
@@ -88,6 +89,7 @@ it('is stuck when a compensation fails each time: listed, a dead letter, redrive
   works = true
   await deadLetters.redrive(letter!.id)
   await inState(id, 'compensated')
+  expect(await sagaAdmin.count()).toEqual([])
   expect(await rows(1)).toBe(0)
   expect(await deadLetters.list({ kind: 'saga' })).toEqual([])
 })

@@ -90,9 +90,9 @@ export class Transactor {
         },
         finish: async (client, pieces) => {
           const writes = pieces.map((piece) => piece.write(piece.output))
-          const written = await this.#store.write(client, writes)
-          for (const piece of pieces) piece.cancel = written.get(piece.saga.id) ?? false
-          return pieces.filter((piece) => !written.has(piece.saga.id))
+          const { only, cancelling } = await this.#store.write(client, writes)
+          for (const piece of pieces) piece.cancel = cancelling?.has(piece.saga.id) ?? false
+          return only ? pieces.filter((piece) => !only.has(piece.saga.id)) : []
         },
       })
       for (const { output, cancel, resolve } of outcome.done) {
