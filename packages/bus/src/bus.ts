@@ -181,7 +181,9 @@ export class Bus {
 
   async #start(): Promise<void> {
     const handlers: Record<string, InboxWorkerOptions['handlers'][string]> = {}
-    for (const { name, handle } of this.#consumers.values()) handlers[name] = handle
+    for (const { name, handle } of this.#consumers.values()) {
+      handlers[name] = (tx, message) => handle(tx, [message])
+    }
     const { durable } = this.#options
     this.#worker = new InboxWorker({ durable, handlers, onProblem: this.#report })
     this.#worker.start()
@@ -195,9 +197,9 @@ export class Bus {
     const { durable, transport } = this.#options
     const inbox = new Gathered<WireMessage>(concurrency, BATCH, async (batch) => {
       let handlingMs = 0
-      await durable.inbox.receiveBatch(name, batch.map(toInbox), async (tx, message) => {
+      await durable.inbox.receiveBatch(name, batch.map(toInbox), async (tx, messages) => {
         const began = performance.now()
-        await handle(tx, message)
+        await handle(tx, messages)
         handlingMs += performance.now() - began
       })
       return handlingMs

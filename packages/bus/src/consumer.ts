@@ -1,6 +1,6 @@
 import type { AsyncLocalStorage } from 'node:async_hooks'
 import { BanyanError, type Envelope, readEnvelope } from '@banyan/contracts'
-import { type OutgoingMessage, Unprocessable } from '@banyan/durable'
+import { type BatchHandler, type OutgoingMessage, oneByOne, Unprocessable } from '@banyan/durable'
 import type { PoolClient } from '@banyan/postgres'
 import type { z } from 'zod'
 import { checkSubscription } from './check-subscription.ts'
@@ -32,22 +32,41 @@ export interface HandlerContext {
   readonly publish: (event: NewEvent, options: { readonly key: string }) => Promise<void>
 }
 
-export interface ConsumerDefinition<Ds extends readonly EventDefinition[]> {
+interface Subscriber<Ds extends readonly EventDefinition[]> {
   /** Unique in the whole system, and kept over deploys: all processes of this name share the events. */
   readonly consumer: string
   readonly events: Ds
+  /** Transactions at once in this process; 4 by default. Quick handlers share one. */
+  readonly concurrency?: number
+}
+
+interface Handles<Ds extends readonly EventDefinition[]> {
   /**
    * Called in the order of each key. What it throws undoes what it wrote; it is called again after
    * pauses, and after the last one the event is a dead letter. `Unprocessable` makes it one at once.
    */
   readonly handler: (event: AnyOf<Ds>, context: HandlerContext) => Promise<void>
-  /** Transactions at once in this process; 4 by default. Quick handlers share one. */
-  readonly concurrency?: number
+  readonly batchHandler?: undefined
 }
 
-/** What the bus puts around a handler: traces, logs, a clock. */
+interface HandlesBatches<Ds extends readonly EventDefinition[]> {
+  readonly handler?: undefined
+  /**
+   * Gets all events of a transaction at once, those of a key in their order: for what costs less for many
+   * than for each. When it throws, each of them is handled again alone, as by `handler`.
+   */
+  readonly batchHandler: (
+    events: readonly AnyOf<Ds>[],
+    context: Pick<HandlerContext, 'tx'>,
+  ) => Promise<void>
+}
+
+export type ConsumerDefinition<Ds extends readonly EventDefinition[]> = Subscriber<Ds> &
+  (Handles<Ds> | HandlesBatches<Ds>)
+
+/** What the bus puts around a handler: traces, logs, a clock. Several events are those of a batch. */
 export type Around = (
-  handling: { readonly consumer: string; readonly event: ReceivedEvent },
+  handling: { readonly consumer: string; readonly events: readonly ReceivedEvent[] },
   run: () => Promise<void>,
 ) => Promise<void>
 
@@ -56,7 +75,7 @@ export interface Consumer {
   readonly name: string
   readonly types: readonly string[]
   readonly concurrency: number
-  readonly handle: (tx: PoolClient, message: OutgoingMessage) => Promise<void>
+  readonly handle: BatchHandler
 }
 
 export interface ConsumerSurroundings {
@@ -74,23 +93,30 @@ export function consumerOf<const Ds extends readonly EventDefinition[]>(
   given: ConsumerDefinition<Ds>,
   { handling, around, publish }: ConsumerSurroundings,
 ): Consumer {
-  const { consumer, events, handler, concurrency = 4 } = given
+  const { consumer, events, handler, batchHandler, concurrency = 4 } = given
   const types = events.map(({ type }) => type)
   checkSubscription({ group: consumer, types, concurrency })
   return {
     name: consumer,
     types,
     concurrency,
-    handle: async (tx, message) => {
-      const event = read(events, message)
-      const context: HandlerContext = {
-        tx,
-        publish: (next, options) => publish(tx, next, options),
-      }
-      await handling.run(event, () =>
-        around({ consumer, event }, () => handler(event as AnyOf<Ds>, context)),
-      )
-    },
+    handle: batchHandler
+      ? async (tx, messages) => {
+          const received = messages.map((message) => read(events, message))
+          await around({ consumer, events: received }, () =>
+            batchHandler(received as AnyOf<Ds>[], { tx }),
+          )
+        }
+      : oneByOne(async (tx, message) => {
+          const event = read(events, message)
+          const context: HandlerContext = {
+            tx,
+            publish: (next, options) => publish(tx, next, options),
+          }
+          await handling.run(event, () =>
+            around({ consumer, events: [event] }, () => handler(event as AnyOf<Ds>, context)),
+          )
+        }),
   }
 }
 

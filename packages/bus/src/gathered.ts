@@ -18,6 +18,7 @@ export class Gathered<T> {
   readonly #largest: number
   readonly #waiting: Waiting<T>[] = []
   #running = 0
+  #beginning = false
   /** What the work on one item takes, ms, as it was lately. */
   #itemMs = 1
 
@@ -37,6 +38,16 @@ export class Gathered<T> {
   add(item: T): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject })
+      this.#soon()
+    })
+  }
+
+  /** Whoever comes in this turn of the loop, as all of one read do, belongs to the batch. */
+  #soon(): void {
+    if (this.#beginning) return
+    this.#beginning = true
+    setImmediate(() => {
+      this.#beginning = false
       this.#begin()
     })
   }
@@ -58,6 +69,6 @@ export class Gathered<T> {
       for (const { reject } of batch) reject(error)
     }
     this.#running--
-    this.#begin()
+    this.#soon()
   }
 }

@@ -11,10 +11,12 @@ export interface BusStatus {
 
 export interface ConsumerStatus {
   readonly consumer: string
-  /** Messages that the transport keeps for it. */
-  readonly backlog: number
+  /** Messages that the transport keeps for it; null while it does not say, since it is away. */
+  readonly backlog: number | null
   /** Messages in the inbox that failed, and those of their keys behind them. */
   readonly waiting: number
+  /** Since the oldest of these happened, ms; 0 when there is none. */
+  readonly oldestMs: number
   readonly deadLetters: number
 }
 
@@ -28,7 +30,8 @@ export async function busStatus(
     durable.inbox.waiting(),
     durable.deadLetters.count('event'),
     durable.deadLetters.count('outgoing'),
-    Promise.all(consumers.map((consumer) => transport.backlog(consumer))),
+    // What stands in our own tables is worth most while the transport is away.
+    Promise.all(consumers.map((consumer) => transport.backlog(consumer).catch(() => null))),
   ])
   return {
     outbox,
@@ -36,7 +39,8 @@ export async function busStatus(
     consumers: consumers.map((consumer, i) => ({
       consumer,
       backlog: backlogs[i]!,
-      waiting: waiting.get(consumer) ?? 0,
+      waiting: waiting.get(consumer)?.messages ?? 0,
+      oldestMs: waiting.get(consumer)?.oldestMs ?? 0,
       deadLetters: dead.get(consumer) ?? 0,
     })),
   }

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { Unprocessable } from '@banyan/durable'
 import type { PoolClient } from '@banyan/postgres'
 import { expect, it } from 'vitest'
+import type { ConsumerDefinition } from '../consumer.ts'
 import type { BusBench } from './bus.ts'
 import { names, shareOf } from './harness.ts'
 import { changedEvent, type Service } from './service.ts'
@@ -38,6 +40,29 @@ export function handlingCases(bench: () => BusBench): void {
     await consumer.durable.deadLetters.redrive(letter!.id)
     await until('it is handled', async () => (await consumer.handled()).length === 2)
     expect((await consumer.bus.status()).consumers[0]).toMatchObject({ deadLetters: 0 })
+  })
+
+  it('hands batches to who asks for them, and each of one alone where one cannot be handled', async () => {
+    const { publisher, consumer, changed } = await two((of) => ({
+      ...of,
+      batchHandler: async (events, { tx }) => {
+        for (const { key, payload } of events) await write(tx, key, payload.body)
+        if (events.some(({ payload }) => payload.body === 'bad')) throw new Unprocessable('bad')
+      },
+    }))
+    const good = Array.from({ length: 20 }, (_, n) => `good ${n}`)
+    for (const body of [...good.slice(0, 10), 'bad', ...good.slice(10)]) {
+      await publisher.publish(changed.of({ body }), body === 'bad' ? 'bad' : `key ${body.at(-1)}`)
+    }
+    await until('all are handled', async () => (await consumer.handled()).length >= good.length)
+    const { deadLetters } = consumer.durable
+    await until('the other is dead', async () => (await deadLetters.list()).length === 1)
+    expect((await deadLetters.list())[0]).toMatchObject({ key: 'bad', attempts: 1 })
+    const handled = (await consumer.handled()).map((row) => row.body)
+    expect(handled.toSorted()).toEqual(good.toSorted())
+    for (const n of [0, 5]) {
+      expect(handled.filter((body) => body.endsWith(`${n}`))).toEqual([`good ${n}`, `good 1${n}`])
+    }
   })
 
   it('handles a message once that the transport delivers twice', async () => {
@@ -124,23 +149,34 @@ export function handlingCases(bench: () => BusBench): void {
   })
 
   /** One service that publishes, and one that writes down what it handles after `work` let it. */
-  async function pair(work: (payload: { body: string }) => void) {
-    const { group, type } = names()
-    const changed = changedEvent(type)
-    const publisher = await bench().service('publisher', { publishes: [changed] })
-    const consumer: Service = await bench().service('consumer', { publishes: [] })
-    consumer.bus.subscribe({
-      consumer: group,
-      events: [changed],
+  function pair(work: (payload: { body: string }) => void) {
+    return two((of) => ({
+      ...of,
       handler: async ({ key, payload }, { tx }) => {
         await write(tx, key, payload.body)
         work(payload)
       },
-    })
+    }))
+  }
+
+  /** One service that publishes, and one that subscribes as it is said. */
+  async function two(
+    subscription: (of: {
+      consumer: string
+      events: readonly [Changed]
+    }) => ConsumerDefinition<readonly [Changed]>,
+  ) {
+    const { group, type } = names()
+    const changed = changedEvent(type)
+    const publisher = await bench().service('publisher', { publishes: [changed] })
+    const consumer: Service = await bench().service('consumer', { publishes: [] })
+    consumer.bus.subscribe(subscription({ consumer: group, events: [changed] }))
     await Promise.all([publisher.bus.start(), consumer.bus.start()])
     return { publisher, consumer, changed }
   }
 }
+
+type Changed = ReturnType<typeof changedEvent>
 
 async function write(tx: PoolClient, key: string, body: string): Promise<void> {
   await tx.query('INSERT INTO public.handled (key, body) VALUES ($1, $2)', [key, body])
