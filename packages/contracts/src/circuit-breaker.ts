@@ -74,6 +74,12 @@ export class CircuitBreaker {
     }
   }
 
+  /** Begins anew, closed: what was seen says nothing any more. */
+  reset(): void {
+    this.#parts = []
+    if (this.#state !== 'closed') this.#change('closed')
+  }
+
   /** Until a call may try again, ms. */
   get waitMs(): number {
     if (this.#state !== 'open') return 0

@@ -43,6 +43,18 @@ export interface TlsSetting {
   readonly http2?: boolean
 }
 
+/** Bounds of the answers that a gateway keeps, on routes that want it. */
+export interface CacheSetting {
+  /** In all, bytes; 64 MiB. */
+  readonly bytes?: number
+  /** Answers in all; 10,000. */
+  readonly answers?: number
+  /** Of one user; 100. */
+  readonly answersOfUser?: number
+  /** Larger ones are not kept, bytes; 1 MiB. */
+  readonly answerBytes?: number
+}
+
 /** When a gateway asks a side no more for a while, since it mostly fails. */
 export interface BreakerSetting {
   /** Share of failures, 0 to 1, that opens it; 0.5 by default, and never with `off`. */

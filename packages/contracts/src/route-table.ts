@@ -59,6 +59,13 @@ export interface RouteRule {
   readonly rewrite?: { readonly from: string; readonly to: string }
   /** Whose row it is about; by default the authenticated subject. */
   readonly owner?: OwnerSource
+  /** Answers to its GETs may be kept by the gateway, for the user who asked; they are not by default. */
+  readonly cache?: RouteCache
+}
+
+export interface RouteCache {
+  /** How long answers are kept that do not say it themselves (`Cache-Control`, `Expires`), s; not at all by default. */
+  readonly seconds?: number
 }
 
 /** Where the owner key of a request is found. */

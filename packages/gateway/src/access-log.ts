@@ -58,6 +58,7 @@ export class AccessLog {
       ...(call.traceId === null ? {} : { traceId: call.traceId }),
       ...(call.refusal === null ? {} : { refused: call.refusal }),
       ...(status === null ? { left: true } : {}),
+      ...(call.cached ? { cached: true } : {}),
       ...(call.retried ? { retried: true } : {}),
       ...(call.replayed ? { replayed: true } : {}),
     })

@@ -57,6 +57,12 @@ describe('refuses a table that is not valid, saying where, and keeps the one it 
       'rewrite.from',
     ],
     [
+      'answers of writes that are kept',
+      (t: RouteTable) =>
+        change(t, { routes: [{ methods: [], path: '/a', access: 'write', cache: {} }] }),
+      'cache is for reads',
+    ],
+    [
       'two routes for the same requests',
       (t: RouteTable) =>
         change(t, {

@@ -24,7 +24,7 @@ const TABLE_BYTES = 16 * 1024 * 1024
 const DRAIN_MS = 60_000
 
 /** What Prometheus is told a page is. */
-const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 /**
  * The listener of the control plane: `PUT /table?drainMs=N&extraction=NAME`, `GET /stats`, `GET /health`; and

@@ -191,3 +191,26 @@ it('names a setting that is none', () => {
   expect(refused({ timeouts: { answerMs: 0 } })).toThrow('timeouts.answerMs')
   expect(refused({ accessLog: { share: 2 } })).toThrow('accessLog.share')
 })
+
+it('asks a side that is given users again at once, however it answered those before', async () => {
+  const { ask, admin, ways, monolith, service, breaker } = await guarded()
+  ways.service = 'answers 500'
+  for (let i = 0; i < 4; i++) await ask('/api/things')
+  const give = (version: number, targetBuckets?: string) =>
+    admin(
+      'PUT',
+      '/table',
+      table(monolith.url, service.url, version, targetBuckets ? { targetBuckets } : {}),
+    )
+  await give(2)
+  expect(await breaker('things target')).toMatchObject({ state: 'open' })
+  ways.service = 'well'
+  await give(3, ALL)
+  const answers = await Promise.all([1, 2, 3, 4, 5].map(() => ask('/api/things', 'POST')))
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200])
+  // A table that gives nobody anything tells nothing of how it answers.
+  ways.service = 'answers 500'
+  for (let i = 0; i < 8; i++) await ask('/api/things')
+  await give(4, ALL)
+  expect(await breaker('things target')).toMatchObject({ state: 'open' })
+})

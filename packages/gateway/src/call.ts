@@ -36,6 +36,8 @@ export class Call {
   held: Held | null = null
   /** Sent again after BN001. */
   replayed = false
+  /** Answered by what was kept. */
+  cached = false
   /** Sent again after a connection failed. */
   retried = false
   /** Ends what the gateway is doing for it upstream. */

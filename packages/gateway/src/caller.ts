@@ -5,6 +5,9 @@ import {
   type IdentityKeys,
   signIdentity,
 } from '@banyan/contracts'
+import { type RequestHead, without } from './request-head.ts'
+
+const IDENTITY_NAMES: ReadonlySet<string> = new Set(Object.values(IDENTITY_HEADERS))
 
 /** How long one signed identity is reused, ms: well below the 60 s it is good for. */
 const REUSE_MS = 20_000
@@ -30,8 +33,20 @@ export class Caller {
     ]
   }
 
-  /** Identity headers for a service, flat names and values. */
-  headers(keys: IdentityKeys): readonly string[] {
+  /**
+   * Headers for a service, flat names and values: the gateway's word on who asks, and no other beside it. Two of one name
+   * are one value with a comma to whoever reads them.
+   */
+  onto(
+    headers: readonly string[],
+    { namesCaller }: Pick<RequestHead, 'namesCaller'>,
+    keys: IdentityKeys,
+  ): string[] {
+    const others = namesCaller ? without(headers, IDENTITY_NAMES) : headers
+    return [...others, ...this.#headers(keys)]
+  }
+
+  #headers(keys: IdentityKeys): readonly string[] {
     const now = Date.now()
     if (now - this.#signedAt > REUSE_MS) {
       this.#signed = signIdentity(this.identity, keys, now)

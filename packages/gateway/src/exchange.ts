@@ -12,7 +12,7 @@ export interface Outcome {
   /** Right before the bytes leave: an error here keeps them from leaving. */
   check(): BanyanError | null
   /** The head of an answer that goes to the client has come. */
-  answering(status: number): void
+  answering(status: number, head: ResponseHead): void
   /** The side answered that it does not own the row. @returns whether to drop the answer and ask elsewhere. */
   notOwner(): boolean
   /** The answer is one that does not end by itself. */
@@ -71,7 +71,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       this.#dropping = true
       return true
     }
-    if (!head.notOwner) this.#outcome.answering(status)
+    if (!head.notOwner) this.#outcome.answering(status, head)
     const { response, limitHeaders } = call
     if (limitHeaders.length > 0) head.headers.push(...limitHeaders)
     // Answered before the request was read: what is left of it would be taken for the next request.

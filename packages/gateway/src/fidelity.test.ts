@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
-import { createServer as createTcpServer } from 'node:net'
+import { createServer } from 'node:http'
+import { createServer as createTcpServer, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { expect, it } from 'vitest'
-import { cleanUp, raw, startGateway, table, until, upstream } from './testing.ts'
+import { cleanUp, listen, RawClient, raw, startGateway, table, until, upstream } from './testing.ts'
 
 /** A TCP server that notes the bytes of each connection and answers `reply` once `end` has come. */
 async function recorder(end: RegExp, reply: string | Buffer) {
@@ -203,6 +204,26 @@ it('asks again, once, when a kept connection was closed under a read, and never 
   close = true
   expect((await fetch(url, { method: 'POST', body: 'x' })).status).toBe(502)
   expect(monolith.seen).toHaveLength(5)
+})
+
+it('sends a write on no kept connection whose end has come, although it has not been read yet', async () => {
+  const kept: Socket[] = []
+  const server = createServer((request, response) => {
+    kept.push(request.socket)
+    request.resume().on('end', () => response.end('ok'))
+  })
+  const { url } = await startGateway({ monolith: await listen(server) })
+  const client = await RawClient.connect(url)
+  for (let i = 1; i <= 20; i++) {
+    client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    await until(() => kept.length === 2 * i - 1 && client.received.endsWith('ok'))
+    // Both arrive while the gateway does something else, and the request is what it reads first.
+    client.received = ''
+    client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx')
+    kept.at(-1)!.destroy()
+    expect(await client.until(/\r\n\r\n[\s\S]+/)).toMatch(/^HTTP\/1.1 200 OK/)
+    client.received = ''
+  }
 })
 
 it('keeps its connections to an upstream', async () => {

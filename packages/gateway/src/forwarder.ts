@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
-import { BanyanError } from '@banyan/contracts'
+import { BanyanError, CORRELATION_HEADER } from '@banyan/contracts'
 import type { Logger } from 'pino'
+import { type AnswerCache, Claim, type KeptAnswer } from './cache/answer-cache.ts'
 import { Call, isTooLate, refuse } from './call.ts'
 import { canonicalTarget } from './canonical-target.ts'
 import type { ClientRequest, ClientResponse } from './client-side.ts'
@@ -16,7 +17,7 @@ import type { Side } from './route-table.ts'
 import { type Decision, decide, type Placement, type RoutingOptions, tooLarge } from './routing.ts'
 import type { Shadow } from './shadow.ts'
 import { watchBody } from './slow-body.ts'
-import { dispatchCall, Trip } from './trip.ts'
+import { dispatchCall, SAFE, Trip } from './trip.ts'
 import type { Upstream } from './upstreams.ts'
 
 export interface ForwarderParts extends RoutingOptions {
@@ -24,6 +25,8 @@ export interface ForwarderParts extends RoutingOptions {
   readonly queue: HoldQueue
   readonly shadow: Shadow
   readonly limits: Limits
+  /** Null where no answers are kept. */
+  readonly cache: AnswerCache | null
   readonly observation: Observation
   readonly log: Logger
 }
@@ -102,14 +105,24 @@ export class Forwarder {
     this.parts.observation.unread(request, problem, status)
   }
 
-  /** From now on every answer ends its connection; `onOver` is called after each. */
-  close(onOver: () => void): void {
+  /**
+   * From now on every answer ends its connection; `onOver` is called after each.
+   *
+   * @param streamMs streams would not end by themselves; each is ended at a moment within this time, ms, so that their
+   *   clients do not all connect again, elsewhere, at once.
+   */
+  close(onOver: () => void, streamMs: number): void {
     this.#onOver = onOver
     for (const call of this.calls) {
       call.response.shouldKeepAlive = false
-      // These would not end by themselves; their clients connect again, elsewhere.
-      call.endStream?.()
+      if (streamMs === 0) call.endStream?.()
+      else if (call.endStream) setTimeout(call.endStream, Math.random() * streamMs).unref()
     }
+    if (streamMs === 0) return
+    // What became a stream since.
+    setTimeout(() => {
+      for (const call of this.calls) call.endStream?.()
+    }, streamMs).unref()
   }
 
   /** Goes on with a call by the newest table. */
@@ -142,8 +155,9 @@ export class Forwarder {
 
   /** To the side it was placed at. */
   send(call: Call, placement: Placement): void {
-    const { extraction } = placement.route
-    this.#dispatch(call, placement, extraction[placement.side])
+    const kept = this.parts.cache?.look(call, placement) ?? null
+    if (kept && !(kept instanceof Claim)) this.#answer(call, placement, kept)
+    else this.#dispatch(call, placement, placement.route.extraction[placement.side], kept)
   }
 
   /** Once more after `from` said that it does not own the row: the newest table decides, else the other side. */
@@ -154,16 +168,47 @@ export class Forwarder {
   }
 
   #pass(call: Call): void {
-    this.#dispatch(call, null, this.parts.tables.current!.monolith)
+    const pass = () => this.#dispatch(call, null, this.parts.tables.current!.monolith)
+    // What is kept of who writes must go, wherever he writes.
+    const asks = this.parts.cache?.isOn && !SAFE.has(call.method) && !call.credentials
+    if (!asks) pass()
+    else {
+      this.#recognise(call, (known) => {
+        call.credentials = known
+        pass()
+      })
+    }
+  }
+
+  /** By what was kept: no side is asked. */
+  #answer(call: Call, placement: Placement, { headers, body, madeAt }: KeptAnswer): void {
+    const { response, head, limitHeaders } = call
+    const ageS = Math.floor((this.parts.settings.now() - madeAt) / 1000)
+    const own = ['age', String(ageS), CORRELATION_HEADER, head.correlationId]
+    call.placement = placement
+    call.side = 'none'
+    call.cached = true
+    call.bytesOut = body.length
+    response.sendDate = false
+    response.writeHead(200, [...headers, ...own, ...limitHeaders])
+    response.end(body)
   }
 
   /** Unless the side is not to be asked now: then the call is refused, and no other side is tried. */
-  #dispatch(call: Call, placement: Placement | null, upstream: Upstream): void {
+  #dispatch(
+    call: Call,
+    placement: Placement | null,
+    upstream: Upstream,
+    claim: Claim | null = null,
+  ): void {
     const settle = upstream.guard.enter(call.retried)
     if (settle) {
-      dispatchCall(call, new Trip(this, call, placement, upstream, settle), this.parts)
+      const trip = new Trip(this, call, placement, upstream, settle, claim)
+      if (trip.isSafe) dispatchCall(call, trip, this.parts)
+      else afterArrivals(() => dispatchCall(call, trip, this.parts))
       return
     }
+    claim?.end()
     call.placement = placement
     if (placement) {
       const { name } = placement.route.extraction
@@ -174,31 +219,26 @@ export class Forwarder {
 
   /** Counts a call that has just arrived, and goes on with it if it may. */
   #limit(call: Call): void {
-    const { limits, authenticator } = this.parts
-    const concern = limits.concern(call)
-    if (concern === 'none') {
-      this.route(call)
-      return
-    }
-    if (concern === 'address') {
-      this.#admit(call)
-      return
-    }
+    const concern = this.parts.limits.concern(call)
+    if (concern === 'none') this.route(call)
+    else if (concern === 'address') this.#admit(call, null)
     // Who cannot be told now counts by address; a moved route asks again, and refuses.
-    try {
-      const credentials = authenticator.verify(call.head)
-      if (credentials instanceof Promise) {
-        credentials.then(
-          (known) => this.#admit(call, known),
-          () => this.#admit(call),
-        )
-      } else this.#admit(call, credentials)
-    } catch {
-      this.#admit(call)
-    }
+    else this.#recognise(call, (known) => this.#admit(call, known))
   }
 
-  #admit(call: Call, credentials: Credentials | null = null): void {
+  /** Goes on with who asks; with null where that cannot be told now. */
+  #recognise(call: Call, then: (known: Credentials | null) => void): void {
+    let credentials: Credentials | Promise<Credentials> | null = null
+    try {
+      credentials = this.parts.authenticator.verify(call.head)
+    } catch {
+      // A key set or database that is away.
+    }
+    if (credentials instanceof Promise) credentials.then(then, () => then(null))
+    else then(credentials)
+  }
+
+  #admit(call: Call, credentials: Credentials | null): void {
     call.credentials = credentials
     const admission = this.parts.limits.admit(call)
     if (admission instanceof Promise) admission.then((late) => this.#judge(call, late))
@@ -334,6 +374,16 @@ export class Forwarder {
     }
     call.abort?.()
   }
+}
+
+/**
+ * Calls back once all that has arrived by now was read. A write is not sent twice, so it must not be sent on a kept
+ * connection whose end has come and was not read yet, in a turn of the event loop that took long. The end of a connection
+ * that comes later still cannot be told from a write that was lost after it was done.
+ */
+function afterArrivals(then: () => void): void {
+  // The first is called before anything else is read, the second after.
+  setImmediate(() => setImmediate(then))
 }
 
 /** What Node may have read of a body that the gateway has not asked for. */

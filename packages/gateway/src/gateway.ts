@@ -1,13 +1,15 @@
 import type { GatewayStats, RouteTable } from '@banyan/contracts'
-import { createAdminServer } from './admin.ts'
+import { type AdminParts, createAdminServer } from './admin.ts'
 import { createAuthenticator } from './authentication.ts'
+import { AnswerCache } from './cache/answer-cache.ts'
+import { type Family, textOf } from './exposition.ts'
 import { Forwarder } from './forwarder.ts'
 import { HoldQueue } from './hold-queue.ts'
 import { Lease } from './lease.ts'
 import { Limits } from './limits/limits.ts'
 import { listenOn, portOf, urlOf } from './listening.ts'
 import { openLogs } from './logs.ts'
-import { metricsPage } from './metrics.ts'
+import { metricsOf } from './metrics.ts'
 import { Observation } from './observation.ts'
 import { type GatewayOptions, settingsOf } from './options.ts'
 import { PublicServer } from './public-server.ts'
@@ -15,6 +17,7 @@ import { parseRouteTable } from './route-table.ts'
 import { Shadow } from './shadow.ts'
 import { Tables } from './tables.ts'
 import { Upstreams } from './upstreams.ts'
+import type { Leave } from './workers/messages.ts'
 
 export interface Gateway {
   /** Opens both listeners and, with a control plane, begins to register. Resolves once they listen. */
@@ -29,8 +32,23 @@ export interface Gateway {
   readonly adminPort: number
 }
 
+/** A gateway that serves in its own process. */
+export interface OwnGateway extends Gateway {
+  /** Idle connections and streams end at once, unless `leave` gives them time. */
+  close(leave?: Leave): Promise<void>
+  /** How others reach it, once it listens. */
+  readonly publicUrl: string
+  /** What `GET /metrics` and `GET /health` of the admin listener tell. */
+  metrics(): Promise<Family[]>
+  health(): ReturnType<AdminParts['health']>
+}
+
+const AT_ONCE: Leave = { idleMs: 0, streamMs: 0 }
+/** A gateway with `tableFirst` gives up waiting for the control plane after so many `timeouts.firstTableMs`. */
+const FIRST_TABLE_TIMES = 5
+
 /** @throws Error that names the option that is not valid. */
-export function createGateway(options: GatewayOptions): Gateway {
+export function createGateway(options: GatewayOptions): OwnGateway {
   const settings = settingsOf(options)
   const { now, control, timeouts } = settings
   const logs = openLogs(settings)
@@ -44,7 +62,10 @@ export function createGateway(options: GatewayOptions): Gateway {
     onChange: (side, state) => log.warn({ side, state }, 'the breaker of a side changed'),
   })
   const queue = new HoldQueue(settings.hold, now)
-  const tables = new Tables(upstreams, ({ table }) => {
+  const cache = settings.cache && new AnswerCache({ ...settings.cache, now })
+  const tables = new Tables(upstreams, (compiled) => {
+    const { table } = compiled
+    cache?.review(compiled)
     log.info({ token: table.token, version: table.version }, 'route table taken')
     queue.review()
   })
@@ -60,7 +81,11 @@ export function createGateway(options: GatewayOptions): Gateway {
         log,
         newest: () => tables.version,
         onTable: takeControlTable,
-        onLost: () => tables.endStreams(),
+        onLost: () => {
+          tables.endStreams()
+          // What moves now, is not told here.
+          cache?.clear()
+        },
       })
     : null
   const shadow = new Shadow({
@@ -73,6 +98,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const limits = new Limits(settings.limits, {
     now,
     gateway: settings.id,
+    counter: settings.counter ?? null,
     onChange: () => log.warn(limits.state, 'where limits count has changed'),
   })
   const observation = new Observation(logs.access, settings.startSpan ?? null)
@@ -85,6 +111,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     queue,
     shadow,
     limits,
+    cache,
     observation,
     log,
   })
@@ -98,6 +125,33 @@ export function createGateway(options: GatewayOptions): Gateway {
     limits: limits.stats(),
     breakers: upstreams.breakers(),
   })
+  const metrics = () =>
+    metricsOf({
+      stats: stats(),
+      requests: observation.counters,
+      server,
+      upstreams: upstreams.connections(),
+      version: tables.version.version,
+      serving: (lease?.problem() ?? null) === null,
+      calls: forwarder.calls.size,
+      held: queue.size,
+      counting: limits.state.counting,
+      cache: cache?.stats ?? null,
+      linesDropped: logs.dropped(),
+      tls: clients.tls,
+    })
+  const health = () => ({
+    ok: !closing && (lease?.problem() ?? null) === null,
+    gateway: settings.id,
+    table: tables.current && {
+      token: tables.current.table.token,
+      version: tables.current.table.version,
+    },
+    lease: lease ? (lease.problem()?.message ?? 'held') : 'none needed',
+    calls: forwarder.calls.size,
+    held: queue.size,
+    limits: limits.state,
+  })
   const admin = createAdminServer({
     token: settings.admin.token,
     takeTable(table, drainMs, only) {
@@ -105,39 +159,17 @@ export function createGateway(options: GatewayOptions): Gateway {
       return tables.acknowledge(settings.id, drainMs, only, () => queue.size)
     },
     stats,
-    metrics: () =>
-      metricsPage({
-        stats: stats(),
-        requests: observation.counters,
-        server,
-        upstreams: upstreams.connections(),
-        version: tables.version.version,
-        serving: (lease?.problem() ?? null) === null,
-        calls: forwarder.calls.size,
-        held: queue.size,
-        counting: limits.state.counting,
-        linesDropped: logs.dropped(),
-        tls: clients.tls,
-      }),
-    health: () => ({
-      ok: !closing && (lease?.problem() ?? null) === null,
-      gateway: settings.id,
-      table: tables.current && {
-        token: tables.current.table.token,
-        version: tables.current.table.version,
-      },
-      lease: lease ? (lease.problem()?.message ?? 'held') : 'none needed',
-      calls: forwarder.calls.size,
-      held: queue.size,
-      limits: limits.state,
-    }),
+    metrics: async () => textOf(await metrics()),
+    health,
   })
   let closing: Promise<void> | null = null
+  let onFirstTable: (() => void) | null = null
 
   if (settings.table) tables.adopt(parseRouteTable(settings.table))
   if (!control) tables.begin(settings.monolith)
 
   function takeControlTable(table: RouteTable | null): void {
+    onFirstTable?.()
     if (table === null) {
       tables.begin(settings.monolith)
       queue.review()
@@ -150,9 +182,33 @@ export function createGateway(options: GatewayOptions): Gateway {
     tables.adopt(given)
   }
 
-  async function shutDown(): Promise<void> {
-    const closed = clients.close()
-    forwarder.close(() => clients.endIdleConnections())
+  /** A gateway begins; resolves once the control plane has told what goes where. @throws Error when it does not. */
+  async function registered(): Promise<void> {
+    const waitMs = timeouts.firstTableMs * FIRST_TABLE_TIMES
+    let timer: NodeJS.Timeout | undefined
+    try {
+      await new Promise<void>((resolve, reject) => {
+        onFirstTable = resolve
+        timer = setTimeout(() => {
+          const urls = control!.urls.join(', ')
+          reject(new Error(`no control plane at ${urls} gave it a table in ${waitMs} ms`))
+        }, waitMs)
+        register(settings.publicUrl!)
+      })
+    } finally {
+      clearTimeout(timer)
+      onFirstTable = null
+    }
+  }
+
+  function register(publicUrl: string): void {
+    const adminUrl = settings.adminUrl ?? urlOf(portOf(admin), settings.admin.host)
+    lease?.start({ id: settings.id, adminUrl, publicUrl })
+  }
+
+  async function shutDown({ idleMs, streamMs }: Leave): Promise<void> {
+    const closed = clients.close(idleMs)
+    forwarder.close(() => clients.endIdleConnections(), streamMs)
     const deadline = setTimeout(() => {
       for (const call of forwarder.calls) call.request.socket?.destroy()
       clients.destroyConnections()
@@ -164,6 +220,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     const adminClosed = new Promise((resolve) => admin.close(resolve))
     admin.closeAllConnections()
     shadow.close()
+    cache?.clear()
     await Promise.all([adminClosed, upstreams.destroy(), authenticator.close(), limits.close()])
     logs.close()
   }
@@ -172,21 +229,23 @@ export function createGateway(options: GatewayOptions): Gateway {
     async listen() {
       await limits.open()
       await clients.openCertificate()
+      // Its own port, whatever workers share.
+      await listenOn(admin, settings.admin, true)
+      if (lease && settings.tableFirst) await registered()
       await listenOn(server, settings.listen)
-      await listenOn(admin, settings.admin)
-      lease?.start({
-        id: settings.id,
-        adminUrl: settings.adminUrl ?? urlOf(portOf(admin), settings.admin.host),
-        publicUrl:
-          settings.publicUrl ??
-          urlOf(portOf(server), settings.listen.host, settings.tls ? 'https' : 'http'),
-      })
+      if (!settings.tableFirst) register(this.publicUrl)
       log.info({ public: portOf(server), admin: portOf(admin) }, 'listening')
     },
     renewCertificate: () => clients.renewCertificate(),
-    close: () => {
-      closing ??= shutDown()
+    close: (leave = AT_ONCE) => {
+      closing ??= shutDown(leave)
       return closing
+    },
+    metrics,
+    health,
+    get publicUrl() {
+      const scheme = settings.tls ? 'https' : 'http'
+      return settings.publicUrl ?? urlOf(portOf(server), settings.listen.host, scheme)
     },
     get publicPort() {
       return portOf(server)

@@ -119,6 +119,27 @@ it('counts the lease from when it asked, not from the answer', async () => {
   expect(await get('/api/things')).toMatchObject({ status: 503, code: 'LEASE_LOST' })
 })
 
+it('gives no answer that was kept before its lease was lost: what moved there and back was not told', async () => {
+  const plane = await control()
+  let now = 0
+  const { get, monolith, service } = await start([plane], () => now)
+  const routes = [{ methods: ['GET'], path: '/api/things', cache: { seconds: 86_400 } }]
+  plane.state.table = table(monolith.url, service.url, 1, { targetBuckets: ALL, routes })
+  plane.state.leaseMs = 600
+  await until(async () => (await get('/api/things')).side === 'service')
+  await get('/api/things')
+  expect(service.seen).toHaveLength(1)
+  plane.state.down = true
+  const renewals = plane.state.asked.length
+  await until(() => plane.state.asked.length > renewals + 1)
+  now += 10_000
+  expect(await get('/api/things')).toMatchObject({ status: 503 })
+  plane.state.leaseMs = 9_000
+  plane.state.down = false
+  await until(async () => (await get('/api/things')).side === 'service')
+  expect(service.seen).toHaveLength(2)
+})
+
 it('goes to the next control plane when one fails, and registers anew where it is not known', async () => {
   const [first, second] = [await control(), await control()]
   first.state.down = true

@@ -1,14 +1,18 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** @throws Error EADDRINUSE and its like. */
+/**
+ * @param exclusive not shared by the workers of a cluster.
+ * @throws Error EADDRINUSE and its like.
+ */
 export async function listenOn(
   server: Server,
-  at: { readonly host?: string; readonly port: number },
+  { host = '127.0.0.1', port }: { readonly host?: string; readonly port: number },
+  exclusive = false,
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(at.port, at.host ?? '127.0.0.1', () => {
+    server.listen({ host, port, exclusive }, () => {
       server.off('error', reject)
       resolve()
     })

@@ -2,7 +2,8 @@ import type { Server } from 'node:http'
 import { promisify } from 'node:util'
 import type { ExtractionStats, GatewayStats } from '@banyan/contracts'
 import { collectDefaultMetrics, Registry } from 'prom-client'
-import { Exposition, type Sample } from './exposition.ts'
+import type { CacheStats } from './cache/answer-cache.ts'
+import { Exposition, type Family, type Sample } from './exposition.ts'
 import type { TlsState } from './public-server.ts'
 import type { RequestCounters } from './request-counters.ts'
 import type { UpstreamConnections } from './upstreams.ts'
@@ -19,6 +20,8 @@ export interface MetricsParts {
   readonly calls: number
   readonly held: number
   readonly counting: string
+  /** Null where no answers are kept. */
+  readonly cache: CacheStats | null
   readonly linesDropped: number
   /** Null without TLS. */
   readonly tls: TlsState | null
@@ -29,18 +32,36 @@ const STATES = ['closed', 'half-open', 'open'] as const
 /** Of the process, once for all gateways in it: CPU, memory, how late the event loop is. */
 let ofProcess: Registry | null = null
 
-/** What `/metrics` answers: put together when it is asked for, so that a request costs additions alone. */
-export async function metricsPage(parts: MetricsParts): Promise<string> {
+/** What `/metrics` tells: put together when it is asked for, so that a request costs additions alone. */
+export async function metricsOf(parts: MetricsParts): Promise<Family[]> {
   const page = new Exposition()
   parts.requests.writeTo(page)
   writeExtractions(page, parts.stats.extractions)
   await writeState(page, parts)
+  if (parts.cache) writeCache(page, parts.cache)
   if (parts.tls) writeTls(page, parts.tls)
+  return [...page.families, ...(await processFamilies())]
+}
+
+async function processFamilies(): Promise<Family[]> {
   if (!ofProcess) {
     ofProcess = new Registry()
     collectDefaultMetrics({ register: ofProcess })
   }
-  return `${page}${await ofProcess.metrics()}`
+  const families = await ofProcess.getMetricsAsJSON()
+  return families.map(({ name, help, type, aggregator, values }) => ({
+    name,
+    help,
+    // The typings say a number; it is the word that stands on the page.
+    type: String(type),
+    across: aggregator,
+    samples: values.flatMap((given): Sample[] => {
+      const { labels, value, metricName = name } = given as typeof given & { metricName?: string }
+      // Nothing was measured yet: not a number, and JSON has no word for that.
+      if (!Number.isFinite(value)) return []
+      return [[labels as Sample[0], value, metricName.slice(name.length)]]
+    }),
+  }))
 }
 
 function writeExtractions(page: Exposition, extractions: readonly ExtractionStats[]): void {
@@ -103,7 +124,7 @@ async function writeState(page: Exposition, parts: MetricsParts): Promise<void> 
     .family(
       'banyan_gateway_breaker_state',
       'gauge',
-      '1 for the state that the breaker of a side is in',
+      '1 for the state that the breaker of a side is in; of several workers, how many are in it',
       breakers.flatMap(({ side, state }) =>
         STATES.map((one): Sample => [{ side, state: one }, Number(one === state)]),
       ),
@@ -143,18 +164,52 @@ async function writeState(page: Exposition, parts: MetricsParts): Promise<void> 
         ),
       ),
     )
-    .family('banyan_gateway_table_version', 'gauge', 'Version of the route table', [
-      [{}, parts.version],
-    ])
-    .family('banyan_gateway_serving_moved_routes', 'gauge', '0 while the lease is lost', [
-      [{}, Number(parts.serving)],
-    ])
+    .family(
+      'banyan_gateway_table_version',
+      'gauge',
+      'Version of the route table; of several workers the oldest',
+      [[{}, parts.version]],
+      'min',
+    )
+    .family(
+      'banyan_gateway_serving_moved_routes',
+      'gauge',
+      '0 while the lease is lost, of one worker at least',
+      [[{}, Number(parts.serving)]],
+      'min',
+    )
     .family(
       'banyan_gateway_log_lines_dropped_total',
       'counter',
       'Writes to the log that were dropped, since nobody read them fast enough',
       [[{}, parts.linesDropped]],
     )
+}
+
+function writeCache(page: Exposition, cache: CacheStats): void {
+  const { hits, misses, passed, stored, dropped, answers, bytes } = cache
+  page
+    .family(
+      'banyan_gateway_cache_requests_total',
+      'counter',
+      'Reads on routes with a cache: answered from it, not in it, passed since their user or rows were being written',
+      Object.entries({ hit: hits, miss: misses, passed }).map(
+        ([outcome, count]): Sample => [{ outcome }, count],
+      ),
+    )
+    .family('banyan_gateway_cache_stored_total', 'counter', 'Answers that were kept', [
+      [{}, stored],
+    ])
+    .family(
+      'banyan_gateway_cache_dropped_total',
+      'counter',
+      'Kept answers that were dropped: for a write, for another table or a lost lease, for want of room, for their age',
+      Object.entries(dropped).map(([reason, count]): Sample => [{ reason }, count]),
+    )
+    .family('banyan_gateway_cache_answers', 'gauge', 'Answers that are kept, or awaited', [
+      [{}, answers],
+    ])
+    .family('banyan_gateway_cache_bytes', 'gauge', 'What they take', [[{}, bytes]])
 }
 
 function writeTls(page: Exposition, tls: TlsState): void {

@@ -20,7 +20,7 @@ it('says of every setting with a number its default in the documentation', async
   const { listen: _, admin: __, ...defaults } = settingsOf(GIVEN)
   const numbers = Object.entries(defaults).flatMap(([name, value]) => {
     if (typeof value === 'number') return [[name, value]]
-    if (typeof value !== 'object') return []
+    if (typeof value !== 'object' || value === null) return []
     const inner = Object.entries(value) as [string, unknown][]
     return inner
       .filter(([, one]) => typeof one === 'number')

@@ -2,6 +2,7 @@ import type {
   AccessLogSetting,
   AuthSetting,
   BreakerSetting,
+  CacheSetting,
   IdentityKeys,
   LimitSetting,
   RetrySetting,
@@ -10,6 +11,7 @@ import type {
   TlsSetting,
 } from '@banyan/contracts'
 import { z } from 'zod'
+import type { RateCounter } from './limits/rate-counter.ts'
 import type { StartSpan } from './observation.ts'
 import type { SessionLookUp } from './session.ts'
 
@@ -53,8 +55,14 @@ export interface GatewayOptions {
   /** When a side that fails is not asked for a while. */
   readonly breaker?: BreakerSetting
   readonly retries?: RetrySetting
+  /** Bounds of the answers that are kept, on routes that want it; `off` keeps none, whatever routes want. */
+  readonly cache?: CacheSetting | 'off'
   /** What is logged of requests, with a `logLevel` of info or debug; every one by default. */
   readonly accessLog?: AccessLogSetting
+  /** Counts requests for limits without `redis`, with other processes; this one alone by default. */
+  readonly counter?: RateCounter
+  /** Listens to clients once the control plane has given it a table; `publicUrl` must be given. At once by default. */
+  readonly tableFirst?: boolean
   /** Makes a span of each request; none by default. */
   readonly startSpan?: StartSpan
   /** pino level of errors, changes of state and requests; `info` by default. */
@@ -84,7 +92,7 @@ export interface ShadowLimits {
 }
 
 /** Options with every default filled in. */
-export interface Settings extends GatewayOptions {
+export interface Settings extends Omit<GatewayOptions, 'cache'> {
   readonly timeouts: Timeouts
   readonly hold: { readonly requests: number; readonly bytes: number }
   readonly replayBytes: number
@@ -94,6 +102,8 @@ export interface Settings extends GatewayOptions {
   readonly limits: LimitSetting
   readonly breaker: BreakerSetting
   readonly retries: RetrySetting
+  /** Null for none at all. */
+  readonly cache: Required<CacheSetting> | null
   readonly now: () => number
 }
 
@@ -132,6 +142,16 @@ export function settingsOf(options: GatewayOptions): Settings {
     limits: options.limits ?? { rules: [] },
     breaker: options.breaker ?? {},
     retries: options.retries ?? {},
+    cache:
+      options.cache === 'off'
+        ? null
+        : {
+            bytes: 64 * 1024 * 1024,
+            answers: 10_000,
+            answersOfUser: 100,
+            answerBytes: 1024 * 1024,
+            ...options.cache,
+          },
     now: options.now ?? (() => performance.now()),
   }
 }
@@ -213,6 +233,15 @@ const breaker = z.strictObject({
   slowMs: ms.optional(),
 })
 
+const count = z.number().int().min(1)
+
+const cache = z.strictObject({
+  bytes: count.optional(),
+  answers: count.optional(),
+  answersOfUser: count.optional(),
+  answerBytes: count.optional(),
+})
+
 const schema = z.looseObject({
   id: text,
   listen: z.looseObject({ port }),
@@ -243,6 +272,7 @@ const schema = z.looseObject({
     })
     .optional(),
   breaker: breaker.optional(),
+  cache: z.union([cache, z.literal('off')]).optional(),
   retries: z
     .strictObject({ share: share.optional(), saved: z.number().min(0).optional() })
     .optional(),

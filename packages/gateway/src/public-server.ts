@@ -1,6 +1,6 @@
-import { createServer, type Server, ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
-import type { Socket } from 'node:net'
+import { Server as NetServer, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { BanyanError, CertificateFiles, type TlsSetting } from '@banyan/contracts'
 import type { Logger } from 'pino'
@@ -8,6 +8,7 @@ import { refuse } from './call.ts'
 import type { Forwarder } from './forwarder.ts'
 import { SecondServer } from './http2-server.ts'
 import type { Timeouts } from './options.ts'
+import { Turns } from './turns.ts'
 
 /** What TLS adds to the metrics. */
 export interface TlsState {
@@ -39,6 +40,8 @@ export class PublicServer {
   readonly #log: Logger
   #files: CertificateFiles | null = null
   #handshakesFailed = 0
+  /** While idle connections are kept although it closes. */
+  #idleTimer: NodeJS.Timeout | null = null
 
   constructor(forwarder: Forwarder, timeouts: Timeouts, tls: TlsSetting | null, log: Logger) {
     this.#tls = tls
@@ -104,7 +107,9 @@ export class PublicServer {
     await this.#files?.reload()
   }
 
+  /** Unless they are kept for a while. */
   endIdleConnections(): void {
+    if (this.#idleTimer !== null) return
     this.server.closeIdleConnections()
     this.#second?.endIdle()
   }
@@ -114,11 +119,25 @@ export class PublicServer {
     this.#second?.destroy()
   }
 
-  /** Listens no more; resolves once the last connection is over. */
-  async close(): Promise<void> {
-    const closed = new Promise((resolve) => this.server.close(resolve))
+  /**
+   * Listens no more; resolves once the last connection is over.
+   *
+   * @param idleMs idle connections are kept so long, ms.
+   */
+  async close(idleMs: number): Promise<void> {
+    // Not the close of an HTTP server: that ends idle connections, on which requests may be on their way.
+    const closed = new Promise((resolve) => NetServer.prototype.close.call(this.server, resolve))
+    if (idleMs > 0) {
+      this.#idleTimer = setTimeout(() => {
+        this.#idleTimer = null
+        this.endIdleConnections()
+      }, idleMs)
+    }
     this.endIdleConnections()
     await closed
+    // Its own, for its timers.
+    this.server.close()
+    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer)
     this.#second?.close()
     this.#files?.close()
   }
@@ -155,10 +174,15 @@ function takeSecond(server: TlsServer, forwarder: Forwarder, headMs: number): Se
 }
 
 function serve(server: Server, forwarder: Forwarder): void {
-  server.on('request', (request, response) => forwarder.take(request, response, null, false))
+  const turns = new Turns()
+  const take = (expectsContinue: boolean) => (request: IncomingMessage, response: ServerResponse) =>
+    turns.take(request, response, () => {
+      forwarder.take(request, response, null, expectsContinue)
+    })
+  server.on('request', take(false))
   // Node drops what is beyond its count, and a field that frames the body with it; `refusalOf` counts.
   server.maxHeadersCount = 0
-  server.on('checkContinue', (request, response) => forwarder.take(request, response, null, true))
+  server.on('checkContinue', take(true))
   server.on('upgrade', (request, socket: Socket, head) => {
     // What is answered instead of an upgrade goes the way of any other answer.
     const response = new ServerResponse(request)

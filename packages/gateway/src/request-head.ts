@@ -17,6 +17,8 @@ export interface RequestHead {
   readonly forwardedFor: string | undefined
   /** End-to-end headers, flat name and value, as the client spelled them; Host first when there is one. */
   readonly forward: string[]
+  /** Whether one of those to be passed on says who asks, because a proxy is believed about that. */
+  readonly namesCaller: boolean
   /** All headers as they came. */
   readonly raw: readonly string[]
 }
@@ -59,6 +61,7 @@ export function readHead(
   let traceparent: string | undefined
   let upgrade: string | undefined
   let named: Set<string> | undefined
+  let namesCaller = false
   let length: number | undefined
   let chunked = false
   let forwardedFor = ''
@@ -119,7 +122,10 @@ export function readHead(
         break
       default:
         if (HOP_BY_HOP.has(name)) continue
-        if (name === trusted) break
+        if (name === trusted) {
+          namesCaller = isReservedHeader(name)
+          break
+        }
         if (isReservedHeader(name) || (!fromProxy && isOriginHeader(name))) continue
     }
     forward.push(raw[i]!, value)
@@ -147,6 +153,7 @@ export function readHead(
     upgrade: named?.has('upgrade') ? upgrade : undefined,
     forwardedFor: forwardedFor === '' ? undefined : forwardedFor,
     forward,
+    namesCaller,
     raw,
   }
 }
@@ -170,7 +177,8 @@ const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}
 /** Headers whose loss would change what the request says; naming them in Connection has no effect. */
 const KEPT = new Set(['content-length', 'authorization', 'cookie', 'content-type'])
 
-function without(headers: string[], names: ReadonlySet<string>): string[] {
+/** Without those of these names, in lower case; but what has a place of its own stays. */
+export function without(headers: readonly string[], names: ReadonlySet<string>): string[] {
   const kept: string[] = []
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!.toLowerCase()

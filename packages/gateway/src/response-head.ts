@@ -13,6 +13,8 @@ export interface ResponseHead {
   readonly notOwner: boolean
   /** A transfer coding whose name would be lost: the body would arrive as another one (RFC 9112, 6.1). */
   readonly otherCoding: boolean
+  /** Its body says by itself where it ends. */
+  readonly chunked: boolean
 }
 
 const HOP_BY_HOP = new Set([
@@ -74,7 +76,7 @@ export function readResponseHead(raw: readonly Buffer[], correlationId: string):
     headers = headers.filter((_, i) => !drop.has(headers[i & ~1]!.toLowerCase()))
   }
   headers.push(CORRELATION_HEADER, correlationId)
-  return { headers, contentType, contentEncoding, contentLength, notOwner, otherCoding }
+  return { headers, contentType, contentEncoding, contentLength, notOwner, otherCoding, chunked }
 }
 
 function mediaType(value: string): string {

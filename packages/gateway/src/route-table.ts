@@ -4,6 +4,7 @@ import {
   BUCKETS,
   BucketSet,
   type OwnerSource,
+  type RouteCache,
   type RouteRule,
   type RouteTable,
   type ShadowSetting,
@@ -41,6 +42,8 @@ export interface CompiledRoute {
   /** Tells it from every other route of the table; two of one path differ in it. */
   readonly label: string
   readonly rewrite: RouteRule['rewrite']
+  /** Null where answers are not kept. */
+  readonly cache: RouteCache | null
 }
 
 /** A route table made ready for look-ups. Immutable: a new one replaces it by reference. */
@@ -48,6 +51,8 @@ export interface CompiledTable {
   readonly table: RouteTable
   readonly monolith: Upstream
   readonly extractions: readonly CompiledExtraction[]
+  /** Whether answers of any route are kept. */
+  readonly caches: boolean
   match(method: string, path: string): Match<CompiledRoute> | null
 }
 
@@ -104,6 +109,7 @@ export function compileTable(table: RouteTable, upstreams: Upstreams): CompiledT
     table,
     monolith: upstreams.get(table.monolith, 'monolith'),
     extractions,
+    caches: table.extractions.some(({ routes }) => routes.some(({ cache }) => cache)),
     match: (method, path) => matcher.match(method, path),
   }
 }
@@ -121,6 +127,7 @@ function compileRule(rule: RouteRule, extraction: CompiledExtraction): Pattern<C
     path: rule.path,
     label: `${extraction.name} ${write ? 'write' : 'read'} ${rule.path}`,
     rewrite: rule.rewrite,
+    cache: rule.cache ?? null,
   })
   const methods = rule.methods.length > 0 ? rule.methods : ANY
   const writes = methods.filter((method) =>
@@ -159,6 +166,7 @@ const rule = z
     path,
     access: z.enum(['read', 'write']).optional(),
     rewrite: z.object({ from: path, to: path }).optional(),
+    cache: z.object({ seconds: z.number().min(0).max(86_400).optional() }).optional(),
     owner: z
       .discriminatedUnion('from', [
         z.object({ from: z.literal('subject') }),
@@ -175,6 +183,9 @@ const rule = z
   })
   .refine((r) => !r.rewrite || `${r.path}/`.startsWith(`${r.rewrite.from.replace(/\/$/, '')}/`), {
     error: 'rewrite.from is not a prefix of the path',
+  })
+  .refine((r) => !r.cache || r.access !== 'write', {
+    error: 'cache is for reads, and access says that it writes',
   })
 
 const schema = z.object({

@@ -39,14 +39,14 @@ export class ShadowRead {
     const extraction = table.extractions.find((one) => one.name === route.extraction.name)
     if (!extraction) throw new Error('the extraction is over')
     const upstream = side === 'target' ? extraction.target : table.monolith
-    const headers = [SHADOW_HEADER, '1', 'accept-encoding', 'identity']
+    let headers = [SHADOW_HEADER, '1', 'accept-encoding', 'identity']
     for (let i = 0; i < head.forward.length; i += 2) {
       const name = head.forward[i]!
       if (LEFT_OUT.test(name) || (side === 'target' && /^host$/i.test(name))) continue
       headers.push(name, head.forward[i + 1]!)
     }
     if (side === 'target' && credentials?.state === 'valid') {
-      headers.push(...credentials.caller.headers(options.identityKey))
+      headers = credentials.caller.onto(headers, head, options.identityKey)
     }
     const path = side === 'target' ? targetPath(route, segments) : target.path
     const answer = await upstream.pool.request({

@@ -8,6 +8,7 @@ import {
   ALL,
   cleanUp,
   hold,
+  leaveStreams,
   listen,
   RawClient,
   startGateway,
@@ -162,6 +163,8 @@ describe('event streams', () => {
       expect(client.closed).toBe(false)
     }
   })
+
+  it('that a thousand clients leave, leave nothing upstream', () => leaveStreams(1_000))
 
   it('end whole once their bucket is at the other side, so that clients connect there', async () => {
     const monolith = await manual()

@@ -1,6 +1,8 @@
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { BucketSet, bucketOf, type ExtractionRoutes } from '@banyan/contracts'
 import { expect, it } from 'vitest'
-import { hold, startGateway, table, upstream } from './testing.ts'
+import { hold, RawClient, startGateway, table, upstream } from './testing.ts'
 
 /** mulberry32: small, seeded, good enough to pick from lists. */
 function randomFrom(seed: number): () => number {
@@ -13,7 +15,7 @@ function randomFrom(seed: number): () => number {
   }
 }
 
-it('fails no request through 200 changes under load, and no write reaches a side during or after its handover', async () => {
+it('fails no request and no stream through 200 changes under load, and no write reaches a side during or after its handover', async () => {
   const seed = Date.now() % 100_000
   console.log(`seed ${seed}`)
   const random = randomFrom(seed)
@@ -21,8 +23,15 @@ it('fails no request through 200 changes under load, and no write reaches a side
   // What the databases would enforce: which side may write a user's rows now.
   const owner = new Map(users.map((user) => [user, 'monolith' as 'monolith' | 'service' | null]))
   const strays: string[] = []
+  const events: ServerResponse[] = []
   const side = (name: 'monolith' | 'service') =>
     upstream(name, (seen, response) => {
+      if (seen.url === '/events') {
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        events.push(response)
+        response.write('data: begun\n\n')
+        return
+      }
       const user = seen.headers['x-subject'] as string
       const check = () => {
         if (owner.get(user) !== name) strays.push(`${seen.method} of ${user} at ${name}`)
@@ -39,6 +48,21 @@ it('fails no request through 200 changes under load, and no write reaches a side
     monolith: monolith.url,
     table: table(monolith.url, service.url, 1),
   })
+  monolith.server.on('upgrade', (_, socket: Socket) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n')
+    socket.write('Connection: Upgrade\r\n\r\nbegun')
+    socket.on('error', () => {})
+    socket.pipe(socket)
+  })
+  const streams = await Promise.all(
+    ['/events', '/chat'].map(async (path) => {
+      const upgrade = path === '/chat' ? 'Connection: Upgrade\r\nUpgrade: websocket\r\n' : ''
+      const stream = await RawClient.connect(url)
+      stream.send(`GET ${path} HTTP/1.1\r\nHost: a\r\n${upgrade}\r\n`)
+      await stream.until(/begun/)
+      return stream
+    }),
+  )
   let running = true
   let answered = 0
   const failures: string[] = []
@@ -79,10 +103,16 @@ it('fails no request through 200 changes under load, and no write reaches a side
     for (const user of affected) owner.set(user, toTarget ? 'service' : 'monolith')
     target = toTarget ? target.union(buckets) : target.minus(buckets)
     await put({})
+    events[0]!.write(`data: ${version}\n\n`)
+    streams[1]!.send(`frame ${version}\n`)
   }
   running = false
   await Promise.all(clients)
   expect(failures).toEqual([])
+  for (const [i, word] of ['data: ', 'frame '].entries()) {
+    expect(await streams[i]!.until(new RegExp(`${word}${version}\\n`))).toContain(`${word}4\n`)
+    expect(streams[i]!.closed).toBe(false)
+  }
   expect(strays).toEqual([])
   expect(answered).toBeGreaterThan(users.length)
 })

@@ -67,9 +67,11 @@ export class Tables {
       }
     }
     const compiled = compileTable(table, this.#upstreams)
+    const before = this.#current
     this.#current = compiled
     this.#text = text
     for (const extraction of compiled.extractions) this.state(extraction.name)
+    if (before) trustNewOwners(before, compiled)
     this.#upstreams.keepOnly([
       compiled.monolith,
       ...compiled.extractions.flatMap(({ source, target }) => [source, target]),
@@ -125,5 +127,18 @@ export class Tables {
         ({ bucket, side }) => side !== (extraction ? sideOf(extraction, bucket) : 'source'),
       )
     }
+  }
+}
+
+/**
+ * A side that failed, and was left for it, is given users again when somebody finds it mended. Its breaker would still let one request
+ * through at a time: the others that were held for the handover would be refused, and counted against it.
+ */
+function trustNewOwners(before: CompiledTable, now: CompiledTable): void {
+  for (const { name, source, target, targetBuckets } of now.extractions) {
+    const held = before.extractions.find((one) => one.name === name)?.targetBuckets
+    if (!held) continue
+    if (targetBuckets.minus(held).size > 0) target.guard.beginAnew()
+    if (held.minus(targetBuckets).size > 0) source.guard.beginAnew()
   }
 }

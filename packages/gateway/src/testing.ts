@@ -200,3 +200,32 @@ export async function raw(url: string, request: string): Promise<string> {
   await until(() => client.closed)
   return client.received
 }
+
+/** So many clients of event streams leave, each in its own moment; resolves once nothing of them is left anywhere. */
+export async function leaveStreams(count: number): Promise<void> {
+  const atOnce = 200
+  const open = new Set<Socket>()
+  const server = createServer((_, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.write('data: 0\n\n')
+  })
+  server.on('connection', (socket) => {
+    open.add(socket)
+    socket.on('close', () => open.delete(socket))
+  })
+  const { url, admin } = await startGateway({ monolith: await listen(server) })
+  for (let left = 0; left < count; left += atOnce) {
+    const clients = await Promise.all(
+      Array.from({ length: atOnce }, async (_, i) => {
+        const client = await RawClient.connect(url)
+        client.send('GET /events HTTP/1.1\r\nHost: a\r\n\r\n')
+        // Some leave before the first byte, some in the middle.
+        if (i % 4 > 0) await client.until(/data: 0/)
+        return client
+      }),
+    )
+    for (const { socket } of clients) socket.destroy()
+  }
+  await until(() => open.size === 0)
+  await until(async () => ((await admin('GET', '/health')).body as { calls: number }).calls === 0)
+}

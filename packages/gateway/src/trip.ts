@@ -1,5 +1,7 @@
 import { BanyanError, type Outcome as Result, type Settle, withJitter } from '@banyan/contracts'
+import type { Claim } from './cache/answer-cache.ts'
 import type { Call } from './call.ts'
+import type { Caller } from './caller.ts'
 import { Exchange, isConnectionFailure, type Outcome, problemOf, wasKept } from './exchange.ts'
 import type { Forwarder, ForwarderParts } from './forwarder.ts'
 import type { Flight } from './in-flight.ts'
@@ -12,7 +14,7 @@ import type { Upstream } from './upstreams.ts'
 
 /** Before a read is sent a second time, ms, where the first connection was not a kept one. */
 const RETRY_MS = 100
-const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
+export const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /** One way of a call to one side (or past every move, to the monolith), and what is kept of it. */
 export class Trip implements Outcome {
@@ -25,21 +27,28 @@ export class Trip implements Outcome {
   readonly #capture: Capture | null
   readonly #startedAt: number
   readonly #settle: Settle
+  readonly #claim: Claim | null
+  /** Called once its write is over. */
+  readonly #written: ((sure: boolean) => void) | null
   /** On the gateway's clock, ms; `startedAt` is on that of `performance`. */
   readonly #sentAt: number
   #counted = false
   #answering = false
   #settled = false
 
-  /** @param settle tells the side's breaker how it went; called once, whatever happens. */
+  /**
+   * @param settle tells the side's breaker how it went; called once, whatever happens.
+   * @param claim by which its answer may be kept.
+   */
   constructor(
     forwarder: Forwarder,
     call: Call,
     placement: Placement | null,
     upstream: Upstream,
     settle: Settle,
+    claim: Claim | null,
   ) {
-    const { tables, shadow } = forwarder.parts
+    const { tables, shadow, cache } = forwarder.parts
     this.#forwarder = forwarder
     this.#call = call
     this.placement = placement
@@ -49,6 +58,8 @@ export class Trip implements Outcome {
     call.side = placement?.side ?? 'source'
     this.upstream = upstream
     this.#settle = settle
+    this.#claim = claim
+    this.#written = this.isSafe ? null : (cache?.write(callerOf(call), placement) ?? null)
     this.#sentAt = forwarder.parts.settings.now()
     if (!placement) {
       this.#state = this.#flight = this.#capture = null
@@ -77,8 +88,9 @@ export class Trip implements Outcome {
     return null
   }
 
-  answering(status: number): void {
+  answering(status: number, head: ResponseHead): void {
     this.#answering = true
+    this.#claim?.answering(status, head)
     if (this.#isLate || this.upstream.guard.isFailure(status)) this.#settleAs('failed')
   }
 
@@ -100,11 +112,13 @@ export class Trip implements Outcome {
 
   data(chunk: Buffer): void {
     this.#capture?.add(chunk)
+    this.#claim?.add(chunk)
   }
 
   finished(status: number, head: ResponseHead | null): void {
     this.#settleAs(this.#judge(status))
-    this.#end()
+    if (head) this.#claim?.whole()
+    this.#end(head !== null)
     if (this.#call.joined) this.#forwarder.over(this.#call)
     if (status > 0) this.#count(status)
     if (this.#capture && head) this.#forwarder.parts.shadow.offer(this.#capture, status, head)
@@ -114,7 +128,7 @@ export class Trip implements Outcome {
     const call = this.#call
     const ours = error instanceof BanyanError || problemOf(error, '', 0).status === 400
     this.#settleAs(ours ? 'unknown' : 'failed')
-    this.#end()
+    this.#end(error instanceof BanyanError)
     if (this.#isRepeatable && isConnectionFailure(error) && this.upstream.guard.mayRetry()) {
       call.retried = true
       if (wasKept(error)) this.#forwarder.route(call)
@@ -133,7 +147,7 @@ export class Trip implements Outcome {
 
   again(): void {
     this.#settleAs('well')
-    this.#end()
+    this.#end(true)
     const call = this.#call
     if (call.gone || call.replayed || call.response.headersSent) return
     call.replayed = true
@@ -141,11 +155,15 @@ export class Trip implements Outcome {
     this.#forwarder.replay(call, this.placement!.side)
   }
 
-  /** Once, what only reads and has no body; a route may say that its GET writes. */
+  /** Whether it only reads; a route may say that its GET writes. */
+  get isSafe(): boolean {
+    return SAFE.has(this.#call.method) && !this.placement?.route.write
+  }
+
+  /** Once, what only reads and has no body. */
   get #isRepeatable(): boolean {
-    const { method, retried, socket, head } = this.#call
-    const reads = SAFE.has(method) && !this.placement?.route.write
-    return reads && !retried && !socket && head.bodyLength === 0
+    const { retried, socket, head } = this.#call
+    return this.isSafe && !retried && !socket && head.bodyLength === 0
   }
 
   #judge(status: number): Result {
@@ -201,7 +219,10 @@ export class Trip implements Outcome {
     )
   }
 
-  #end(): void {
+  /** @param sure whether it is known what became of it. */
+  #end(sure: boolean): void {
+    this.#claim?.end()
+    this.#written?.(sure)
     this.#call.upstreamMs += performance.now() - this.#startedAt
     this.#call.askedAt = null
     if (this.#flight) this.#state!.inFlight.finish(this.#flight)
@@ -213,6 +234,10 @@ export class Trip implements Outcome {
     const ms = performance.now() - this.#startedAt
     this.#state!.counters[this.placement.side].answered(status, ms)
   }
+}
+
+function callerOf({ credentials }: Call): Caller | null {
+  return credentials?.state === 'valid' ? credentials.caller : null
 }
 
 /** Sends a call where its trip goes. */
@@ -228,7 +253,7 @@ export function dispatchCall(call: Call, trip: Trip, parts: ForwarderParts): voi
     // A service is reached by its own name; the client's stands in X-Forwarded-Host.
     if (head.host !== undefined) headers = headers.slice(2)
     if (credentials?.state === 'valid') {
-      headers = [...headers, ...credentials.caller.headers(identityKey)]
+      headers = credentials.caller.onto(headers, head, identityKey)
     }
   } else path = passedPath(call, placement !== null)
   const streamed = call.hasUnreadBody

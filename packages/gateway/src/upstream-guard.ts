@@ -64,6 +64,11 @@ export class UpstreamGuard {
     return settle
   }
 
+  /** Forgets how the side has answered: somebody has decided that it shall be asked. */
+  beginAnew(): void {
+    this.#breaker?.reset()
+  }
+
   isFailure(status: number): boolean {
     return this.#statuses.has(status)
   }

@@ -123,6 +123,12 @@ export const MOVING = {
     title: 'The extraction is not in a phase that allows this',
     detail: '"{action}" needs one of: {allowed}; "{extraction}" is {phase}.',
   },
+  OUTSIDE_SCHEDULE: {
+    status: 409,
+    title: 'The plan moves nobody at this time',
+    detail:
+      '"{extraction}" moves users on {schedule}; now it waits for {waitsFor}. To move them all the same: despiteSchedule.',
+  },
   WRONG_KIND: {
     status: 409,
     title: 'The extraction has nothing that this is about',
@@ -205,6 +211,11 @@ export const MOVING = {
     status: 503,
     title: 'No control plane answers',
     detail: 'Asked {urls}. {reason}',
+  },
+  DATABASE_UNREADABLE: {
+    status: 422,
+    title: 'The database cannot be read',
+    detail: '{reason}',
   },
   BAD_COMMAND: {
     status: 400,

@@ -58,6 +58,21 @@ export const SERVING = {
     title: 'The service cannot do it now',
     detail: '{reason} Try again.',
   },
+  WORKER_FAILED: {
+    status: 503,
+    title: 'A worker of the gateway does not start',
+    detail: 'Worker {worker}: {reason}.',
+  },
+  WORKERS_END: {
+    status: 503,
+    title: 'Workers of the gateway keep ending',
+    detail: '{ended} ended soon after they began, one after the other; the last one {how}.',
+  },
+  RELOAD_REFUSED: {
+    status: 409,
+    title: 'The gateway goes on with the settings it has',
+    detail: 'The workers that serve go on as they are. New ones do not serve: {reason}',
+  },
   INTERNAL: {
     status: 500,
     title: 'Something failed that should not',

@@ -39,13 +39,9 @@ export class CellRate {
     const intervalMs = this.intervalMs * sharers
     // One request at least must fit.
     const depthMs = Math.max(this.depthMs, intervalMs)
-    const emptyAt = Math.max(this.#emptyAt.get(caller) ?? now, now)
-    const after = emptyAt + intervalMs
-    const ahead = after - now
-    // Sums of fractions: a hair too much is not too much.
-    const allowed = ahead <= depthMs + 1e-6
-    if (allowed) this.#emptyAt.set(caller, after)
-    return verdictOf(allowed, allowed ? ahead : emptyAt - now, intervalMs, depthMs)
+    const { allowed, emptyAt } = filled(this.#emptyAt.get(caller), now, intervalMs, depthMs)
+    if (allowed) this.#emptyAt.set(caller, emptyAt)
+    return verdictOf(allowed, emptyAt - now, intervalMs, depthMs)
   }
 
   /** How far ahead of now the caller's bucket is empty by what is known here, ms. */
@@ -58,6 +54,20 @@ export class CellRate {
     this.#emptyAt.set(caller, now + aheadMs)
     return verdictOf(allowed, aheadMs, this.intervalMs, this.depthMs)
   }
+}
+
+/** Puts one more request into a bucket that is empty at `before`; where it does not fit, nothing changes. */
+export function filled(
+  before: number | undefined,
+  now: number,
+  intervalMs: number,
+  depthMs: number,
+): { readonly allowed: boolean; readonly emptyAt: number } {
+  const emptyAt = Math.max(before ?? now, now)
+  const after = emptyAt + intervalMs
+  // Sums of fractions: a hair too much is not too much.
+  const allowed = after - now <= depthMs + 1e-6
+  return { allowed, emptyAt: allowed ? after : emptyAt }
 }
 
 function verdictOf(

@@ -2,6 +2,7 @@ import { BanyanError, type LimitRule, type LimitSetting, type LimitStats } from 
 import type { Call } from '../call.ts'
 import { CellRate, type Verdict } from './cell-rate.ts'
 import { ClientAddress } from './client-address.ts'
+import type { RateCounter } from './rate-counter.ts'
 import { SharedRates, type SharedRatesOptions } from './shared-rates.ts'
 
 const CALLERS = 100_000
@@ -31,7 +32,10 @@ export interface LimitsState {
   readonly gateways: number
 }
 
-export type LimitsOptions = Pick<SharedRatesOptions, 'now' | 'gateway' | 'onChange'>
+export interface LimitsOptions extends Pick<SharedRatesOptions, 'now' | 'gateway' | 'onChange'> {
+  /** Where the workers of one gateway count together; Redis, where it is set, counts for them too. */
+  readonly counter: RateCounter | null
+}
 
 /** What the rules say to one call, one after the other. */
 class Tally {
@@ -59,20 +63,20 @@ class Tally {
   }
 }
 
-/** Counts requests by rule and caller: in this process, or in Redis together with other gateways. */
+/** Counts requests by rule and caller: in this process, with other workers in their primary, or in Redis with other gateways. */
 export class Limits {
   readonly #limits: readonly Limit[]
   readonly #address: ClientAddress
   readonly #now: () => number
-  readonly #shared: SharedRates | null
+  readonly #shared: RateCounter | null
   readonly #whenAway: 'share' | 'open' | 'closed'
 
   /** @throws an Error that names the network that is none. */
-  constructor(setting: LimitSetting, { now, gateway, onChange }: LimitsOptions) {
+  constructor(setting: LimitSetting, { now, gateway, onChange, counter }: LimitsOptions) {
     this.#now = now
     this.#shared = setting.redis
       ? new SharedRates({ ...setting.redis, now, gateway, onChange })
-      : null
+      : counter
     this.#whenAway = setting.redis?.whenAway ?? 'share'
     this.#address = new ClientAddress(setting.proxies ?? [])
     this.#limits = setting.rules.map((rule) => ({
@@ -149,7 +153,7 @@ export class Limits {
   async #admitTogether(
     call: Call,
     limits: readonly Limit[],
-    shared: SharedRates,
+    shared: RateCounter,
   ): Promise<Admission> {
     const now = this.#now()
     const claims = limits.map((limit) => {
@@ -173,8 +177,8 @@ export class Limits {
     }
   }
 
-  /** Redis says nothing. */
-  #admitAlone(call: Call, limits: readonly Limit[], { gateways }: SharedRates): Admission {
+  /** Where they count together says nothing. */
+  #admitAlone(call: Call, limits: readonly Limit[], { gateways }: RateCounter): Admission {
     if (this.#whenAway === 'share') return this.#admitHere(call, limits, gateways)
     for (const limit of limits) {
       if (this.#whenAway === 'open') limit.passed++

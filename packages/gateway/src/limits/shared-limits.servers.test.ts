@@ -68,7 +68,8 @@ it('two gateways let no more pass than one would, within a hundredth', async () 
 
 it('nor while Redis is dead, nor when it comes back without its memory', async () => {
   onTestFinished(() => server('start'))
-  const rule = { requests: 100, seconds: 60, burst: 100 }
+  // One in 6 s: what a gateway tells Redis of may be `answerMs` old, and so much of an interval is let pass twice.
+  const rule = { requests: 100, seconds: 600, burst: 100 }
   const { ask, alone, counting, passed, prefix } = await two(rule, 500)
   const began = performance.now()
   await ask('ann', 60, 2)
@@ -86,6 +87,6 @@ it('nor while Redis is dead, nor when it comes back without its memory', async (
   await client.close()
   await counting('together')
   await ask('ann', 200, 4)
-  const quota = rule.burst + ((performance.now() - began) / 60_000) * rule.requests
+  const quota = rule.burst + ((performance.now() - began) / 600_000) * rule.requests
   expect(passed()).toBeLessThanOrEqual(1.01 * quota)
 })

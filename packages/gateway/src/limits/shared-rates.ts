@@ -1,24 +1,7 @@
 import { createHash } from 'node:crypto'
 import { CircuitBreaker, type SharedLimitSetting, within } from '@banyan/contracts'
 import type { RedisClientType } from '@redis/client'
-
-/** What one rule asks about one caller. */
-export interface Claim {
-  readonly rule: string
-  readonly caller: string
-  /** Between two requests, ms. */
-  readonly intervalMs: number
-  /** How far ahead of now the caller's bucket may be empty, ms. */
-  readonly depthMs: number
-  /** How far it was by what this process heard last, ms. */
-  readonly knownMs: number
-}
-
-/** What is counted of a claim: whether it passes, and how far ahead of now its bucket is empty, ms. */
-export interface Counted {
-  readonly allowed: boolean
-  readonly aheadMs: number
-}
+import type { Claim, Counted, RateCounter } from './rate-counter.ts'
 
 export interface SharedRatesOptions extends SharedLimitSetting {
   /** Unique among the gateways. */
@@ -74,7 +57,7 @@ const RECONNECT_MS = { first: 100, most: 2_000 }
 const MOST_WAITING = 2_000
 
 /** Counts requests in Redis 5 or later, together with every gateway that has the same `prefix` there. */
-export class SharedRates {
+export class SharedRates implements RateCounter {
   readonly #options: SharedRatesOptions
   readonly #prefix: string
   readonly #answerMs: number
@@ -130,11 +113,6 @@ export class SharedRates {
     this.#beat = setInterval(() => void this.#sayHere(), BEAT_MS)
   }
 
-  /**
-   * Counts claims in their order, up to the first that is refused.
-   *
-   * @throws Error when Redis is away or late: nothing is known then.
-   */
   async take(claims: readonly Claim[]): Promise<Counted[]> {
     const client = this.#client
     const settle = client?.isReady ? this.#breaker.enter() : null
