@@ -1,5 +1,5 @@
 import { consequence } from './consequences.ts'
-import { refusalOf } from './decisions.ts'
+import { closedNow, refusalOf } from './decisions.ts'
 import type { ResolvedExtraction } from './plan.ts'
 import { type StepPreview, stepsOf } from './preview/index.ts'
 import type { Action, ActionPreview, ExtractionStatus } from './status.ts'
@@ -30,7 +30,8 @@ interface Asked {
 export async function previewActions(asked: Asked): Promise<ActionPreview[]> {
   const { row, plan, status } = asked
   const previews = PREVIEWED.map(async (action): Promise<ActionPreview[]> => {
-    const refused = refusalOf(row, plan, action) ?? pointless(action, status)
+    const closed = action === 'promote' ? (closedNow(plan)?.message ?? null) : null
+    const refused = refusalOf(row, plan, action) ?? pointless(action, status) ?? closed
     const says = consequence(action, status)
     if (refused !== null) return [{ action, refused, says, does: [] }]
     if (action === 'promote') return promotions(asked, says)

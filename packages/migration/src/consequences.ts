@@ -5,7 +5,8 @@ type Status = Pick<ExtractionStatus, 'kind' | 'percent'>
 /** What an action does, in a sentence: for whoever is about to decide. */
 const CONSEQUENCES: Record<Action, (status: Status) => string> = {
   start: () => 'It begins: install, copy, verify, and on through the steps of the plan.',
-  pause: () => 'It stands still; both sides keep what they own, and the streams run.',
+  pause: () =>
+    'It stands still; both sides keep what they own, and the streams run. Gates that fail still bring everybody back.',
   resume: () => 'It goes on from where it paused.',
   confirm: () =>
     'The former server must be gone for good; what the new one lacks is lost there, and writes begin again.',

@@ -7,9 +7,7 @@ import {
   durableTrouble,
   historyAnswer,
   ledgerFound,
-  ledgerSearch,
   planAnswer,
-  redriveRequest,
   systemMap,
 } from './control-schemas.ts'
 import { readTrouble, redrive } from './durable-desk.ts'
@@ -17,6 +15,7 @@ import type { History } from './history.ts'
 import type { Ledger } from './ledger.ts'
 import type { Plan, ResolvedExtraction } from './plan.ts'
 import { stepsOf } from './preview/index.ts'
+import { ledgerSearch, redriveRequest } from './request-schemas.ts'
 import type { ExtractionStatus } from './status.ts'
 import type { ExtractionRow, Store } from './store.ts'
 import { mapOf } from './system-map.ts'

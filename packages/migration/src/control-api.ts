@@ -5,23 +5,16 @@ import { type Identify, requireCaller } from './callers.ts'
 import { answerConsole, plannedOf } from './console-routes.ts'
 import { watchMigration } from './control-metrics.ts'
 import {
-  actionRequest,
-  archivedRequest,
   controlStatus,
   extractionStatus,
-  gatewayLease,
   ledgerAnswer,
-  registration,
-  renewal,
   repairAnswer,
-  repairRequest,
   retirement,
-  retireRequest,
-  routeTableAnswer,
   whyAnswer,
 } from './control-schemas.ts'
 import { checkRepair, decide, noteArchived } from './decisions.ts'
 import { EventFeed } from './event-feed.ts'
+import { gatewayLease, registration, renewal, routeTableAnswer } from './gateway-schemas.ts'
 import type { Gateways } from './gateways.ts'
 import { History } from './history.ts'
 import type { Hub } from './hub.ts'
@@ -29,11 +22,13 @@ import type { Ledger } from './ledger.ts'
 import type { Plan, ResolvedExtraction } from './plan.ts'
 import type { RepairDesk } from './repair-desk.ts'
 import { initialStatus } from './report.ts'
+import { actionRequest, archivedRequest, repairRequest, retireRequest } from './request-schemas.ts'
 import { refuseWhenRetired, retireMonolith } from './retirement.ts'
 import {
   ACTIONS,
   type ControlStatus,
   type ExtractionStatus,
+  type NoticeTrouble,
   type ThrottleStatus,
 } from './status.ts'
 import type { ExtractionRow, Store } from './store.ts'
@@ -52,6 +47,8 @@ export interface ControlApiOptions
   readonly console?: ((app: App) => Promise<Identify>) | undefined
   /** Who holds the lease, and who answers. */
   engine(): Promise<ControlStatus['engine']>
+  /** Who could not be told of what happens. */
+  notices(): Promise<readonly NoticeTrouble[]>
 }
 
 const BODY_BYTES = 64 * 1024
@@ -75,14 +72,16 @@ const eventStream = {
 export async function createControlApi(options: ControlApiOptions): Promise<App> {
   const { plan, plans, store, ledger, gateways, hub } = options
   const status = async (): Promise<ControlStatus> => {
-    const [engine, all, rows] = await Promise.all([
+    const [engine, all, rows, notices] = await Promise.all([
       options.engine(),
       gateways.status(),
       store.readAll(),
+      options.notices(),
     ])
+    const told = notices.length > 0 ? { notices } : {}
     const retired = (await gateways.table())?.retired ? { retired: true } : {}
     const extractions = rows.map((row) => statusOf(row, plans))
-    return { engine, gateways: all, extractions, ...retired }
+    return { engine, gateways: all, extractions, ...retired, ...told }
   }
   const { log, metrics, health, tracing } = options
   watchMigration(metrics, status)

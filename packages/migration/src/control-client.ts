@@ -1,18 +1,15 @@
 import { BanyanError, type Problem, type RouteTable } from '@banyan/contracts'
 import { Agent, fetch, type Response } from 'undici'
+import type { ActionRequest, ArchivedRequest, RepairRequest, RetireRequest } from './requests.ts'
 import { readServerSentEvents } from './server-sent-events.ts'
 import type {
   Action,
-  ActionRequest,
-  ArchivedRequest,
   ControlEvent,
   ControlStatus,
   ExtractionStatus,
   LedgerEntry,
   RepairAnswer,
-  RepairRequest,
   Retirement,
-  RetireRequest,
   Role,
   Why,
 } from './status.ts'

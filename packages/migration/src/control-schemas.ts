@@ -2,9 +2,7 @@
  * The shapes of the control API, for its OpenAPI document. The compiler holds them against the types of
  * status.ts both ways: here (`satisfies`), and where a route answers with one.
  */
-import type { GatewayLease } from '@banyan/contracts'
 import { z } from 'zod'
-import { archiveSeal } from './archive/manifest.ts'
 import type { StepPreview } from './preview/index.ts'
 import type { Sample } from './sample.ts'
 import {
@@ -28,65 +26,11 @@ const list = <T extends z.ZodType>(item: T) => z.array(item).readonly()
 const side = z.enum(['source', 'target'])
 const count = z.number()
 
-export const actionRequest = z.strictObject({
-  percent: z.number().optional(),
-  rowsPerSecond: z.number().nullable().optional(),
-  confirm: z.string().max(200).optional(),
-  archive: z.string().max(64).optional(),
-  despiteFunctions: z.boolean().optional(),
-  by: z.string().max(200).optional(),
-  why: z.string().max(2000).optional(),
-})
-
-export const repairRequest = z.strictObject({
-  table: z.string().min(1).max(200),
-  key: z.array(z.string().max(10_000)).min(1).max(32),
-  values: z.boolean().optional(),
-  by: z.string().max(200).optional(),
-  why: z.string().max(2000).optional(),
-})
-
-export const archivedRequest = z.strictObject({
-  archive: archiveSeal,
-  by: z.string().max(200).optional(),
-  why: z.string().max(2000).optional(),
-})
-
-export const redriveRequest = z.strictObject({
-  what: z.enum(['dead letter', 'saga']),
-  schema: z.string().min(1).max(63),
-  id: z.string().min(1).max(64),
-  by: z.string().max(200).optional(),
-  why: z.string().max(2000).optional(),
-})
-
-export const ledgerSearch = z.object({
-  extraction: z.string().max(40).optional(),
-  kind: z.enum(['intent', 'fact', 'decision']).optional(),
-  text: z.string().max(200).optional(),
-  before: z.coerce.number().int().min(1).optional(),
-  limit: z.coerce.number().int().min(1).max(500).default(100),
-})
-
-export const retireRequest = z.strictObject({
-  undo: z.boolean().optional(),
-  by: z.string().max(200).optional(),
-  why: z.string().max(2000).optional(),
-})
-
 export const retirement = z.object({
   retired: z.boolean(),
   /** Why a gateway has not taken it over yet; it will at its next renewal. */
   behind: z.string().nullable(),
 }) satisfies z.ZodType<Retirement>
-
-export const registration = z.strictObject({
-  id: z.string().min(1).max(200),
-  adminUrl: z.url(),
-  publicUrl: z.url(),
-})
-
-export const renewal = z.looseObject({ version: z.number().int().min(0) })
 
 const gate = z.object({
   gate: z.string(),
@@ -269,6 +213,9 @@ export const controlStatus = z.object({
   ),
   extractions: list(extractionStatus),
   retired: z.boolean().exactOptional(),
+  notices: list(
+    z.object({ target: z.string(), since: z.string(), why: z.string() }),
+  ).exactOptional(),
 }) satisfies z.ZodType<ControlStatus>
 
 export const whyAnswer = extractionStatus
@@ -405,48 +352,3 @@ export const repairAnswer = z.object({
     }),
   ).exactOptional(),
 }) satisfies z.ZodType<RepairAnswer>
-
-const ownerSource = z.discriminatedUnion('from', [
-  z.object({ from: z.literal(['subject', 'whole']) }),
-  z.object({ from: z.literal(['header', 'path', 'query']), name: z.string() }),
-  z.object({ from: z.literal('body'), field: z.string() }),
-])
-
-const routeTable = z.object({
-  token: count,
-  version: count,
-  monolith: z.string(),
-  retired: z.boolean().exactOptional(),
-  extractions: list(
-    z.object({
-      extraction: z.string(),
-      target: z.string(),
-      routes: list(
-        z.object({
-          methods: list(z.string()),
-          path: z.string(),
-          access: z.enum(['read', 'write']).exactOptional(),
-          rewrite: z.object({ from: z.string(), to: z.string() }).exactOptional(),
-          owner: ownerSource.exactOptional(),
-        }),
-      ),
-      targetBuckets: z.string(),
-      hold: z
-        .object({
-          buckets: z.string(),
-          reads: z.boolean(),
-          budgetMs: z.number(),
-          attempt: z.string(),
-        })
-        .nullable(),
-      shadow: z.object({ percent: z.number(), ignore: list(z.string()) }).nullable(),
-    }),
-  ),
-})
-
-export const routeTableAnswer = z.object({ table: routeTable.nullable() })
-
-export const gatewayLease = z.object({
-  leaseMs: z.number(),
-  table: routeTable.nullable(),
-}) satisfies z.ZodType<GatewayLease>

@@ -1,7 +1,9 @@
 import { BanyanError } from '@banyan/contracts'
 import { answers } from './abandon.ts'
 import type { ResolvedExtraction } from './plan.ts'
-import type { Action, ActionRequest, ArchivedRequest, Phase } from './status.ts'
+import type { ActionRequest, ArchivedRequest } from './requests.ts'
+import { closedText, scheduleText } from './schedule/schedule.ts'
+import type { Action, Phase } from './status.ts'
 import type { ExtractionRow, Store, Wanted } from './store.ts'
 
 type Change = Parameters<Store['change']>[2]
@@ -43,7 +45,7 @@ const ENDING: readonly Wanted[] = ['completing', 'cancelling', 'abandoning']
 /**
  * Writes an operator's decision down, with its ledger entry; the engine acts on it at its next look.
  *
- * @throws WRONG_PHASE, WRONG_KIND, BAD_REQUEST, NO_SUCH_EXTRACTION
+ * @throws WRONG_PHASE, WRONG_KIND, OUTSIDE_SCHEDULE, BAD_REQUEST, NO_SUCH_EXTRACTION
  */
 export async function decide(
   store: Store,
@@ -56,6 +58,7 @@ export async function decide(
     check(row, action)
     checkKind(plan, action)
     if (action === 'abandon') await checkGone(plan, request)
+    const despite = action === 'promote' && isDespiteSchedule(plan, request)
     const change = changeFor(row, plan, action, request)
     const detail = {
       by: request.by ?? 'unknown',
@@ -64,6 +67,7 @@ export async function decide(
       ...(change.copyLimit === undefined ? {} : { rowsPerSecond: change.copyLimit }),
       ...(action === 'drop' ? { archive: request.archive } : {}),
       ...(request.despiteFunctions ? { despiteFunctions: true } : {}),
+      ...(despite ? { despiteSchedule: true } : {}),
     }
     // The engine may have moved on between the look and the decision: then it is decided anew.
     if (await store.change(row, null, change, [{ kind: 'decision', what: action, detail }])) return
@@ -199,6 +203,25 @@ export async function noteArchived(
     const change: Change = { oldTables: { seal: archive, by }, wanted: [] }
     if (await store.change(row, null, change, [{ kind: 'fact', what: 'archived', detail }])) return
   }
+}
+
+/** Why nobody is promoted now, by the plan's schedule; null where it is open. */
+export function closedNow({ name, schedule }: ResolvedExtraction): BanyanError | null {
+  const waitsFor = schedule && closedText(schedule, new Date())
+  if (!waitsFor) return null
+  return new BanyanError('OUTSIDE_SCHEDULE', {
+    ...{ extraction: name, schedule: scheduleText(schedule), waitsFor },
+  })
+}
+
+/** Whether it is done though the schedule is closed. @throws OUTSIDE_SCHEDULE where nobody said that it shall be */
+function isDespiteSchedule(
+  plan: ResolvedExtraction,
+  { despiteSchedule = false }: ActionRequest,
+): boolean {
+  const closed = closedNow(plan)
+  if (closed && !despiteSchedule) throw closed
+  return closed !== null
 }
 
 /** It cannot be undone, so the name must be typed, and nobody abandons what is there. */

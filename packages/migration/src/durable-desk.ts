@@ -3,7 +3,8 @@ import { DeadLetters, durableSchemas, SagaAdmin, type Tables } from '@banyan/dur
 import { createPool, type Pool } from '@banyan/postgres'
 import type { Ledger } from './ledger.ts'
 import type { ResolvedExtraction } from './plan.ts'
-import type { DurableTrouble, RedriveRequest } from './status.ts'
+import type { RedriveRequest } from './requests.ts'
+import type { DurableTrouble } from './status.ts'
 
 /** A statement that takes longer, ms, is given up: it would stand in the way of the service. */
 const STATEMENT_TIMEOUT_MS = 5_000

@@ -9,13 +9,14 @@ import { Gateways } from './gateways.ts'
 import { Hub } from './hub.ts'
 import { controlPool, Lease, sleep } from './lease.ts'
 import { DeposedError, Ledger } from './ledger.ts'
-import { type Plan, type ResolvedExtraction, resolvePlan } from './plan.ts'
+import { type Plan, type ResolvedExtraction, resolveNotify, resolvePlan } from './plan.ts'
 import { RepairDesk } from './repair-desk.ts'
 import { publishServices } from './services.ts'
 import { isAnswer } from './sides.ts'
 import type { ControlStatus } from './status.ts'
 import { Store } from './store.ts'
 import { supervise } from './supervision.ts'
+import { Notices, noticeTrouble } from './webhooks/notices.ts'
 
 export interface EngineOptions {
   readonly log: Logger
@@ -80,6 +81,7 @@ export async function startEngine(plan: Plan, options: EngineOptions): Promise<R
   const ledger = new Ledger(pool)
   const repairs = new RepairDesk(pool)
   const gateways = new Gateways(pool, plan.control.token)
+  const notices = new Notices({ pool, ledger, plans, notify: resolveNotify(plan), log })
   const hub = new Hub(plan.control.databaseUrl, ledger)
   const metrics = new Metrics('engine')
   watchPool(metrics, pool)
@@ -95,6 +97,7 @@ export async function startEngine(plan: Plan, options: EngineOptions): Promise<R
     plans,
     console: options.console && ((app) => options.console!({ app, control: pool, plan, log })),
     engine: () => holder(pool, id),
+    notices: () => noticeTrouble(pool),
   })
   const host = plan.control.host ?? '127.0.0.1'
   try {
@@ -145,7 +148,7 @@ export async function startEngine(plan: Plan, options: EngineOptions): Promise<R
         signal,
       }),
     )
-    const tasks = [publishServices(gateways, term, plan), ...extractions]
+    const tasks = [publishServices(gateways, term, plan), notices.run(signal), ...extractions]
     // An extraction that fails is taken up anew on its own. What ends the term is the loss of the lease,
     // whoever notices it first: the next one begins with a higher token.
     try {

@@ -3,15 +3,19 @@ import type { Cargo, Progress } from './cargo.ts'
 import { cargoOf } from './cargoes.ts'
 import type { ExtractionDependencies } from './dependencies.ts'
 import { completedFirst } from './ending.ts'
-import { judgeCanary, judgeShadow } from './gates.ts'
+import { judgeCanary, judgeShadow, together } from './gates.ts'
 import { sleep } from './lease.ts'
 import { Measurements } from './measurements.ts'
+import { MetricGates } from './metric-gates/metric-gates.ts'
 import { dropOldTables } from './old-tables.ts'
 import { buildStatus } from './report.ts'
+import { closedText } from './schedule/schedule.ts'
 import type { GateFigure, HandoverRecord, Phase } from './status.ts'
 import type { ExtractionRow } from './store.ts'
 import { withRoutes } from './tables.ts'
 import { Transitions } from './transitions.ts'
+import { BeforeStep } from './webhooks/before-step.ts'
+import { Milestones } from './webhooks/milestones.ts'
 
 /** How often the engine looks at an extraction when nothing wakes it, ms. */
 const TICK_MS = 100
@@ -28,6 +32,9 @@ export class Extraction {
   readonly #d: ExtractionDependencies
   readonly #cargo: Cargo
   readonly #measurements: Measurements
+  readonly #metrics: MetricGates
+  readonly #before: BeforeStep
+  readonly #milestones: Milestones
   readonly #to: Transitions
   #waitsFor: readonly string[] = []
   #gates: readonly GateFigure[] = []
@@ -42,6 +49,9 @@ export class Extraction {
     this.#cargo = cargoOf(dependencies)
     const { gateways, plan } = dependencies
     this.#measurements = new Measurements(gateways, plan.name)
+    this.#metrics = new MetricGates(plan)
+    this.#before = new BeforeStep(plan.webhooks.before)
+    this.#milestones = new Milestones(dependencies)
     this.#to = new Transitions(dependencies)
   }
 
@@ -55,15 +65,19 @@ export class Extraction {
           this.#waitsFor = row.phase === 'planned' ? ['start'] : []
           this.#gates = []
           this.#tableShows = null
-          await this.#cargo.rest()
+          await this.#restAll()
           if (row.wanted.includes('drop')) await dropOldTables(this.#d, row, signal)
         } else await this.#work(row, signal)
         await this.#report(row)
         await sleep(TICK_MS, signal)
       }
     } finally {
-      await this.#cargo.rest()
+      await this.#restAll()
     }
+  }
+
+  async #restAll(): Promise<void> {
+    await Promise.all([this.#cargo.rest(), this.#metrics.stop(), this.#before.stop()])
   }
 
   async #work(row: ExtractionRow, signal: AbortSignal): Promise<void> {
@@ -77,12 +91,13 @@ export class Extraction {
     }
     const ending = row.wanted.find((one) => one === 'completing' || one === 'cancelling')
     if (ending) return this.#end(row, ending)
-    this.#measurements.poll(this.#cargo.inStep())
+    this.#measurements.poll(this.#cargo.inStep(), this.#cargo.owned.size > 0)
     if (await this.#cargo.tick(row)) await this.#advance(row)
   }
 
   async #advance(row: ExtractionRow): Promise<void> {
-    if (!GATED.includes(row.phase)) this.#gates = []
+    if (GATED.includes(row.phase)) this.#metrics.look()
+    else this.#gates = []
     this.#waitsFor = row.paused ? [`resume (paused: ${row.pausedWhy ?? 'by an operator'})`] : []
     switch (row.phase) {
       case 'copying':
@@ -114,13 +129,13 @@ export class Extraction {
     const { plan } = this.#d
     if (plan.shadow.percent > 0) await this.#show('shadow')
     if (row.paused) return
-    const judged =
-      plan.shadow.percent > 0
-        ? judgeShadow(plan, this.#measures())
-        : { failed: [], waiting: [], figures: [] }
+    const judged = together(
+      plan.shadow.percent > 0 ? judgeShadow(plan, this.#measures()) : null,
+      this.#judgeMetrics(row),
+    )
     const { failed } = judged
     this.#gates = judged.figures
-    const waiting = [...judged.waiting, ...this.#cargo.owes(row.phase)]
+    const waiting = [...judged.waiting, ...this.#cargo.owes(row.phase), ...this.#closed()]
     this.#waitsFor = waiting
     if (failed.length > 0) {
       await this.#to.pause(row, failed.join('; '), { gates: failed })
@@ -132,21 +147,20 @@ export class Extraction {
   async #canary(row: ExtractionRow): Promise<void> {
     const { plan } = this.#d
     await this.#show(row.phase === 'soaking' || plan.shadow.percent === 0 ? 'off' : 'shadow')
-    if (row.paused) return
-    if (!(await this.#moveTo(row, BucketSet.share(row.goal)))) return
-
-    const { failed, waiting, figures } = judgeCanary(plan, this.#measures())
+    // Whether it stands still or has the next users yet to move: those at the target must not wait for that.
+    const { failed, waiting, figures } = together(
+      judgeCanary(plan, this.#measures()),
+      this.#judgeMetrics(row),
+    )
     this.#gates = figures
-    if (failed.length > 0) {
-      await this.#to.change(
-        row,
-        { phase: 'rolling back', goal: 0 },
-        'rollback',
-        { gates: failed },
-        'decision',
-      )
+    if (failed.length > 0 && this.#cargo.owned.size > 0) return this.#rollBack(row, failed)
+    if (row.paused) return this.#before.forget()
+    const goal = BucketSet.share(row.goal)
+    if (goal.minus(this.#cargo.owned).size > 0 && !(await this.#mayBegin(row, stepName(row.goal))))
       return
-    }
+    if (!(await this.#moveTo(row, goal))) return
+    if (row.phase === 'canary') await this.#milestones.stepDone(row, stepName(row.goal))
+
     const step = plan.steps.find((one) => one.percent >= row.goal) ?? plan.steps.at(-1)!
     const last = row.goal === 100
     const seconds = row.phase === 'soaking' ? plan.soakSeconds : step.seconds
@@ -158,12 +172,19 @@ export class Extraction {
     ]
     if (row.phase === 'soaking') {
       this.#waitsFor = [...this.#waitsFor, ...(await completedFirst(this.#d))]
-      if (!row.wanted.includes('complete')) this.#waitsFor = [...this.#waitsFor, 'complete']
-      else if (this.#waitsFor.length === 0) await this.#to.begin(row, 'complete')
+      if (!row.wanted.includes('complete')) {
+        if (this.#waitsFor.length === 0) await this.#milestones.awaits(row, 'complete')
+        this.#waitsFor = [...this.#waitsFor, 'complete']
+      } else if (this.#waitsFor.length === 0 && (await this.#mayBegin(row, 'complete'))) {
+        await this.#to.begin(row, 'complete')
+      }
     } else if (this.#waitsFor.length === 0) {
       if (row.phase === 'cut over') await this.#to.enter(row, 'soaking', {})
       else if (last) await this.#to.enter(row, 'cut over', {})
-      else if (step.next === 'manual') this.#waitsFor = ['promote']
+      else if (step.next === 'manual') {
+        this.#waitsFor = ['promote']
+        await this.#milestones.awaits(row, 'promote')
+      } else if (this.#closed().length > 0) this.#waitsFor = this.#closed()
       else
         await this.#to.enter(
           row,
@@ -174,7 +195,35 @@ export class Extraction {
     }
   }
 
+  /** Asks the plan's webhooks; one that refuses pauses the extraction, with its reason. */
+  async #mayBegin(row: ExtractionRow, step: string): Promise<boolean> {
+    const { name, since } = { name: step, since: row.phaseSince }
+    const asked = { extraction: row.name, name, percent: row.goal, since, revision: row.revision }
+    const permission = this.#before.permission(asked)
+    if (permission.granted) return true
+    if ('waitsFor' in permission) this.#waitsFor = [permission.waitsFor]
+    else {
+      const { webhook, why } = permission.refused
+      const words = `before ${step}, the webhook "${webhook}" ${why}`
+      await this.#to.pause(row, words, { why: words, webhook, step })
+      this.#before.forget()
+    }
+    return false
+  }
+
+  /** Gates that fail bring everybody back, also while it is paused. */
+  async #rollBack(row: ExtractionRow, failed: readonly string[]): Promise<void> {
+    await this.#to.change(
+      row,
+      { phase: 'rolling back', goal: 0, paused: false, pausedWhy: null, wanted: [] },
+      'rollback',
+      { gates: failed, ...(row.paused ? { whilePaused: true } : {}) },
+      'decision',
+    )
+  }
+
   async #rollingBack(row: ExtractionRow): Promise<void> {
+    this.#before.forget()
     await this.#show('off')
     if (await this.#moveTo(row, BucketSet.none)) await this.#to.enter(row, 'rolled back', {})
   }
@@ -206,6 +255,17 @@ export class Extraction {
       await this.#to.pause(row, why)
     }
     return false
+  }
+
+  #judgeMetrics(row: ExtractionRow) {
+    return this.#metrics.judge(row.phaseSince.getTime(), this.#cargo.owned.size > 0)
+  }
+
+  /** Nobody is moved while the plan's schedule is closed; what has begun goes on. */
+  #closed(): string[] {
+    const { schedule } = this.#d.plan
+    const text = schedule && closedText(schedule, new Date())
+    return text ? [text] : []
   }
 
   #measures() {
@@ -256,4 +316,8 @@ export class Extraction {
     })
     await this.#d.store.writeStatus(this.#d.plan.name, status)
   }
+}
+
+function stepName(percent: number): string {
+  return percent === 100 ? 'cut over (100 %)' : `canary ${percent} %`
 }

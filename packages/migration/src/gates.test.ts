@@ -20,6 +20,7 @@ function measures(change: Partial<Measures> = {}): Measures {
   return {
     source: side(1000, 0, 10),
     target: side(1000, 0, 10),
+    now: { requests: 100, errors: 0 },
     shadow: { compared: 1000, differing: 0 },
     lagMs: 10,
     divergent: 0,
@@ -35,6 +36,7 @@ describe('the gates of a canary', () => {
       [
         'requests at the service',
         'error rate',
+        'errors of the last 2 s',
         'p95 of the service',
         'divergent rows',
         'shadow answers that differ',
@@ -58,6 +60,10 @@ describe('the gates of a canary', () => {
 
   it.each<[string, Partial<Measures>]>([
     ['error rate 2 % is above 1 %', { target: side(1000, 20, 10) }],
+    [
+      '4 of the 4 requests of the last 2 s failed, more than chance allows at 1 %',
+      { target: side(180_000, 4, 10), now: { requests: 4, errors: 4 } },
+    ],
     ['p95 of the service is 50 ms, allowed are 20 ms', { target: side(1000, 0, 50) }],
     ['1 rows differ, allowed are 0', { divergent: 1 }],
     [
@@ -66,6 +72,25 @@ describe('the gates of a canary', () => {
     ],
   ])('fail when %s', (reason, change) => {
     expect(judgeCanary(plan, measures(change)).failed).toEqual([reason])
+  })
+
+  it.each([
+    [1, 1],
+    [3, 3],
+    [5, 20],
+    [10, 100],
+  ])(
+    'do not roll back for %i errors of the last %i requests, which may be chance',
+    (errors, requests) => {
+      const target = side(180_000, errors, 10)
+      expect(judgeCanary(plan, measures({ target, now: { requests, errors } })).failed).toEqual([])
+    },
+  )
+
+  it('do not roll back for errors where the plan allows any number of them', () => {
+    const lenient = { ...plan, gates: { ...plan.gates, errorRate: 1 } } as typeof plan
+    const now = { requests: 100, errors: 100 }
+    expect(judgeCanary(lenient, measures({ now })).failed).toEqual([])
   })
 
   it('do not roll back for a single error among few requests, nor for latencies nobody feels', () => {
@@ -95,6 +120,7 @@ describe('the gates of requests that move alone', () => {
     expect(gates(routes).figures.map(({ gate }) => gate)).toEqual([
       'requests at the service',
       'error rate',
+      'errors of the last 2 s',
       'p95 of the service',
       'shadow answers that differ',
     ])

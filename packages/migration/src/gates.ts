@@ -7,6 +7,8 @@ import type { GateFigure } from './status.ts'
 export interface Measures {
   readonly source: SideStats
   readonly target: SideStats
+  /** Of the target, the last `NOW_MS`. */
+  readonly now: Pick<SideStats, 'requests' | 'errors'>
   readonly shadow: { readonly compared: number; readonly differing: number }
   /** Worst lag of the two streams, ms; null while unknown. */
   readonly lagMs: number | null
@@ -26,6 +28,15 @@ export interface Judgement {
 const LATENCY_FLOOR_MS = 20
 /** An error rate needs at least this many answers before it can fail a gate on its own. */
 const MINIMUM_FOR_FAILURE = 20
+/**
+ * A step may be hours old: what breaks then would take as long to show in the rate since its begin. So what
+ * the target answers now is held against the bound too, over this long, ms.
+ */
+export const NOW_MS = 2_000
+/** Errors are no chance when so many are less probable than this at the bound: 4 of 4, 6 of 20, 11 of 100 at 1 %. */
+const NO_CHANCE = 5e-7
+/** A bound of none leaves it to the rate since the step began; here one error says nothing yet. */
+const LOWEST_RATE = 0.001
 /** A few answers that differ once users have moved can be their own writes, overtaken; so many are not. */
 const MINIMUM_DIFFERING = 5
 
@@ -69,6 +80,7 @@ export function judgeCanary(plan: ResolvedExtraction, measures: Measures): Judge
     },
     `error rate ${percent(errorRate)} is above ${percent(gates.errorRate)}`,
   )
+  addNow(verdicts, plan, measures.now)
   addLatency(verdicts, plan, source, target)
   if (plan.kind === 'tables') addDivergence(verdicts, plan, divergent)
   const { compared, differing } = measures.shadow
@@ -97,6 +109,34 @@ export function judgeShadow(plan: ResolvedExtraction, measures: Measures): Judge
   addDifference(verdicts, plan, measures, differs ? 'fails' : 'holds')
   addLag(verdicts, plan, measures.lagMs)
   return verdicts
+}
+
+function addNow(
+  verdicts: Verdicts,
+  { gates }: ResolvedExtraction,
+  { requests, errors }: Measures['now'],
+): void {
+  const words = `of the last ${NOW_MS / 1000} s`
+  const bound = percent(gates.errorRate)
+  const rate = Math.max(LOWEST_RATE, gates.errorRate)
+  verdicts.add(
+    {
+      gate: `errors ${words}`,
+      measured: `${errors} of ${requests}`,
+      required: `no more than chance allows at ${bound}`,
+      state: beyondChance(errors, requests, rate) ? 'fails' : 'holds',
+    },
+    `${errors} of the ${requests} requests ${words} failed, more than chance allows at ${bound}`,
+  )
+}
+
+/** By Chernoff's bound on the probability of `k` or more of `n`, where each has probability `rate`. */
+function beyondChance(k: number, n: number, rate: number): boolean {
+  const share = Math.min(1, k / n)
+  if (!(share > rate)) return false
+  const term = (part: number, of: number) => (part === 0 ? 0 : part * Math.log(part / of))
+  const divergence = term(share, rate) + term(1 - share, 1 - rate)
+  return Math.exp(-n * divergence) < NO_CHANCE
 }
 
 function addLatency(
@@ -178,6 +218,16 @@ function addLag(verdicts: Verdicts, plan: ResolvedExtraction, lagMs: number | nu
       ? `the lag of ${whose} to be measured`
       : `lag ${lagMs} ms to fall below ${bound} ms`,
   )
+}
+
+/** What several judges say of one step. */
+export function together(...judged: readonly (Judgement | null)[]): Judgement {
+  const all = judged.filter((one) => one !== null)
+  return {
+    figures: all.flatMap((one) => one.figures),
+    failed: all.flatMap((one) => one.failed),
+    waiting: all.flatMap((one) => one.waiting),
+  }
 }
 
 /** Counters since a base; a gateway that was restarted counts from zero again. */

@@ -1,5 +1,4 @@
 import {
-  type ExtractionStats,
   type GatewayLease,
   type GatewayRegistration,
   type GatewayStats,
@@ -275,42 +274,6 @@ function problemOf(leaseMs: number): string | null {
   const silentMs = LEASE_MS - leaseMs
   if (silentMs < SILENT_MS) return null
   return `it has not renewed its lease for ${(silentMs / 1000).toFixed(1)} s; handovers wait ${(leaseMs / 1000).toFixed(1)} s more for it`
-}
-
-/** Adds up one extraction's counters over gateways. */
-export function sumStats(
-  stats: readonly GatewayStats[],
-  extraction: string,
-): ExtractionStats | null {
-  const parts = stats.flatMap((one) => one.extractions.filter((e) => e.extraction === extraction))
-  const [first, ...rest] = parts
-  return first ? rest.reduce(add, first) : null
-}
-
-function add(a: ExtractionStats, b: ExtractionStats): ExtractionStats {
-  const side = (x: ExtractionStats['source'], y: ExtractionStats['source']) => ({
-    requests: x.requests + y.requests,
-    errors: x.errors + y.errors,
-    latency: x.latency.map((count, i) => count + (y.latency[i] ?? 0)),
-  })
-  return {
-    extraction: a.extraction,
-    source: side(a.source, b.source),
-    target: side(a.target, b.target),
-    replayed: a.replayed + b.replayed,
-    holds: {
-      held: a.holds.held + b.holds.held,
-      released: a.holds.released + b.holds.released,
-      refused: a.holds.refused + b.holds.refused,
-      recentMs: [...a.holds.recentMs, ...b.holds.recentMs],
-    },
-    shadow: {
-      compared: a.shadow.compared + b.shadow.compared,
-      differing: a.shadow.differing + b.shadow.differing,
-      dropped: a.shadow.dropped + b.shadow.dropped,
-      differences: [...a.shadow.differences, ...b.shadow.differences].slice(0, 50),
-    },
-  }
 }
 
 /** The latency below which a share of a cumulative histogram lies, ms; null without samples. */

@@ -3,6 +3,7 @@ import type { BucketSet } from '@banyan/contracts'
 import type { Link, PreparedCheck, SideName } from '@banyan/replication'
 import { formatBarrier } from './barrier.ts'
 import type { Gateways } from './gateways.ts'
+import { budgetProblem } from './hold-budget.ts'
 import type { Ledger, NewEntry } from './ledger.ts'
 import { holdSetting, moveReads, release } from './moves.ts'
 import type { ObjectsInHandover } from './objects/carries-objects.ts'
@@ -26,8 +27,8 @@ export interface HandoverContext {
   /** Files that move with the rows; null where there are none. */
   readonly objects: ObjectsInHandover | null
   readonly signal: AbortSignal
-  /** Makes ready to compare the rows of the buckets on both sides; null when there are too many. */
-  prepareCheck(buckets: BucketSet): Promise<PreparedCheck | null>
+  /** Makes ready to compare the rows of the buckets on both sides; null when there are too many, or it takes longer. */
+  prepareCheck(buckets: BucketSet, withinMs: number): Promise<PreparedCheck | null>
 }
 
 /** The attempt ends with the old owner still owning. */
@@ -63,6 +64,11 @@ export type Step =
 
 /** How long step 0 waits for a marker to cross each stream, ms. */
 const PROBE_MS = 2_000
+/**
+ * How long finding the rows to compare may take, ms. Nobody is held meanwhile; but whoever is at a service that fails must be
+ * back within 2 s, and a million rows take as long to be counted.
+ */
+const PREPARE_MS: Readonly<Record<SideName, number>> = { source: 2_000, target: 200 }
 /** The comparison while everything stands still gets this long at most, ms: users wait for it. */
 const CHECK_MS = 150
 
@@ -98,6 +104,8 @@ class Handover {
   #step: Step = 'ready'
   #heldAt = 0
   #deadline = Number.POSITIVE_INFINITY
+  /** How long holding and closing took, ms: moving reads and opening will take about as long. */
+  #begunInMs = 0
 
   constructor(context: HandoverContext, buckets: BucketSet, from: SideName, attempt: number) {
     this.#context = context
@@ -122,11 +130,14 @@ class Handover {
       const barrier = formatBarrier({ attempt: this.#id, epoch, buckets: this.#buckets })
       await this.#flip(this.#a, 'open', 'closing', { epoch, barrier })
       closed = true
+      this.#begunInMs = Date.now() - this.#heldAt
       await this.#enter('drain')
       await this.#drain(barrier)
       await this.#enter('check')
       await this.#check()
-      if (this.#timeLeft() <= 0) throw new AttemptAborted('check', 'the hold budget was spent')
+      const { holdBudgetMs } = this.#context.plan.handover
+      const spent = budgetProblem(holdBudgetMs, this.#begunInMs, this.#timeLeft())
+      if (spent) throw new AttemptAborted('check', spent)
       await this.#enter('give')
       // An abort reopens A; once A is given there is only forward, by us or by whoever recovers.
       await this.#flip(this.#a, 'closing', 'given', {})
@@ -161,7 +172,7 @@ class Handover {
       ...(await Promise.all([forward, reverse].map((link) => link.probe(PROBE_MS).catch(failed)))),
     )
     if (lag > plan.gates.lagMs) throw new AttemptAborted('ready', `lag is ${lag} ms`)
-    this.#prepared = await this.#context.prepareCheck(this.#buckets)
+    this.#prepared = await this.#context.prepareCheck(this.#buckets, PREPARE_MS[this.#from])
 
     function failed(error: Error): never {
       throw new AttemptAborted('ready', `a stream did not carry a marker across: ${error.message}`)

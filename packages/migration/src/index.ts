@@ -4,11 +4,12 @@ export { inspectDrop } from './archive/drop.ts'
 export { checkFiles } from './archive/files.ts'
 export { openArchive, sealOf } from './archive/manifest.ts'
 export { restoreArchive } from './archive/restore.ts'
+export { scriptTables, type TableScript } from './archive/script.ts'
 export { writeArchive } from './archive/write.ts'
 export { hasToken, type Identify, isSame, type SignedIn } from './callers.ts'
 export { consequence } from './consequences.ts'
 export { ControlClient, type ControlClientOptions, ControlError } from './control-client.ts'
-export { diagnose, type Finding, type Severity } from './doctor/index.ts'
+export { databaseReach, diagnose, type Finding, type Severity } from './doctor/index.ts'
 export { type ConsoleParts, type EngineOptions, type RunningEngine, startEngine } from './engine.ts'
 export {
   definePlan,
@@ -26,14 +27,15 @@ export {
   type ServicePlan,
   type TablesPlan,
 } from './plan.ts'
+export { keepsAnswers } from './plan-schema.ts'
 export { previewSteps, type StepPreview } from './preview/index.ts'
 export { quantile } from './quantile.ts'
+export type { ActionRequest } from './requests.ts'
 export { targetsOf } from './services.ts'
 export {
   ACTIONS,
   type Action,
   type ActionPreview,
-  type ActionRequest,
   type ControlEvent,
   type ControlStatus,
   type DivergentRow,

@@ -31,9 +31,6 @@ import type { Comparing } from './verification.ts'
  * has ensured already and the running verify looks at anyway.
  */
 const CHECK_ROWS = 10_000
-/** How long finding the rows to compare may take, ms; nobody is held meanwhile. */
-const CHECK_PREPARE_MS = 2_000
-
 export const UNLIMITED: ThrottleStatus = { rowsPerSecond: null, by: null, why: null }
 
 export interface CopyState {
@@ -92,7 +89,7 @@ export class Live {
       ledger,
       objects: dependencies.objects ?? null,
       signal,
-      prepareCheck: (buckets) => this.#prepareCheck(buckets),
+      prepareCheck: (buckets, withinMs) => this.#prepareCheck(buckets, withinMs),
     }
   }
 
@@ -278,14 +275,14 @@ export class Live {
     }
   }
 
-  async #prepareCheck(buckets: BucketSet): Promise<PreparedCheck | null> {
+  async #prepareCheck(buckets: BucketSet, withinMs: number): Promise<PreparedCheck | null> {
     return prepareBucketCheck({
       tables: this.tables,
       source: this.source.pool,
       target: this.target.pool,
       buckets,
       mostRows: CHECK_ROWS,
-      withinMs: CHECK_PREPARE_MS,
+      withinMs,
     })
   }
 

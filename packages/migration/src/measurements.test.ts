@@ -12,10 +12,12 @@ afterEach(() => {
 
 /** A gateway that has answered so many requests at the target, each within `ms`. */
 class Counting {
-  readonly #latency = LATENCY_BOUNDS_MS.map(() => 0)
+  #latency = LATENCY_BOUNDS_MS.map(() => 0)
+  away = false
   requests = 0
   compared = 0
   differing = 0
+  errors = 0
 
   answer(requests: number, ms: number): void {
     this.requests += requests
@@ -30,12 +32,18 @@ class Counting {
     this.differing += differing
   }
 
+  restart(): void {
+    this.#latency = LATENCY_BOUNDS_MS.map(() => 0)
+    this.requests = this.compared = this.differing = 0
+  }
+
   async stats() {
+    if (this.away) return []
     const none = { requests: 0, errors: 0, latency: LATENCY_BOUNDS_MS.map(() => 0) }
     const extraction: ExtractionStats = {
       extraction: 'things',
       source: none,
-      target: { requests: this.requests, errors: 0, latency: [...this.#latency] },
+      target: { requests: this.requests, errors: this.errors, latency: [...this.#latency] },
       shadow: {
         compared: this.compared,
         differing: this.differing,
@@ -56,12 +64,12 @@ function measuring() {
   const look = async (inStep = true, ms = 600) => {
     for (let passed = 0; passed < ms; passed += 600) {
       await vi.advanceTimersByTimeAsync(600)
-      measurements.poll(inStep)
+      measurements.poll(inStep, false)
       await vi.advanceTimersByTimeAsync(0)
     }
-    const { target, shadow } = measurements.measures([0, 0], 0)
+    const { target, shadow, now } = measurements.measures([0, 0], 0)
     const { compared, differing } = shadow
-    return { requests: target.requests, timed: target.latency.at(-1), compared, differing }
+    return { requests: target.requests, timed: target.latency.at(-1), compared, differing, now }
   }
   return { gateway, measurements, look }
 }
@@ -122,4 +130,38 @@ it('begins to count anew when the other side has lagged in between', async () =>
   await look(true, 3_600)
   gateway.compare(10, 2)
   expect(await look()).toMatchObject({ compared: 10, differing: 2 })
+})
+
+it('counts on when a gateway counts from zero again, or tells nothing', async () => {
+  const { gateway, measurements, look } = measuring()
+  gateway.answer(100, 5)
+  await look(true, 3_600)
+  measurements.rebase()
+  gateway.answer(40, 5)
+  gateway.compare(40, 0)
+  await look()
+  gateway.restart()
+  gateway.answer(2, 5)
+  expect(await look()).toMatchObject({ requests: 42, compared: 40 })
+  gateway.away = true
+  expect(await look()).toMatchObject({ requests: 42, compared: 40 })
+  gateway.away = false
+  gateway.answer(3, 5)
+  expect(await look()).toMatchObject({ requests: 45 })
+})
+
+it('knows what the target answers now, however long the step is', async () => {
+  const { gateway, measurements, look } = measuring()
+  await look()
+  gateway.answer(50_000, 5)
+  await look(true, 3_600)
+  gateway.answer(30, 5)
+  gateway.errors += 25
+  expect(await look()).toMatchObject({ requests: 50_030, now: { requests: 30, errors: 25 } })
+  expect((await look(true, 3_000)).now).toEqual({ requests: 0, errors: 0 })
+  gateway.answer(30, 5)
+  gateway.errors += 25
+  await look()
+  measurements.rebase()
+  expect((await look()).now).toEqual({ requests: 0, errors: 0 })
 })

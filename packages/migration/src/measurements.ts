@@ -1,9 +1,12 @@
 import { type ExtractionStats, LATENCY_BOUNDS_MS, type SideStats } from '@banyan/contracts'
-import { type Measures, since } from './gates.ts'
-import { type Gateways, latencyQuantile, sumStats } from './gateways.ts'
+import { type Measures, NOW_MS, since } from './gates.ts'
+import { type Gateways, latencyQuantile } from './gateways.ts'
 import type { RecentTraffic } from './status.ts'
+import { TrafficTotals } from './traffic-totals.ts'
 
 const POLL_MS = 500
+/** While users are on the target: whoever is to be brought back within 2 s of a fault must first hear of it. */
+const POLL_WATCHED_MS = 200
 /**
  * After a handover the requests that were held reach the new owner all at once: how long they took
  * says nothing of it. Latencies count from this long after a step's begin, ms; errors from the begin.
@@ -23,6 +26,7 @@ const STOOD_STILL_MS = 1_000
 export class Measurements {
   readonly #gateways: Gateways
   readonly #name: string
+  readonly #totals: TrafficTotals
   #total: ExtractionStats | null = null
   /** Totals of the last 10 s, oldest first. */
   #recent: { readonly at: number; readonly total: ExtractionStats }[] = []
@@ -34,6 +38,8 @@ export class Measurements {
   /** Since when the other side is in step; null while it is not, as after a time without an engine. */
   #caughtUpAt: number | null = null
   #burstUntil = 0
+  /** When the step began. */
+  #begunAt = 0
   #lookedAt = 0
   #polling = false
   #polledAt = 0
@@ -41,30 +47,31 @@ export class Measurements {
   constructor(gateways: Gateways, name: string) {
     this.#gateways = gateways
     this.#name = name
+    this.#totals = new TrafficTotals(name)
   }
 
   /**
    * Asks the gateways anew when it is time, without waiting for them.
    *
    * @param inStep whether the shadow's comparisons tell of the answers now, not of the lag
+   * @param watched whether users are on the target
    */
-  poll(inStep: boolean): void {
+  poll(inStep: boolean, watched: boolean): void {
     const stoodStill = Date.now() - this.#lookedAt > STOOD_STILL_MS
     this.#lookedAt = Date.now()
     this.#caughtUpAt = stoodStill || !inStep ? null : (this.#caughtUpAt ?? Date.now())
-    if (this.#polling || Date.now() - this.#polledAt < POLL_MS) return
+    const every = watched ? POLL_WATCHED_MS : POLL_MS
+    if (this.#polling || Date.now() - this.#polledAt < every) return
     this.#polling = true
     this.#gateways
       .stats()
       .then((stats) => {
-        const total = sumStats(stats, this.#name)
+        const total = this.#totals.add(stats)
         if (!total) return
         // What was counted before this engine came was another's to judge.
         if (!this.#total) this.#base = total
         this.#total = total
         const at = Date.now()
-        // A gateway that was away is not there, or counts from zero.
-        if (isLess(total, this.#recent.at(-1)?.total)) this.#recent = []
         this.#recent = [...this.#recent.filter((one) => at - one.at <= RECENT_MS), { at, total }]
         if (!this.#shadowCounts) this.#shadowBase = total
       })
@@ -86,7 +93,8 @@ export class Measurements {
     this.#base = this.#total
     this.#timedBase = null
     this.#shadowBase = this.#total
-    this.#burstUntil = Date.now() + BURST_MS
+    this.#begunAt = Date.now()
+    this.#burstUntil = this.#begunAt + BURST_MS
   }
 
   total(): ExtractionStats {
@@ -105,6 +113,17 @@ export class Measurements {
     }
   }
 
+  /** The target's traffic of the last `NOW_MS`, or since the step began where that is less. */
+  #now(): Measures['now'] {
+    const last = this.#recent.at(-1)
+    const from = Math.max(this.#begunAt, Date.now() - NOW_MS)
+    // The newest that was counted before then, or the base where the step has just begun.
+    const before = this.#recent.findLast(({ at }) => at <= from)
+    if (!last || !before || last.at <= from) return { requests: 0, errors: 0 }
+    const { requests, errors } = since(last.total, before.total).target
+    return { requests, errors }
+  }
+
   measures(lags: readonly (number | null)[], divergent: number | null): Measures {
     const { source, target } = since(this.total(), this.#base)
     const { shadow } = since(this.total(), this.#shadowBase)
@@ -115,16 +134,12 @@ export class Measurements {
     return {
       source: { ...source, latency: timed.source.latency },
       target: { ...target, latency: timed.target.latency },
+      now: this.#now(),
       shadow,
       lagMs,
       divergent,
     }
   }
-}
-
-function isLess(now: ExtractionStats, before: ExtractionStats | undefined): boolean {
-  if (!before) return false
-  return (['source', 'target'] as const).some((side) => now[side].requests < before[side].requests)
 }
 
 function recentOf({ requests, errors, latency }: SideStats, seconds: number): RecentTraffic {

@@ -1,6 +1,9 @@
 import { INTERNAL_PREFIX } from '@banyan/contracts'
 import { z } from 'zod'
+import { metricGates } from './metric-gates/setting.ts'
 import { objectsSchema } from './objects/objects-plan.ts'
+import { schedule } from './schedule/schedule.ts'
+import { notify, webhooks } from './webhooks/setting.ts'
 
 const url = (protocol: RegExp) => z.string().regex(protocol)
 const httpUrl = url(/^https?:\/\/[^/?#]+\/?$/)
@@ -36,6 +39,7 @@ const route = z.strictObject({
       z.strictObject({ from: z.literal('whole') }),
     ])
     .optional(),
+  cache: z.strictObject({ seconds: z.number().min(0).max(86_400).optional() }).optional(),
 })
 
 const expression = z.union([
@@ -106,6 +110,9 @@ const common = {
     .prefault({}),
   soakSeconds: z.number().min(0).default(3600),
   completeAfter: z.array(z.string()).default([]),
+  metrics: metricGates,
+  schedule,
+  webhooks,
 }
 
 const handover = z
@@ -222,6 +229,17 @@ function leadsTo(
   return false
 }
 
+/** Whether answers of any route are kept by a gateway. */
+export function keepsAnswers(plan: {
+  readonly extractions: readonly { readonly routes: readonly { readonly cache?: unknown }[] }[]
+  readonly services?: readonly { readonly routes: readonly { readonly cache?: unknown }[] }[]
+}): boolean {
+  const { extractions, services = [] } = plan
+  return [...extractions, ...services].some(({ routes }) =>
+    routes.some(({ cache }) => cache !== undefined),
+  )
+}
+
 const identityKey = z.string().min(16, 'at least 16 characters')
 
 /** What a plan must be, with the defaults it is given. */
@@ -243,8 +261,23 @@ export const planSchema = z
     gateway: z.looseObject({ identityKey: z.union([identityKey, z.array(identityKey).min(1)]) }),
     extractions: z.array(extraction).min(1),
     services: z.array(service).default([]),
+    notify,
+  })
+  .superRefine(({ extractions, notify }, context) => {
+    const known = extractions.map(({ name }) => name)
+    for (const [i, one] of notify.entries()) {
+      const unknown = one.extractions?.find((name) => !known.includes(name))
+      if (unknown === undefined) continue
+      const message = `there is no extraction "${unknown}"; there are ${known.join(', ')}`
+      context.addIssue({ code: 'custom', path: ['notify', i, 'extractions'], message })
+    }
   })
   .superRefine(({ extractions }, context) => checkOrder(extractions, context))
+  .superRefine(({ gateway, extractions, services }, context) => {
+    if (gateway.workers === undefined || !keepsAnswers({ extractions, services })) return
+    const message = 'answers are kept by one process alone: leave it out, or `cache` of the routes'
+    context.addIssue({ code: 'custom', path: ['gateway', 'workers'], message })
+  })
   .superRefine(({ extractions, services }, context) => {
     const seen = new Set<string>()
     for (const [list, all] of Object.entries({ extractions, services })) {

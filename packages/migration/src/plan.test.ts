@@ -35,6 +35,13 @@ describe('a plan', () => {
     expect(resolvePlan({ ...plan, extractions: named })).toHaveLength(3)
   })
 
+  it('is refused when several processes would keep answers, each without the others’ writes', () => {
+    const plan = examplePlan({ routes: [{ methods: ['GET'], path: '/things', cache: {} }] })
+    expect(resolvePlan(plan)).toHaveLength(1)
+    const gateway = { ...plan.gateway, workers: 2 }
+    expect(() => resolvePlan({ ...plan, gateway })).toThrow('answers are kept by one process alone')
+  })
+
   it('is refused when it has a key that means nothing', () => {
     const typo = { gatez: {} } as object
     expect(() => resolvePlan(examplePlan(typo))).toThrow('gatez')

@@ -3,6 +3,7 @@ import {
   type AuthSetting,
   BanyanError,
   type BreakerSetting,
+  type CacheSetting,
   type IdentityKeys,
   type LimitSetting,
   type RetrySetting,
@@ -11,8 +12,16 @@ import {
   type TlsSetting,
 } from '@banyan/contracts'
 import type { TableSpec } from '@banyan/replication'
+import type { MetricGate, ResolvedMetricGate } from './metric-gates/setting.ts'
 import type { ObjectsPlan, ResolvedObjects } from './objects/objects-plan.ts'
 import { planSchema } from './plan-schema.ts'
+import type { ResolvedSchedule, SchedulePlan } from './schedule/schedule.ts'
+import type {
+  NotifyPlan,
+  ResolvedNotify,
+  ResolvedWebhooks,
+  WebhooksPlan,
+} from './webhooks/setting.ts'
 
 /** What `banyan.config.ts` exports: where the sides are, what moves, and under which conditions. */
 export interface Plan {
@@ -22,6 +31,8 @@ export interface Plan {
   readonly extractions: readonly ExtractionPlan[]
   /** Services beside the monolith; none by default. */
   readonly services?: readonly ServicePlan[]
+  /** Who is told of phases, rollbacks and what waits for a person; nobody by default. */
+  readonly notify?: readonly NotifyPlan[]
 }
 
 export interface ControlPlan {
@@ -40,6 +51,8 @@ export interface GatewayPlan {
   readonly host?: string
   readonly port: number
   readonly auth: AuthSetting
+  /** Processes that serve it, 1 to 64, which a reload replaces; by default one, without reload. */
+  readonly workers?: number
   /** HMAC key of the signed identity that services check; several while it changes. */
   readonly identityKey: IdentityKeys
   /** How many requests callers may make; any number by default. */
@@ -52,6 +65,8 @@ export interface GatewayPlan {
   /** When a side is not asked any more for a while. */
   readonly breaker?: BreakerSetting
   readonly retries?: RetrySetting
+  /** Bounds of the answers that are kept, on routes with `cache`. */
+  readonly cache?: CacheSetting
 }
 
 /** One capability that leaves the monolith; what moves with its requests is its `kind`. */
@@ -71,6 +86,12 @@ interface CommonPlan {
    * theirs, and until they are gone for good need its stream back.
    */
   readonly completeAfter?: readonly string[]
+  /** Gates that Prometheus or a command measures; none by default. */
+  readonly metrics?: readonly MetricGate[]
+  /** When users may be moved to the service; at any time by default. */
+  readonly schedule?: SchedulePlan
+  /** Asked before a step, and told after it; none by default. */
+  readonly webhooks?: WebhooksPlan
 }
 
 /** Rows move: copied, kept up to date both ways, and handed over bucket by bucket. */
@@ -206,9 +227,12 @@ export type ResolvedExtraction =
   | ResolvedIndex
   | ResolvedObjectsPlan
 
-interface Resolved extends Required<CommonPlan> {
+interface Resolved extends Required<Omit<CommonPlan, 'schedule'>> {
   readonly steps: readonly Required<StepPlan>[]
   readonly shadow: Required<ShadowPlan>
+  readonly metrics: readonly ResolvedMetricGate[]
+  readonly schedule: ResolvedSchedule | null
+  readonly webhooks: ResolvedWebhooks
 }
 
 export interface ResolvedTables
@@ -275,13 +299,20 @@ export function resolveExtraction(given: Plan, name: string): ResolvedExtraction
 
 /** Every extraction of a plan with defaults filled in. @throws BAD_PLAN */
 export function resolvePlan(given: Plan): ResolvedExtraction[] {
+  return parse(given).extractions as ResolvedExtraction[]
+}
+
+/** Whom a plan tells of what happens. @throws BAD_PLAN */
+export function resolveNotify(given: Plan): ResolvedNotify[] {
+  return parse(given).notify as ResolvedNotify[]
+}
+
+function parse(given: Plan) {
   const parsed = planSchema.safeParse(given)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!
-    throw new BanyanError('BAD_PLAN', {
-      where: issue.path.join('.') || 'plan',
-      reason: issue.message,
-    })
-  }
-  return parsed.data.extractions as ResolvedExtraction[]
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]!
+  throw new BanyanError('BAD_PLAN', {
+    where: issue.path.join('.') || 'plan',
+    reason: issue.message,
+  })
 }

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { BanyanError, type ErrorCode } from '@banyan/contracts'
 import type { Pool } from '@banyan/postgres'
-import type { RepairAnswer, RepairRequest } from './status.ts'
+import type { RepairRequest } from './requests.ts'
+import type { RepairAnswer } from './status.ts'
 
 /** A repair that has not been done by then is withdrawn, ms. */
 const WITHIN_MS = 8_000

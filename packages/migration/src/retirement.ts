@@ -1,7 +1,8 @@
 import { BanyanError, type RouteTable } from '@banyan/contracts'
 import type { Gateways } from './gateways.ts'
 import type { Ledger } from './ledger.ts'
-import type { Retirement, RetireRequest } from './status.ts'
+import type { RetireRequest } from './requests.ts'
+import type { Retirement } from './status.ts'
 import type { Store } from './store.ts'
 
 /** What the ledger knows a decision about the monolith as a whole by. */

@@ -3,7 +3,8 @@ import { inspectRow, type RowInspection, type RowOptions, repairRow } from '@ban
 import type { TablesDependencies } from './dependencies.ts'
 import type { Live } from './live.ts'
 import { nameOf } from './repair-desk.ts'
-import type { RepairAnswer, RepairRequest } from './status.ts'
+import type { RepairRequest } from './requests.ts'
+import type { RepairAnswer } from './status.ts'
 
 /** How often the desk is looked at, ms; a person waits. */
 const LOOK_MS = 200

@@ -1,5 +1,4 @@
 import type { ShadowStats } from '@banyan/contracts'
-import type { ArchiveSeal } from './archive/manifest.ts'
 import type { ObjectsFigures } from './objects/extraction-objects.ts'
 
 /** Where an extraction stands. `rolling back` is a phase of its own; every other is reached in this order. */
@@ -43,14 +42,15 @@ export interface ControlStatus {
   readonly extractions: readonly ExtractionStatus[]
   /** Whether the gateways send nothing to the monolith any more; absent when they do. */
   readonly retired?: boolean
+  /** Of the plan's addresses, those that could not be told; absent when all could. */
+  readonly notices?: readonly NoticeTrouble[]
 }
 
-/** Body of `POST /v1/retire`. */
-export interface RetireRequest {
-  /** The gateways send to the monolith again. */
-  readonly undo?: boolean | undefined
-  readonly by?: string | undefined
-  readonly why?: string | undefined
+export interface NoticeTrouble {
+  /** `notify NAME`, or `after EXTRACTION NAME`. */
+  readonly target: string
+  readonly since: string
+  readonly why: string
 }
 
 export interface Retirement {
@@ -192,13 +192,6 @@ export interface OldTables {
   readonly refused: { readonly at: string; readonly why: string } | null
 }
 
-/** Body of `POST /v1/extractions/:name/archived`. */
-export interface ArchivedRequest {
-  readonly archive: ArchiveSeal
-  readonly by?: string | undefined
-  readonly why?: string | undefined
-}
-
 /** A measured condition of the plan, with what was measured. */
 export interface GateFigure {
   readonly gate: string
@@ -334,33 +327,12 @@ export interface DurableTrouble {
   }[]
 }
 
-/** Body of `POST /v1/extractions/:name/redrive`. */
-export interface RedriveRequest {
-  readonly what: 'dead letter' | 'saga'
-  readonly schema: string
-  readonly id: string
-  readonly by?: string | undefined
-  readonly why?: string | undefined
-}
-
 /** A row that truly differs, seen from its owner's side. */
 export interface DivergentRow {
   readonly table: string
   readonly key: readonly string[]
   readonly kind: 'missing' | 'extra' | 'changed' | 'swapped'
   readonly columns: readonly string[]
-}
-
-/** Body of `POST /v1/extractions/:name/repair`. */
-export interface RepairRequest {
-  /** As the plan names it on the source. */
-  readonly table: string
-  /** As text, in the order of the source's key. */
-  readonly key: readonly string[]
-  /** Whether the answer shall hold the values that differed. */
-  readonly values?: boolean | undefined
-  readonly by?: string | undefined
-  readonly why?: string | undefined
 }
 
 export interface RepairAnswer {
@@ -376,23 +348,6 @@ export interface RepairAnswer {
     readonly owner: string | null
     readonly other: string | null
   }[]
-}
-
-/** Body of an action. */
-export interface ActionRequest {
-  /** `promote`: the share of buckets the target shall own; the next step of the plan when left out. */
-  readonly percent?: number | undefined
-  /** `throttle`: rows copied a second at most; 0 stands still, null is what the plan says. */
-  readonly rowsPerSecond?: number | null | undefined
-  /** `abandon`: the extraction's name, typed. */
-  readonly confirm?: string | undefined
-  /** `drop`: SHA-256 of the manifest of an archive that whoever asks has seen to be whole. */
-  readonly archive?: string | undefined
-  /** `drop`: though texts of functions name the tables. */
-  readonly despiteFunctions?: boolean | undefined
-  /** Who asks, for the ledger. */
-  readonly by?: string | undefined
-  readonly why?: string | undefined
 }
 
 export interface LedgerEntry {

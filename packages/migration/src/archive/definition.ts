@@ -65,12 +65,14 @@ const TABLES = `
 /**
  * How these tables are made anew, with everything that hangs on them; not who owns them.
  *
+ * @param values whether sequences go on where they stand; to ask takes the right to read them
  * @throws BanyanError ARCHIVE_REFUSED for what cannot be said.
  */
 export async function defineTables(
   db: Queryable,
   extraction: string,
   tables: readonly OldTable[],
+  values = true,
 ): Promise<Definition> {
   const odd = tables.find((table) => table.inherits || !['r', 'p'].includes(table.kind))
   if (odd) {
@@ -83,7 +85,7 @@ export async function defineTables(
   const [types, routines, sequences] = [
     await typesOf(db, oids),
     await routinesOf(db, oids),
-    await sequencesOf(db, oids),
+    await sequencesOf(db, oids, values),
   ]
   const schemas = new Set([
     ...tables.map((table) => table.schema),
@@ -192,19 +194,24 @@ export interface Sequence {
   readonly identity: boolean
   readonly table: string
   readonly column: string
-  readonly last: string
-  readonly called: boolean
+  /** Where it stands; null where nobody asked. */
+  readonly value: { readonly last: string; readonly called: boolean } | null
 }
 
 /** Sequences that belong to columns of these tables. */
-export async function sequencesOf(db: Queryable, oids: readonly number[]): Promise<Sequence[]> {
-  const { rows } = await db.query<Omit<Sequence, 'last' | 'called'>>(SEQUENCES, [oids])
+export async function sequencesOf(
+  db: Queryable,
+  oids: readonly number[],
+  values = true,
+): Promise<Sequence[]> {
+  const { rows } = await db.query<Omit<Sequence, 'value'>>(SEQUENCES, [oids])
+  if (!values) return rows.map((row) => ({ ...row, value: null }))
   const found: Sequence[] = []
   for (const row of rows) {
     const value = await db.query<{ last: string; called: boolean }>(
       `SELECT last_value::text AS last, is_called AS called FROM ${row.name}`,
     )
-    found.push({ ...row, ...value.rows[0]! })
+    found.push({ ...row, value: value.rows[0]! })
   }
   return found
 }
@@ -231,16 +238,21 @@ function createSequence({ name, type, options }: Sequence): Statement {
   }
 }
 
-function afterRows({ name, identity, table, column, last, called }: Sequence): Statement[] {
-  const value: Statement = {
-    what: `next value of ${name}`,
-    sql: `SELECT setval('${name.replaceAll("'", "''")}', ${last}, ${called})`,
-    when: 'after',
+function afterRows({ name, identity, table, column, value }: Sequence): Statement[] {
+  const found: Statement[] = []
+  if (value) {
+    found.push({
+      what: `next value of ${name}`,
+      sql: `SELECT setval('${name.replaceAll("'", "''")}', ${value.last}, ${value.called})`,
+      when: 'after',
+    })
   }
-  const owned: Statement = {
-    what: `owner of ${name}`,
-    sql: `ALTER SEQUENCE ${name} OWNED BY ${table}.${column}`,
-    when: 'after',
+  if (!identity) {
+    found.push({
+      what: `owner of ${name}`,
+      sql: `ALTER SEQUENCE ${name} OWNED BY ${table}.${column}`,
+      when: 'after',
+    })
   }
-  return identity ? [value] : [value, owned]
+  return found
 }

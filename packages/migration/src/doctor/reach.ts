@@ -1,8 +1,14 @@
 import { type Pool, transaction } from '@banyan/postgres'
 import type { Plan, ResolvedExtraction } from '../plan.ts'
 import { type Finding, finding } from './finding.ts'
-import { READ_ONLY } from './scene.ts'
+import { ident, READ_ONLY } from './scene.ts'
 import { IDENTITY } from './server.ts'
+
+const PLACE = {
+  source: 'monolith.databaseUrl',
+  target: 'service.databaseUrl',
+  control: 'control.databaseUrl',
+} as const
 
 /** How long an address may take to answer, ms. */
 const PATIENCE_MS = 3_000
@@ -68,11 +74,16 @@ async function get(url: string): Promise<number | string> {
   }
 }
 
-/** Null when the database answers; else what to tell, without the password in the URL. */
+/**
+ * Null when the database answers; else what to tell, without the password in the URL.
+ *
+ * @param place where the URL stands, so that it can be corrected
+ */
 export async function databaseReach(
   pool: Pool,
-  name: 'source' | 'target' | 'control',
+  name: keyof typeof PLACE,
   url: string,
+  place = `${PLACE[name]} in the plan`,
 ): Promise<Finding | null> {
   try {
     await transaction(pool, (client) => client.query('SELECT 1'), READ_ONLY)
@@ -83,29 +94,27 @@ export async function databaseReach(
       'error',
       `${name} database ${withoutPassword(url)}`,
       `No connection: ${reason(error)}.`,
-      databaseMend((error as { code?: string }).code, name),
+      databaseMend((error as { code?: string }).code, place, url),
     )
   }
 }
 
-const PLACE = {
-  source: 'monolith.databaseUrl',
-  target: 'service.databaseUrl',
-  control: 'control.databaseUrl',
-} as const
-
-function databaseMend(code: string | undefined, name: keyof typeof PLACE): string {
-  const place = `${PLACE[name]} in the plan`
+function databaseMend(code: string | undefined, place: string, url: string): string {
   switch (code) {
     case '28P01':
     case '28000':
       return `Correct the user or password in ${place}, or allow the role in pg_hba.conf and SELECT pg_reload_conf();`
+    case '42501': {
+      const { username, pathname } = new URL(url)
+      const [database, role] = [pathname.slice(1), username].map((one) => decodeURIComponent(one))
+      return `GRANT CONNECT ON DATABASE ${ident(database!)} TO ${ident(role!)};`
+    }
     case '3D000':
       return `CREATE DATABASE it, or correct the name in ${place}.`
     case '53300':
       return 'ALTER SYSTEM SET max_connections = (more than now); then restart; or close idle connections.'
     default:
-      return `Start the server, open its port, or correct ${place}: psql '${place.split(' ')[0]}' -c 'SELECT 1'`
+      return `Start the server, open its port, or correct ${place}: psql '${withoutPassword(url)}' -c 'SELECT 1'`
   }
 }
 

@@ -1,4 +1,5 @@
-import { type Plan, type ResolvedExtraction, resolveExtraction } from '../plan.ts'
+import { type Plan, type ResolvedExtraction, resolveExtraction, resolveNotify } from '../plan.ts'
+import { shownAddress } from '../webhooks/setting.ts'
 import { compareOf, copyOf, objectsSteps } from './objects.ts'
 import { indexSteps, routesSteps } from './requests.ts'
 import type { StepPreview } from './steps.ts'
@@ -11,7 +12,16 @@ import { tablesSteps } from './tables.ts'
  * @throws BanyanError BAD_PLAN, NO_SUCH_EXTRACTION
  */
 export async function previewSteps(plan: Plan, extraction: string): Promise<StepPreview[]> {
-  return stepsOf(resolveExtraction(plan, extraction), plan.monolith.databaseUrl)
+  const steps = await stepsOf(resolveExtraction(plan, extraction), plan.monolith.databaseUrl)
+  return [...steps, ...told(plan, extraction)]
+}
+
+/** Who hears of all this; no step where nobody does. */
+function told(plan: Plan, extraction: string): StepPreview[] {
+  const does = resolveNotify(plan)
+    .filter(({ extractions }) => extractions?.includes(extraction) ?? true)
+    .map((one) => `"${one.name}" (${shownAddress(one)}) is told of ${one.about.join(', ')}`)
+  return does.length > 0 ? [{ step: 'meanwhile', does }] : []
 }
 
 /** The same of an extraction by itself. @param sourceUrl null: no database is asked. */

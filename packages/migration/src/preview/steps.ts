@@ -1,5 +1,8 @@
 import { BucketSet } from '@banyan/contracts'
+import { metricGateText } from '../metric-gates/setting.ts'
 import type { ResolvedExtraction } from '../plan.ts'
+import { scheduleText } from '../schedule/schedule.ts'
+import { shownAddress } from '../webhooks/setting.ts'
 
 /** One step that an extraction will take, and what it does, in the order it does it. */
 export interface StepPreview {
@@ -50,10 +53,13 @@ export function canary(plan: ResolvedExtraction, index: number, words: CanaryWor
   return {
     step: last ? 'cut over (100 %)' : `canary ${step.percent} %`,
     does: [
+      ...(plan.schedule ? [`begins on ${scheduleText(plan.schedule)} alone`] : []),
+      ...asked(plan),
       words.moves(`${number(count)} of 1,024`),
       `watched for ${number(step.seconds)} s and ${number(gates.minimumRequests)} requests at the service`,
       `rolls back by itself when ${listed(fails)}`,
       ...words.waits,
+      ...metricLines(plan),
       ...(last ? [`watched for another ${number(step.seconds)} s, cut over`] : []),
       ...(step.next === 'manual' && !last ? ['then waits for: banyan promote'] : []),
       `way back: banyan rollback; ${words.back}`,
@@ -68,9 +74,28 @@ export function soak(plan: ResolvedExtraction, more: string): StepPreview {
     does: [
       `the service owns everything for ${number(plan.soakSeconds)} s, under the same gates${more}`,
       'then waits for: banyan complete',
+      ...asked(plan),
       'way back: banyan rollback, as before',
     ],
   }
+}
+
+/** Who may say no before it begins. */
+function asked({ webhooks }: ResolvedExtraction): string[] {
+  return webhooks.before.map(
+    (one) =>
+      `asks the webhook "${one.name}" (${shownAddress(one)}) first; where it refuses, it pauses`,
+  )
+}
+
+/** What Prometheus or a command has to say before the next users move, and of those who have. */
+function metricLines({ metrics }: ResolvedExtraction): string[] {
+  return metrics.map((gate) => {
+    const otherwise = gate.otherwise === 'rollback' ? 'rolls back' : 'waits'
+    const unknown =
+      gate.unknown === 'rollback' ? 'three unknown answers roll back' : 'unknown waits'
+    return `${metricGateText(gate)}; else it ${otherwise}, ${unknown}`
+  })
 }
 
 function listed(parts: readonly string[]): string {

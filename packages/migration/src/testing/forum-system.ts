@@ -4,7 +4,8 @@ import { pino } from 'pino'
 import { request } from 'undici'
 import { type RunningEngine, startEngine } from '../engine.ts'
 import type { ExtractionPlan, Plan, TablesPlan } from '../plan.ts'
-import type { ActionRequest, ExtractionStatus, LedgerEntry, Phase } from '../status.ts'
+import type { ActionRequest } from '../requests.ts'
+import type { ExtractionStatus, LedgerEntry, Phase } from '../status.ts'
 import type { PlanOfTables } from './example-plan.ts'
 import {
   FORUM_SCHEMA,

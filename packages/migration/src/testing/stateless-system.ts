@@ -5,6 +5,7 @@ import { ControlClient } from '../control-client.ts'
 import { type RunningEngine, startEngine } from '../engine.ts'
 import type { ExtractionPlan, Plan, ServicePlan } from '../plan.ts'
 import type { ExtractionStatus } from '../status.ts'
+import type { NotifyPlan } from '../webhooks/setting.ts'
 import { type Answer, type RunningApp, startApp } from './http-app.ts'
 
 const TOKEN = 'a-control-token-for-tests'
@@ -67,6 +68,7 @@ export class StatelessSystem {
   static async start(
     extractions: (service: string) => readonly ExtractionPlan[],
     services: (service: string) => readonly ServicePlan[] = () => [],
+    notify: readonly NotifyPlan[] = [],
   ): Promise<StatelessSystem> {
     const server = await EmbeddedPostgres.start()
     const [monolith, service] = await Promise.all([Side.start(), Side.start()])
@@ -85,6 +87,7 @@ export class StatelessSystem {
       },
       extractions: extractions(service.app.url),
       services: services(service.app.url),
+      notify,
     }
     const system = new StatelessSystem(server, monolith, service, plan)
     await system.startEngine()
