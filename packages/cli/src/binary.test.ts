@@ -105,14 +105,24 @@ function banyan(...args: string[]): Promise<Ended> {
   return begin(args).ended
 }
 
-/** The first line of standard output that says where it listens. */
-async function listening({ child, output, ended }: ReturnType<typeof begin>) {
+interface Line {
+  readonly event?: string
+  readonly msg?: string
+  readonly port: number
+  readonly adminPort: number
+}
+
+/** The first line of standard output that says where it listens, or what is meant. */
+async function listening(
+  { child, output, ended }: ReturnType<typeof begin>,
+  isMeant = ({ event }: Line) => event === 'listening',
+) {
   const parse = () =>
     output.out
       .split('\n')
       .slice(0, -1)
-      .map((line) => JSON.parse(line) as { event?: string; port: number; adminPort: number })
-      .find((line) => line.event === 'listening')
+      .map((line) => JSON.parse(line) as Line)
+      .find(isMeant)
   for (;;) {
     const found = parse()
     if (found) return found
@@ -217,17 +227,25 @@ describe('serve and gateway', () => {
     const engine = begin(['serve', '--port', '0', '--id', 'engine-of-the-test'])
     const url = `http://127.0.0.1:${(await listening(engine)).port}`
     const gateway = begin(['gateway', '--id', 'gateway-of-the-test', '--control', url])
+    const several = begin(['gateway', '--id', 'several', '--workers', '1', '--control', url])
     const { port, adminPort } = await listening(gateway)
     expect(adminPort).toBeGreaterThan(0)
-    const answer = await fetch(`http://127.0.0.1:${port}/anything`)
-    expect(await answer.text()).toBe('the monolith')
+    for (const one of [port, (await listening(several)).port]) {
+      const answer = await fetch(`http://127.0.0.1:${one}/anything`)
+      expect(await answer.text()).toBe('the monolith')
+    }
     const { engine: who, gateways } = JSON.parse(
       (await banyan('status', '--json', '--control', url)).out,
     )
     expect(who.self).toBe('engine-of-the-test')
-    expect(gateways).toMatchObject([{ id: 'gateway-of-the-test' }])
+    const ids = gateways.map(({ id }: { id: string }) => id)
+    expect(ids).toEqual(['gateway-of-the-test', 'several-w1'])
     gateway.child.kill('SIGTERM')
     expect((await gateway.ended).code).toBe(0)
+    several.child.kill('SIGHUP')
+    await listening(several, ({ msg }) => msg === 'reloaded')
+    several.child.kill('SIGTERM')
+    expect((await several.ended).code).toBe(0)
     engine.child.kill('SIGTERM')
     expect((await engine.ended).code).toBe(0)
   })

@@ -27,7 +27,7 @@ export function badCommand(reason: string, next: string): CommandError {
 
 export function failureOf(error: unknown): Failure {
   const problem = problemOf(error)
-  const next = error instanceof CommandError ? error.next : nextFor(problem)
+  const next = error instanceof CommandError ? error.next : (choiceFor(error) ?? nextFor(problem))
   return { problem: { ...problem, next }, exit: exitFor(problem) }
 }
 
@@ -44,6 +44,14 @@ function problemOf(error: unknown): Problem {
   return new BanyanError('INTERNAL', {
     reason: (error as Error).message ?? String(error),
   }).toProblem()
+}
+
+/** The choice that was meant by a word that is none; commander itself only looks at commands and options. */
+function choiceFor(error: unknown): string | null {
+  if (!(error instanceof CommanderError)) return null
+  const said = /'([^']*)' is invalid.* Allowed choices are (.*)\.$/.exec(error.message)
+  const close = said && nearest(said[1]!, said[2]!.split(', '))
+  return close ? `Did you mean "${close}"?` : null
 }
 
 function exitFor({ code, status }: Problem): ExitCode {

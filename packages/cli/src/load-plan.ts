@@ -23,7 +23,7 @@ export async function loadPlan(given: string, cwd: string): Promise<Plan> {
     throw new CommandError(
       'BAD_PLAN',
       { where: given, reason: `its default export is ${describe(value)}, not a plan` },
-      'Write: export default definePlan({ … }), with definePlan from @banyan/migration.',
+      'Write: export default definePlan({ … }), with definePlan from "banyan"; "banyan init" makes one.',
     )
   }
   const plan = value as Plan
@@ -59,7 +59,7 @@ async function checkPresent(path: string, given: string, cwd: string): Promise<v
     { where: given, reason: there ? 'there is no such file' : 'there is no such folder' },
     found
       ? `Did you mean --config ${relative(cwd, found) || found}?`
-      : 'Give the path of the plan with --config, or run the command where banyan.config.ts is.',
+      : 'Give the path of the plan with --config, or run the command where banyan.config.ts is; "banyan init" makes one.',
   )
 }
 

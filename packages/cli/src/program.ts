@@ -2,11 +2,13 @@ import { Command, Option } from 'commander'
 import { abandonCommand } from './commands/abandon.ts'
 import { actionCommands } from './commands/actions.ts'
 import { archiveCommand } from './commands/archive.ts'
+import { completionCommand } from './commands/completion.ts'
 import { consoleCommand } from './commands/console.ts'
 import { dlqCommand } from './commands/dlq.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { dropCommand } from './commands/drop.ts'
 import { gatewayCommand } from './commands/gateway.ts'
+import { initCommand } from './commands/init.ts'
 import { ledgerCommand } from './commands/ledger.ts'
 import { newCommand } from './commands/new-service.ts'
 import { planCommand } from './commands/plan.ts'
@@ -19,6 +21,7 @@ import { statusCommand } from './commands/status.ts'
 import { throttleCommand } from './commands/throttle.ts'
 import { tryCommand } from './commands/try.ts'
 import { whyCommand } from './commands/why.ts'
+import { EXAMPLES } from './examples.ts'
 import type { ExitCode } from './exit.ts'
 import { type GlobalOptions, Session } from './settings.ts'
 import type { Terminal } from './terminal.ts'
@@ -71,6 +74,7 @@ export function buildProgram(terminal: Terminal, onExit: (code: ExitCode) => voi
       onExit(await handler(session, ...(given.slice(0, -1) as never)))
     }
   for (const command of [
+    initCommand(bind),
     doctorCommand(bind),
     planCommand(bind),
     statusCommand(bind),
@@ -91,14 +95,21 @@ export function buildProgram(terminal: Terminal, onExit: (code: ExitCode) => voi
     tryCommand(bind),
     dlqCommand(bind),
     sagasCommand(bind),
+    completionCommand(bind, () => program),
   ]) {
     program.addCommand(inheriting(command, program))
   }
   return program
 }
 
-function inheriting(command: Command, parent: Command): Command {
+/** Gives a command what all have, and those below it. */
+function inheriting(command: Command, parent: Command, path = command.name()): Command {
   command.copyInheritedSettings(parent)
-  for (const below of command.commands) inheriting(below, command)
+  const examples = EXAMPLES[path]
+  if (examples) {
+    const lines = examples.map((line) => `\n  banyan ${line}`)
+    command.addHelpText('after', `\n${lines.length > 1 ? 'Examples' : 'Example'}:${lines.join('')}`)
+  }
+  for (const below of command.commands) inheriting(below, command, `${path} ${below.name()}`)
   return command
 }

@@ -342,6 +342,11 @@ describe('an error', () => {
     [['gateway', '--admin-port', 'x'], 'from 0 to 65535'],
     [['gateway', '--data-plane', 'nginx'], 'banyan, haproxy'],
     [['render', 'nginx'], 'kong, gateway-api, haproxy'],
+    [['render', 'knog'], 'Did you mean "kong"?'],
+    [['dlq', 'lst'], 'Did you mean list?'],
+    [['dlq', 'list', '--kind', 'evnt'], 'Did you mean "event"?'],
+    [['sagas', 'list', '--state', 'runing'], 'Did you mean "running"?'],
+    [['completion', 'bsh'], 'Did you mean "bash"?'],
   ])('is 2 for %j, with the word that was meant', async (args, meant) => {
     expect(await terminal.run(...at(...args))).toBe(2)
     expect(terminal.err).toContain(meant)

@@ -173,7 +173,7 @@ function handovers({ handovers: all, holdMs }: ExtractionStatus): string {
   return `${done} done, ${all.length - done} aborted; held p50 ${number(holdMs.p50)} ms, p99 ${number(holdMs.p99)} ms`
 }
 
-function engineLine({ engine, gateways }: ControlStatus, terminal: Terminal): string {
+function engineLine({ engine, gateways, notices = [] }: ControlStatus, terminal: Terminal): string {
   const active =
     engine.active === null
       ? paint(terminal, 'yellow', 'none acts')
@@ -185,5 +185,9 @@ function engineLine({ engine, gateways }: ControlStatus, terminal: Terminal): st
   const list = gateways
     .map((one) => `${one.id} v${one.version}${one.problem ? ` (${one.problem})` : ''}`)
     .join(', ')
-  return `engine ${active}${standby}; gateways ${list || 'none registered'}`
+  const untold = notices.map(
+    ({ target, since, why }) =>
+      `\n${paint(terminal, 'yellow', 'not told')}  ${target}, since ${since}: ${why}`,
+  )
+  return `engine ${active}${standby}; gateways ${list || 'none registered'}${untold.join('')}`
 }

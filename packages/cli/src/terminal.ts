@@ -14,6 +14,8 @@ export interface Terminal {
   readonly columns: () => number
   /** Aborted when the process is asked to end. */
   readonly ending: AbortSignal
+  /** Has `take` called whenever the process is asked to read its settings again. */
+  readonly onReload: (take: () => void) => void
 }
 
 export function processTerminal(): Terminal {
@@ -36,6 +38,7 @@ export function processTerminal(): Terminal {
     env: process.env,
     columns: () => stdout.columns ?? 100,
     ending: ending.signal,
+    onReload: (take) => process.on('SIGHUP', take),
   }
 }
 

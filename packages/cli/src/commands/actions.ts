@@ -56,6 +56,7 @@ export function actionCommands(bind: Bind): Command[] {
     .description('move on to the next share of the plan, or to the one given')
     .argument('[extraction-or-percent]', 'may be left out when there is one')
     .argument('[percent]', 'share of the users that the service shall own, above 0 to 100')
+    .option('--despite-schedule', 'also when the plan’s schedule is closed')
     .action(bind(promoteTo))
   const verify = new Command('verify')
     .description('compare all rows now and wait for the answer. Exit code 1 when rows differ')
@@ -81,11 +82,13 @@ async function promoteTo(
   session: Session,
   first: string | undefined,
   second: string | undefined,
+  { despiteSchedule }: { readonly despiteSchedule?: boolean },
 ): Promise<ExitCode> {
+  const despite = despiteSchedule ? { despiteSchedule } : {}
   // An extraction's name begins with a letter, so a number can stand alone.
   const alone = first !== undefined && second === undefined && /^[\d.+-]/.test(first)
   const [name, percent] = alone ? [undefined, first] : [first, second]
-  if (percent === undefined) return act(session, 'promote', name, {})
+  if (percent === undefined) return act(session, 'promote', name, despite)
   const value = Number(percent.replace(/\s*%$/, ''))
   if (!(value > 0 && value <= 100)) {
     throw badCommand(
@@ -93,14 +96,14 @@ async function promoteTo(
       value === 0 ? 'To give everything back: banyan rollback.' : 'For example: banyan promote 50.',
     )
   }
-  return act(session, 'promote', name, { percent: value })
+  return act(session, 'promote', name, { percent: value, ...despite })
 }
 
 async function act(
   session: Session,
   action: Action,
   given: string | undefined,
-  request: { percent?: number },
+  request: { percent?: number; despiteSchedule?: boolean },
   asks?: true,
 ): Promise<ExitCode> {
   const control = await session.control()

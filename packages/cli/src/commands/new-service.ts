@@ -15,12 +15,6 @@ interface Given {
   readonly port?: string
 }
 
-const EXAMPLES = `
-Examples:
-  banyan new service price-alerts                   keeps price alerts, below /v1/price-alerts
-  banyan new service billing --thing invoice        keeps invoices, below /v1/invoices
-  banyan new service staff --thing person --things people --folder staff --port 9250`
-
 export function newCommand(bind: Bind): Command {
   const service = new Command('service')
     .description('make a folder with a service that works and is tested as it stands')
@@ -29,7 +23,6 @@ export function newCommand(bind: Bind): Command {
     .option('--things <nouns>', 'the plural, where adding "s" is not it')
     .option('--folder <path>', 'empty, or not there yet; services/NAME beside the plan by default')
     .option('--port <number>', 'the next that is free, from 9100, when left out')
-    .addHelpText('after', EXAMPLES)
     .action(bind(newService))
   return new Command('new').description('make what there was not: a service').addCommand(service)
 }
@@ -46,7 +39,7 @@ async function newService(session: Session, name: string, given: Given): Promise
   const files = renamed(template, names, port)
   await writeFiles(folder, files)
   const formatted = await format(folder)
-  const missing = await missingPackages(folder)
+  const missing = await missingPackages(folder, files)
   const shown = relative(cwd, folder) || '.'
   const made = {
     ...names,

@@ -22,7 +22,6 @@ export function tryCommand(bind: Bind): Command {
   return new Command('try')
     .description('run a service on a PostgreSQL server that is thrown away when it ends')
     .argument('<folder>', 'of the service, e.g. services/price-alerts')
-    .addHelpText('after', '\nExample:\n  banyan try services/price-alerts')
     .action(bind(tryService))
 }
 

@@ -141,7 +141,7 @@ describe('new service', () => {
     for (const text of [
       'Made services/staff (11 files): service "staff" on port 9200',
       'It keeps people',
-      'names @banyan/service, drizzle-orm, zod, vitest: add them first',
+      'names @banyan/service, drizzle-orm, vitest, zod: add them first',
       'staff.ts',
       'npx vitest run services/staff',
       'npx banyan try services/staff',

@@ -6,15 +6,21 @@ import { promisify } from 'node:util'
 import { nearestWith, parentsOf } from './place.ts'
 import type { TemplateFile } from './template.ts'
 
-/** What a service's files import, and what runs its tests. */
-const NEEDS = ['@banyan/service', 'drizzle-orm', 'zod', 'vitest']
-
-/** A file that came to be meanwhile is not written over. @throws Error EEXIST */
-export async function writeFiles(folder: string, files: readonly TemplateFile[]): Promise<void> {
+/**
+ * A file that came to be meanwhile is not written over.
+ *
+ * @param mode who may read and write them
+ * @throws Error EEXIST
+ */
+export async function writeFiles(
+  folder: string,
+  files: readonly TemplateFile[],
+  mode = 0o666,
+): Promise<void> {
   for (const { path, text } of files) {
     const file = join(folder, path)
     await mkdir(dirname(file), { recursive: true })
-    await writeFile(file, text, { flag: 'wx' })
+    await writeFile(file, text, { flag: 'wx', mode })
   }
 }
 
@@ -51,8 +57,11 @@ export function testRootOf(folder: string): Promise<string | null> {
   return nearestWith(folder, /^(vitest|vite)\.config\.[cm]?[jt]s$/)
 }
 
-/** What the files need and no package.json above them names. */
-export async function missingPackages(folder: string): Promise<string[]> {
+/** What the files import and no package.json above them names. */
+export async function missingPackages(
+  folder: string,
+  files: readonly TemplateFile[],
+): Promise<string[]> {
   const named = new Set<string>()
   for (const parent of parentsOf(folder)) {
     const text = await readFile(join(parent, 'package.json'), 'utf8').catch(() => null)
@@ -60,5 +69,14 @@ export async function missingPackages(folder: string): Promise<string[]> {
     const { dependencies, devDependencies } = JSON.parse(text) as Record<string, object | undefined>
     for (const name of Object.keys({ ...dependencies, ...devDependencies })) named.add(name)
   }
-  return NEEDS.filter((name) => !named.has(name))
+  return packagesOf(files).filter((name) => !named.has(name))
+}
+
+/** Of `drizzle-orm/pg-core` it is `drizzle-orm`. */
+function packagesOf(files: readonly TemplateFile[]): string[] {
+  const imports = files
+    .filter(({ path }) => path.endsWith('.ts'))
+    .flatMap(({ text }) => [...text.matchAll(/^(?:import|export|\}).* from '([^'.][^':]*)'$/gm)])
+    .map(([, specifier]) => /^(@[^/]+\/)?[^/]+/.exec(specifier!)![0])
+  return [...new Set(imports)].sort()
 }

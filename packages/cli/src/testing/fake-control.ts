@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { BanyanError, PROBLEM_TYPE } from '@banyan/contracts'
+import { BanyanError, PROBLEM_TYPE, type RouteTable } from '@banyan/contracts'
 import type {
   ControlEvent,
   ControlStatus,
@@ -114,6 +114,7 @@ export class FakeControl {
   /** The engine that answers. */
   self = 'engine-1'
   gatewayProblem: string | null = null
+  table: RouteTable | null = null
   /** Answers an action instead of accepting it. */
   refuse: BanyanError | null = null
   /** Answer to a repair. */
@@ -236,6 +237,7 @@ export class FakeControl {
   async #route(request: IncomingMessage, path: string, query: URLSearchParams): Promise<unknown> {
     if (path === '/v1/status') return this.status()
     if (path === '/v1/ledger') return this.#ledger(null, query)
+    if (path === '/v1/table') return { table: this.table }
     if (path === '/v1/retire') {
       if (this.refuse) throw this.refuse
       const body = JSON.parse(await text(request))

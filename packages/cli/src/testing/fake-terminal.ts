@@ -20,12 +20,16 @@ export class FakeTerminal {
   }
 
   run(...args: string[]): Promise<number> {
+    return run(args, this.terminal())
+  }
+
+  terminal(): Terminal {
     const write = (to: 'out' | 'err') => (text: string) => {
       this[to] += text
       for (const resolve of this.#waiting.splice(0)) resolve()
     }
     const answer = this.#answer
-    const terminal: Terminal = {
+    return {
       out: write('out'),
       err: write('err'),
       outIsTty: this.#tty,
@@ -40,8 +44,8 @@ export class FakeTerminal {
       env: { BANYAN_CONTROL_TOKEN: TOKEN },
       columns: () => 100,
       ending: this.#ending.signal,
+      onReload: () => {},
     }
-    return run(args, terminal)
   }
 
   get json(): unknown {
