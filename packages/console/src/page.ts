@@ -1,30 +1,9 @@
 import { fileURLToPath } from 'node:url'
 import { type App, noSuch } from '@banyan/service/http'
 import { type Bundle, bundlePage } from './bundle.ts'
+import { assetFor, documentOf, pageHeaders } from './serve-page.ts'
 
-/** Nothing but our own script and styles runs, and it talks to nobody but us. */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "connect-src 'self'",
-  'img-src data:',
-  "form-action 'none'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
-
-const HEADERS = {
-  'content-security-policy': POLICY,
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-  'referrer-policy': 'no-referrer',
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-  'permissions-policy': 'camera=(), geolocation=(), microphone=()',
-}
-
-const YEAR_S = 31_536_000
+const HEADERS = pageHeaders('data:')
 
 /** Where the page itself says what is shown. */
 const PLACES = ['/', '/sign-in', '/extractions/:name']
@@ -47,23 +26,14 @@ export function answerPage(app: App): void {
   }
   for (const place of PLACES) {
     app.get(place, options, async (_request, reply) => {
-      const { document } = await bundle()
-      return reply
-        .headers(HEADERS)
-        .header('cache-control', 'no-cache')
-        .type('text/html; charset=utf-8')
-        .send(document)
+      const { headers, content } = documentOf(await bundle())
+      return reply.headers(HEADERS).headers(headers).send(content)
     })
   }
   app.get('/assets/*', options, async (request, reply) => {
     const asset = (await bundle()).assets.get(request.url)
     if (!asset) throw noSuch('file')
-    const small = /\bgzip\b/.test(request.headers['accept-encoding'] ?? '')
-    if (small) reply.header('content-encoding', 'gzip')
-    return reply
-      .headers(HEADERS)
-      .headers({ 'cache-control': `public, max-age=${YEAR_S}, immutable`, vary: 'accept-encoding' })
-      .type(asset.type)
-      .send(small ? asset.gzip : asset.content)
+    const { headers, content } = assetFor(request.headers['accept-encoding'], asset)
+    return reply.headers(HEADERS).headers(headers).send(content)
   })
 }

@@ -126,6 +126,17 @@ it('runs sagas, jobs and schedules by itself, and none of what was rolled back',
     await eventually(what, () => happened.includes(what))
   }
   await eventually('the room is booked', () => calls.length > 0)
+  const { text } = await ask(`${service.url}/metrics`)
+  expect(text).toMatch(/sagas_open\{saga="trip",state="stuck",service="travel"\} 0/)
+  for (const [kind, source] of [
+    ['saga', 'trip'],
+    ['schedule', 'tick'],
+    ['schedule', 'reminder'],
+  ]) {
+    expect(text).toContain(
+      `background_dead_letters{kind="${kind}",source="${source}",service="travel"} 0`,
+    )
+  }
   await service.stop()
   await collector.close()
   expect(happened.filter((one) => one.includes('nowhere'))).toEqual([])

@@ -2,7 +2,6 @@ import { CORRELATION_HEADER, readTraceparent } from '@banyan/contracts'
 import {
   type AroundJob,
   type AroundStep,
-  type DeadLetterKind,
   type Durable,
   type JobDefinition,
   type SagaDefinition,
@@ -22,6 +21,9 @@ export interface BackgroundWork {
   readonly schedules: readonly ScheduleDefinition[]
   readonly jobs: readonly JobDefinition[]
 }
+
+/** Those of a saga that has not ended. */
+const OPEN_STATES = ['running', 'compensating', 'stuck', 'blocked'] as const
 
 /** What has not ended so long after it was told to, ms, is given back. */
 const GRACE_MS = 5_000
@@ -46,26 +48,50 @@ export class Background {
       schedules.length + jobs.length > 0
         ? new Scheduler({ durable, schedules, jobs, onProblem, around: jobScopes(tracing) })
         : null
-    const kinds: DeadLetterKind[] = [
-      ...(this.#runner ? (['saga'] as const) : []),
-      ...(this.#scheduler ? (['schedule'] as const) : []),
-    ]
+    this.#count(durable, metrics, {
+      saga: sagas.map(({ name }) => name),
+      schedule: [...schedules, ...jobs].map(({ name }) => name),
+    })
+  }
+
+  start(): void {
+    this.#runner?.start()
+    this.#scheduler?.start()
+  }
+
+  /** Of each that there is, also where there is nothing to count: what was never told does not rise. */
+  #count(durable: Durable, metrics: Metrics, names: Record<'saga' | 'schedule', string[]>): void {
+    const kinds = (['saga', 'schedule'] as const).filter((kind) => names[kind].length > 0)
     metrics.gauge(
       'background_dead_letters',
       'Sagas that are stuck, schedules and jobs given up; for somebody to look at',
       async () => {
         const counts = await Promise.all(kinds.map((kind) => durable.deadLetters.count(kind)))
         return kinds.flatMap((kind, i) =>
-          [...counts[i]!].map(([source, value]) => ({ labels: { kind, source }, value })),
+          [...new Set([...names[kind], ...counts[i]!.keys()])].map((source) => ({
+            labels: { kind, source },
+            value: counts[i]!.get(source) ?? 0,
+          })),
         )
       },
       ['kind', 'source'],
     )
-  }
-
-  start(): void {
-    this.#runner?.start()
-    this.#scheduler?.start()
+    metrics.gauge(
+      'sagas_open',
+      'Sagas that have not ended, by state',
+      async () => {
+        if (names.saga.length === 0) return []
+        const counts = await durable.sagaAdmin.count()
+        const all = [...new Set([...names.saga, ...counts.map(({ name }) => name)])]
+        return all.flatMap((saga) =>
+          OPEN_STATES.map((state) => ({
+            labels: { saga, state },
+            value: counts.find((one) => one.name === saga && one.state === state)?.sagas ?? 0,
+          })),
+        )
+      },
+      ['saga', 'state'],
+    )
   }
 
   /** Lets what runs finish or be given back; another process, or the next start, goes on with it. */

@@ -43,6 +43,8 @@ it('one trace, and one correlation id, lead from the request to the reaction', a
   expect(text).toMatch(/event_lag_seconds_count\{[^}]*type="note.written"[^}]*\} 1/)
   expect(text).toMatch(/outbox_messages\{service="notes"\} \d/)
   expect(text).toMatch(/inbox_dead_letters\{reaction="notes.tally",service="notes"\} 0/)
+  expect(text).toMatch(/inbox_oldest_seconds\{reaction="notes.tally",service="notes"\} 0/)
+  expect(text).toMatch(/reaction_failures_total\{reaction="notes.tally",[^}]*\} 0/)
   expect(text).toMatch(/notes_written_total\{service="notes"\} 1/)
   const { body } = await ask(`${notes.url}/health/ready`)
   expect(body).toMatchObject({ checks: [{ name: 'database' }, { name: 'bus', required: false }] })
@@ -94,6 +96,16 @@ it('starts, is ready, and answers, while the bus is away', async () => {
   await eventually('the bus is away', async () => !(await busIsOk(notes)))
   expect((await write(notes, 'eve')).status).toBe(201)
   expect(await ask(`${notes.url}/health/ready`)).toMatchObject({ status: 200 })
+  // What waits in its own tables it tells all the same, and nothing that it does not know.
+  await eventually('the outbox is told', async () => {
+    const { text } = await ask(`${notes.url}/metrics`)
+    expect(text).not.toMatch(/^bus_backlog_messages\{/m)
+    expect(text).toMatch(/^inbox_waiting_messages\{[^}]*\} 0/m)
+    return (
+      /^outbox_messages\{[^}]*\} [1-9]/m.test(text) &&
+      /^outbox_oldest_seconds\{[^}]*\} (?!0$)/m.test(text)
+    )
+  })
   await other.start()
   await eventually('it was tallied', async () => (await tally(notes, 'eve')) === 2)
   await notes.stop()

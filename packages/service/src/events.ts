@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import {
   type AnyOf,
   Bus,
   type BusStatus,
+  type ConsumerStatus,
   type EventDefinition,
   type NewEvent,
   type PublishOptions,
@@ -12,7 +14,7 @@ import { readTraceparent, writeTraceparent } from '@banyan/contracts'
 import type { Durable } from '@banyan/durable'
 import type { PoolClient } from '@banyan/postgres'
 import { SpanKind } from '@opentelemetry/api'
-import { Histogram } from 'prom-client'
+import { Counter, Histogram } from 'prom-client'
 import type { Transaction } from './context.ts'
 import type { Tables } from './database.ts'
 import { rootCause } from './failures.ts'
@@ -21,19 +23,35 @@ import type { Metrics } from './metrics.ts'
 import { currentScope, currentTrace, newScope } from './scope.ts'
 import type { Tracing } from './tracing/tracing.ts'
 
-export interface Reaction<T extends Tables, Ds extends readonly EventDefinition[]> {
+interface Heard<Ds extends readonly EventDefinition[]> {
   /** Unique in the service, and kept over deploys: it says what has been heard already. */
   readonly name: string
   readonly events: Ds
+  /** Transactions at once in this process; 4 by default. */
+  readonly concurrency?: number
+}
+
+interface Reacts<T extends Tables, Ds extends readonly EventDefinition[]> {
   /**
    * Called in the order of each key. What it writes through `tx`, and what it publishes there, commits
    * with the record that the event was heard: once. What it throws undoes all that; it is called again
    * after pauses, and in the end the event is a dead letter.
    */
   readonly handler: (event: AnyOf<Ds>, tx: Transaction<T>) => Promise<void>
-  /** Transactions at once in this process; 4 by default. */
-  readonly concurrency?: number
+  readonly batchHandler?: undefined
 }
+
+interface ReactsToBatches<T extends Tables, Ds extends readonly EventDefinition[]> {
+  readonly handler?: undefined
+  /**
+   * Gets all events of a transaction at once, those of a key in their order: for what costs less for many than
+   * for each. When it throws, each of them is heard again alone. What it publishes has no event as its cause.
+   */
+  readonly batchHandler: (events: readonly AnyOf<Ds>[], tx: Transaction<T>) => Promise<void>
+}
+
+export type Reaction<T extends Tables, Ds extends readonly EventDefinition[]> = Heard<Ds> &
+  (Reacts<T, Ds> | ReactsToBatches<T, Ds>)
 
 /** Says what the service hears, and what it does then. */
 export type Hear<T extends Tables> = <const Ds extends readonly EventDefinition[]>(
@@ -62,6 +80,7 @@ export class ServiceEvents<T extends Tables> {
   readonly #options: ServiceEventsOptions<T>
   readonly #bus: Bus
   readonly #lag: Histogram<'reaction' | 'type'>
+  readonly #failures: Counter<'reaction' | 'type'>
   #status: { readonly of: Promise<BusStatus>; readonly at: number } | null = null
 
   constructor(options: ServiceEventsOptions<T>) {
@@ -80,7 +99,7 @@ export class ServiceEvents<T extends Tables> {
           ...(trace ? { traceparent: writeTraceparent(trace) } : {}),
         }
       },
-      around: ({ consumer, event }, run) => this.#around(consumer, event, run),
+      around: ({ consumer, events }, run) => this.#around(consumer, events, run),
       onProblem: (error) => log.warn({ reason: rootCause(error).message }, 'the bus tries again'),
     })
     this.#lag = new Histogram({
@@ -90,17 +109,31 @@ export class ServiceEvents<T extends Tables> {
       buckets: LAG_BOUNDS_S,
       registers: [metrics.registry],
     })
+    this.#failures = new Counter({
+      name: 'reaction_failures_total',
+      help: 'Attempts at a reaction that failed, of which most are made again',
+      labelNames: ['reaction', 'type'],
+      registers: [metrics.registry],
+    })
     this.#count()
   }
 
-  readonly hear: Hear<T> = ({ name, events, handler, concurrency }) => {
+  readonly hear: Hear<T> = ({ name, events, handler, batchHandler, concurrency }) => {
     const { service, transactionOver } = this.#options
-    this.#bus.subscribe({
+    const subscriber = {
       consumer: `${service}.${name}`,
       events,
-      handler: (event, { tx }) => handler(event, transactionOver(tx)),
       ...(concurrency === undefined ? {} : { concurrency }),
-    })
+    }
+    this.#bus.subscribe(
+      batchHandler
+        ? { ...subscriber, batchHandler: (all, { tx }) => batchHandler(all, transactionOver(tx)) }
+        : { ...subscriber, handler: (event, { tx }) => handler(event, transactionOver(tx)) },
+    )
+    // A first failure is a step up from 0; without this it would be no change of anything.
+    for (const { type } of events) {
+      this.#failures.inc({ reaction: `${service}.${name}`, type }, 0)
+    }
   }
 
   publish(client: PoolClient, event: NewEvent, options: PublishOptions): Promise<void> {
@@ -124,20 +157,39 @@ export class ServiceEvents<T extends Tables> {
     await this.#bus.stop()
   }
 
-  /** A reaction belongs to the request, and the trace, that the event comes from. */
-  async #around(consumer: string, event: ReceivedEvent, run: () => Promise<void>): Promise<void> {
-    const { tracing } = this.#options
-    const { type, correlationId, traceparent, id, occurredAt } = event
-    const scope = newScope(correlationId, readTraceparent(traceparent))
+  /** A reaction belongs to the request, and the trace, that its event comes from; that to a batch is linked to all. */
+  async #around(
+    consumer: string,
+    events: readonly ReceivedEvent[],
+    run: () => Promise<void>,
+  ): Promise<void> {
+    const [first, ...others] = events
+    const { type, correlationId, id } = first!
+    const alone = others.length === 0
+    const remotes = events.map((event) => readTraceparent(event.traceparent))
+    const scope = alone ? newScope(correlationId, remotes[0]) : newScope(randomUUID())
     const attributes = {
       'messaging.operation.type': 'process',
       'messaging.destination.name': type,
       'messaging.consumer.group.name': consumer,
-      'messaging.message.id': id,
+      ...(alone
+        ? { 'messaging.message.id': id }
+        : { 'messaging.batch.message_count': events.length }),
     }
-    await tracing.within(`${consumer} ${type}`, scope, { kind: SpanKind.CONSUMER, attributes }, run)
-    const seconds = Math.max(0, Date.now() - occurredAt.getTime()) / 1000
-    this.#lag.observe({ reaction: consumer, type }, seconds)
+    const links = alone ? [] : remotes.flatMap((context) => (context ? [{ context }] : []))
+    try {
+      const options = { kind: SpanKind.CONSUMER, attributes, links }
+      const { tracing } = this.#options
+      await tracing.within(`${consumer} ${alone ? type : 'batch'}`, scope, options, run)
+    } catch (error) {
+      // Of a batch nobody knows whose fault it was, and each is heard again, alone.
+      if (alone) this.#failures.inc({ reaction: consumer, type })
+      throw error
+    }
+    for (const event of events) {
+      const seconds = Math.max(0, Date.now() - event.occurredAt.getTime()) / 1000
+      this.#lag.observe({ reaction: consumer, type: event.type }, seconds)
+    }
   }
 
   #count(): void {
@@ -149,20 +201,33 @@ export class ServiceEvents<T extends Tables> {
       return outbox.oldestMs / 1000
     })
     gauge('outbox_dead_letters', 'Could not be sent, ever', ({ unsent }) => unsent)
-    const consumers = (name: string, help: string, member: 'backlog' | 'waiting' | 'deadLetters') =>
+    const consumers = (name: string, help: string, read: (one: ConsumerStatus) => number | null) =>
       metrics.gauge(
         name,
         help,
         async () =>
-          (await this.#recentStatus()).consumers.map((one) => ({
-            labels: { reaction: one.consumer },
-            value: one[member],
-          })),
+          (await this.#recentStatus()).consumers.flatMap((one) => {
+            const value = read(one)
+            return value === null ? [] : [{ labels: { reaction: one.consumer }, value }]
+          }),
         ['reaction'],
       )
-    consumers('bus_backlog_messages', 'Kept by the bus for a reaction', 'backlog')
-    consumers('inbox_waiting_messages', 'Failed, or waiting behind one that did', 'waiting')
-    consumers('inbox_dead_letters', 'Given up; for somebody to look at', 'deadLetters')
+    consumers('bus_backlog_messages', 'Kept by the bus for a reaction', ({ backlog }) => backlog)
+    consumers(
+      'inbox_waiting_messages',
+      'Failed, or waiting behind one that did',
+      ({ waiting }) => waiting,
+    )
+    consumers(
+      'inbox_dead_letters',
+      'Given up; for somebody to look at',
+      ({ deadLetters }) => deadLetters,
+    )
+    consumers(
+      'inbox_oldest_seconds',
+      'Since the oldest of those that wait happened',
+      ({ oldestMs }) => oldestMs / 1000,
+    )
   }
 
   #recentStatus(): Promise<BusStatus> {

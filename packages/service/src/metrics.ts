@@ -37,6 +37,8 @@ export class Metrics {
         const values = await Promise.resolve()
           .then(read)
           .catch(() => [])
+        // One without labels would be told as 0: an outbox that nobody can look into is not empty.
+        if (values.length === 0 && labels.length === 0) this.remove()
         for (const { value, labels: of } of values) this.set(of ?? {}, value)
       },
     })
@@ -81,6 +83,7 @@ export function countRequests(app: FastifyInstance, { registry }: Metrics): void
   })
 }
 
+/** The pool's own connections, and those of its server, of which others have their share. */
 export function watchPool(metrics: Metrics, pool: Pool): void {
   metrics.gauge(
     'db_pool_connections',
@@ -92,4 +95,40 @@ export function watchPool(metrics: Metrics, pool: Pool): void {
     ],
     ['state'],
   )
+  metrics.gauge('db_pool_connections_max', 'Connections that the pool opens at most', () => [
+    { value: pool.options.max },
+  ])
+  let looking: Promise<ServerConnections> | null = null
+  const look = () => {
+    looking ??= serverConnections(pool).finally(() => {
+      looking = null
+    })
+    return looking
+  }
+  metrics.gauge(
+    'db_server_connections',
+    'Connections to the server, whoever made them',
+    async () => [{ value: (await look()).used }],
+  )
+  metrics.gauge(
+    'db_server_connections_max',
+    'Connections that the server takes of roles that are no superusers',
+    async () => [{ value: (await look()).most }],
+  )
+}
+
+interface ServerConnections {
+  readonly used: number
+  readonly most: number
+}
+
+/** By `pg_stat_database`: of other roles' sessions, `pg_stat_activity` does not tell everybody what they are. */
+async function serverConnections(pool: Pool): Promise<ServerConnections> {
+  const { rows } = await pool.query<ServerConnections>(
+    `SELECT sum(numbackends)::float8 AS used,
+       current_setting('max_connections')::float8
+         - current_setting('superuser_reserved_connections')::float8 AS most
+     FROM pg_stat_database`,
+  )
+  return rows[0]!
 }

@@ -145,6 +145,11 @@ describe('a service with a database', () => {
     )
     expect(text).toMatch(/http_request_duration_seconds_bucket\{le="0.1",/)
     expect(text).toMatch(/db_pool_connections\{state="total",service="notes"\} \d/)
+    expect(text).toMatch(/db_pool_connections_max\{service="notes"\} 20\n/)
+    // The role may look at nobody else's sessions, and counts them all the same.
+    const [, used] = /db_server_connections\{service="notes"\} (\d+)/.exec(text)!
+    expect(Number(used)).toBeGreaterThan(0)
+    expect(text).toMatch(/db_server_connections_max\{service="notes"\} 197\n/)
   })
 
   it('refuses texts that no database takes, and says where they are', async () => {

@@ -2,7 +2,7 @@ import { createContext, type ReactNode, useCallback, useContext, useState } from
 
 const Announce = createContext<(text: string) => void>(() => {})
 
-/** Says something to those who hear the page: what others see change. */
+/** Says something to those who hear the page: what others see change, or move. */
 export function useAnnounce(): (text: string) => void {
   return useContext(Announce)
 }

@@ -1,5 +1,6 @@
 import {
   type Attributes,
+  type Link,
   ROOT_CONTEXT,
   type Span,
   type SpanContext,
@@ -18,6 +19,8 @@ const LAST_FLUSH_MS = 5_000
 export interface SpanOptions {
   readonly kind: SpanKind
   readonly attributes?: Attributes
+  /** Spans that it belongs to as well as to its parent: the senders of a batch. */
+  readonly links?: Link[]
 }
 
 /** Makes spans; makes none, and costs nothing, when nobody collects them. */
