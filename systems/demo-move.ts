@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type LoadCounts, percentile, type Screen, type Verdict } from '@banyan/lab'
 import type { ControlClient, ExtractionStatus, Phase } from '@banyan/migration'
 import { headline, liveView, type Report } from './demo-view.ts'
+import { linkKeeper } from './lego/reconciliation/link-keeper.ts'
 import { type ReconciliationReport, reconcile } from './lego/reconciliation/reconcile.ts'
 import { bringsRows, type ExtractionName, type Lego, type RowsName } from './lego/topology.ts'
 import type { Trial } from './lego/trial.ts'
@@ -111,22 +112,33 @@ export class Move {
 
   /** Compares, and repairs, while both sides are kept equal; then the extraction ends. Nobody must be at work. */
   async complete(): Promise<ReconciliationReport> {
-    const { urls } = this.#options.lego
-    const control = this.#control
     await this.#trial.quiet([this.#name])
-    const found = await reconcile({
-      control,
-      urls,
-      extractions: bringsRows(this.#name) ? [this.#name] : [],
-      ...BY,
-    })
-    const { compared, differing, repaired } = found
+    const found = await this.#reconcile()
+    const { compared, differing, repaired, unlinked } = found
+    const links = unlinked > 0 ? `, ${unlinked} linked images are gone and linked no more` : ''
     this.#voice.say(
-      `${this.#name}: ${compared.toLocaleString('en')} rows reconciled, ${repaired} repaired, ${differing} differ`,
+      `${this.#name}: ${compared.toLocaleString('en')} rows reconciled, ${repaired} repaired, ${differing} differ${links}`,
     )
+    const control = this.#control
     await control.act(this.#name, 'complete', BY)
     await this.#until('completed')
     return found
+  }
+
+  async #reconcile(): Promise<ReconciliationReport> {
+    const { urls, services, reconciliationKey: key } = this.#options.lego
+    const links = services.moc && linkKeeper({ url: services.moc.url, key })
+    try {
+      return await reconcile({
+        control: this.#control,
+        urls,
+        extractions: bringsRows(this.#name) ? [this.#name] : [],
+        ...BY,
+        ...(links ? { links } : {}),
+      })
+    } finally {
+      await links?.close()
+    }
   }
 
   async #tryPastTheGateway(name: RowsName, soaking: ExtractionStatus): Promise<void> {

@@ -44,6 +44,8 @@ export interface SystemReport {
     readonly compared: number
     readonly differing: number
     readonly repaired: number
+    /** Images and albums that were gone and still linked; they are not linked any more. */
+    readonly unlinked: number
     /** Links of MOCs to images and albums that are not there, at the end. */
     readonly dangling: number
   }

@@ -1,8 +1,9 @@
 import { Supervisor } from '@banyan/lab'
 import { Demo } from './demo-run.ts'
 import plan from './lego/banyan.config.ts'
+import { DATA_PLANES } from './lego/haproxy.ts'
 import { EXTRACTIONS, type ExtractionName } from './lego/topology.ts'
-import { type Flag, helpText, main, readFlags, UsageError, wholeNumber } from './options.ts'
+import { type Flag, helpText, main, oneOf, readFlags, UsageError, wholeNumber } from './options.ts'
 
 /** Requests a second that two cores carry, with all that moves beside them: one service, or eight. */
 const RATE = { one: 250, system: 120 }
@@ -11,6 +12,11 @@ const FLAGS: readonly Flag[] = [
   { name: 'once', text: 'end after the verdict; the exit code is 1 if anything went wrong' },
   { name: 'system', value: 'lego', text: 'move everything that can leave it, one after the other' },
   { name: 'only', value: 'A,B', text: `with --system: some of ${EXTRACTIONS.join(', ')}` },
+  {
+    name: 'gateway',
+    value: 'NAME',
+    text: `without --system: what requests go through, ${DATA_PLANES.join(' or ')} (banyan)`,
+  },
   { name: 'json', value: 'FILE', text: 'write the report there, as JSON' },
   { name: 'rows', value: 'N', text: 'wishlist items in the monolith (100000)' },
   {
@@ -34,7 +40,12 @@ await main('npm start', async () => {
   if (given.system !== undefined && given.system !== 'lego') {
     throw new UsageError(`--system is "${given.system}"; there is lego`)
   }
+  const dataPlane = oneOf(given, 'gateway', DATA_PLANES)
+  if (given.system !== undefined && dataPlane !== 'banyan') {
+    throw new UsageError(`--gateway ${dataPlane} moves Wishlist alone: leave --system out`)
+  }
   const options = {
+    dataPlane,
     extractions: given.system ? chosen(given.only as string | undefined) : (['wishlist'] as const),
     whole: given.system !== undefined,
     rows: wholeNumber(given, 'rows', 100_000, 1_000),

@@ -4,7 +4,7 @@ import { type Action, ControlError, type ExtractionStatus, type Phase } from '@b
 import { type Aborts, abortsOf } from './lego/aborts.ts'
 import { Bed } from './lego/bed.ts'
 import { type Fault, PROVED, planFaults, type Stage } from './lego/faults.ts'
-import type { DataPlane } from './lego/haproxy.ts'
+import { type DataPlane, planEnvOf } from './lego/haproxy.ts'
 import { Injector, type Struck, StuckError } from './lego/injector.ts'
 import { type Conformance, ProtocolRecord } from './lego/protocol-record.ts'
 import { StepGate } from './lego/step-gate.ts'
@@ -69,8 +69,7 @@ export function startBed(supervisor: Supervisor, dataPlane: DataPlane): Promise<
     gateways: 2,
     dataPlane,
     documentedPorts: false,
-    // What sends no shadow reads compares none.
-    env: dataPlane === 'banyan' ? PLAN_ENV : { ...PLAN_ENV, BANYAN_MINIMUM_COMPARED: '0' },
+    env: { ...PLAN_ENV, ...planEnvOf(dataPlane) },
     onStep: () => {},
   })
 }

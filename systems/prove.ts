@@ -13,6 +13,7 @@ import {
 } from './options.ts'
 import { proveBlastRadius } from './prove-blast-radius.ts'
 import { proveDurable } from './prove-durable.ts'
+import { proveRollback } from './prove-rollback.ts'
 import { proveRuns } from './prove-runs.ts'
 import { proveTypes } from './prove-types.ts'
 import { proveVerify } from './prove-verify.ts'
@@ -43,7 +44,7 @@ const PROOFS: readonly Proof[] = [
     flag: {
       name: 'runs',
       value: 'N',
-      text: 'move live under load N times, with 4 crashes each',
+      text: 'move live under load N times, with 4 crashes each; with --rollback: so many faults (20)',
     },
     with: ['seed', 'jobs', 'gateway'],
     run: (given) =>
@@ -96,6 +97,14 @@ const PROOFS: readonly Proof[] = [
     with: ['seed'],
     run: (given) => proveBlastRadius(seedOf(given)),
   },
+  {
+    flag: {
+      name: 'rollback',
+      text: 'let the service fail under load: its users must be back within 2 s, also while it is paused',
+    },
+    with: ['runs', 'seed'],
+    run: (given) => proveRollback({ runs: wholeNumber(given, 'runs', 20, 2), seed: seedOf(given) }),
+  },
 ]
 
 const DETAILS: readonly Flag[] = [
@@ -145,7 +154,10 @@ await main('npm run prove', async () => {
 })
 
 function asked(given: Given): Proof {
-  const [proof = MODEL, ...more] = PROOFS.filter(({ flag }) => given[flag.name] !== undefined)
+  const named = PROOFS.filter(({ flag }) => given[flag.name] !== undefined)
+  // `--runs` is a proof, and how many of another one.
+  const details = named.flatMap((proof) => proof.with)
+  const [proof = MODEL, ...more] = named.filter(({ flag }) => !details.includes(flag.name))
   if (more.length > 0) throw new UsageError(`give one of ${listed(PROOFS, 'and')}`)
   return proof
 }

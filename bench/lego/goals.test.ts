@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { judge as judgeRequirements } from '../../scripts/requirements/judge.ts'
+import { requirements } from '../../systems/lego/requirements.ts'
 import { type Figures, judge, type Minute } from './goals.ts'
 import { idAt, writtenAt } from './propagation.ts'
 import { summaryOf } from './samples.ts'
@@ -60,6 +62,20 @@ describe('the goals', () => {
     expect(of(0.4)).toEqual([])
     expect(of(0.41)).toEqual(['creation.besideLists.timeRatio'])
   })
+})
+
+it('measures every figure that a requirement names', () => {
+  const content = { steady: minute(1), spike: { ...minute(1), uploads: batch(0) }, reduced: 0 }
+  const figures = new Map([['bench', { file: 'bench.json', content }]])
+  const verdicts = judgeRequirements(requirements, {
+    tests: new Map(),
+    scripts: new Map(),
+    figures,
+  })
+  const why = verdicts.flatMap((one) => one.why).filter((text) => text.includes('bench'))
+  expect(why).toEqual([])
+  const state = Object.fromEntries(verdicts.map((one) => [one.id, one.state]))
+  expect(state).toMatchObject({ 'NFR1.1': 'shown', 'NFR2.2': 'shown', 'NFR2.3': 'shown' })
 })
 
 it('reads the moment at which an event was written from its id', () => {

@@ -1,6 +1,7 @@
 import type { ManagedProcess, Supervisor } from '@banyan/lab'
 import type { EmbeddedPostgres } from '@banyan/postgres'
 import pg from 'pg'
+import { ownDatabaseSql } from './service-database.ts'
 import { type Lego, type LegoOptions, startLego } from './topology.ts'
 import { TrialLoad } from './trial.ts'
 
@@ -42,7 +43,13 @@ export class Bed {
     const { source, target, engines, gateways, extractions } = this.lego
     const plane: ManagedProcess[] = [...engines, ...gateways]
     await Promise.all(plane.map((one) => one.kill()))
-    await Promise.all([restore(source, ['lego']), restore(target, [...extractions, 'banyan'])])
+    const shared = (name: string) => [`CREATE DATABASE ${name} TEMPLATE ${copyOf(name)}`]
+    const own = (name: string) => ownDatabaseSql(name, copyOf(name))
+    await Promise.all([
+      restore(source, ['lego'], shared),
+      restore(target, ['banyan'], shared),
+      restore(target, extractions, own),
+    ])
     await Promise.all(plane.map((one) => one.start()))
   }
 }
@@ -62,11 +69,16 @@ async function keep(server: EmbeddedPostgres, name: string): Promise<void> {
   })
 }
 
-async function restore(server: EmbeddedPostgres, names: readonly string[]): Promise<void> {
+/** @param create what makes a database anew: of whom it is, and who may connect, is not copied with it */
+async function restore(
+  server: EmbeddedPostgres,
+  names: readonly string[],
+  create: (name: string) => readonly string[],
+): Promise<void> {
   await withClient(server, async (client) => {
     for (const name of names) {
       await client.query(`DROP DATABASE ${name} WITH (FORCE)`)
-      await client.query(`CREATE DATABASE ${name} TEMPLATE ${copyOf(name)}`)
+      for (const sql of create(name)) await client.query(sql)
     }
   })
 }

@@ -4,6 +4,7 @@ import type { ManagedProcess } from '@banyan/lab'
 import type { EmbeddedPostgres } from '@banyan/postgres'
 import { newServiceKey } from '@banyan/service'
 import type { ObjectsSetting } from './kept-files.ts'
+import { createServiceDatabase } from './service-database.ts'
 
 export interface FileServices {
   readonly storage: ManagedProcess
@@ -46,7 +47,7 @@ export async function superviseFileServices(options: FileServicesOptions): Promi
   const service = async (name: 'storage' | 'processing', more: Record<string, string>) =>
     start(name, `services/${name}/main.ts`, {
       // A Processing that leaves the monolith has one of its own.
-      DATABASE_URL: await server.createDatabase(`${name}_of_files`),
+      DATABASE_URL: await createServiceDatabase(server.url(), `${name}_of_files`),
       BUS_URL: bus,
       BANYAN_SERVICE_KEYS: JSON.stringify({ keys: [publicJwk] }),
       LOG_LEVEL: 'warn',

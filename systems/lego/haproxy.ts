@@ -8,6 +8,11 @@ const AGAIN_MS = 10_000
 export const DATA_PLANES = ['banyan', 'haproxy'] as const
 export type DataPlane = (typeof DATA_PLANES)[number]
 
+/** What a data plane asks of the plan: what sends no shadow reads compares none. */
+export function planEnvOf(dataPlane: DataPlane): Record<string, string> {
+  return dataPlane === 'banyan' ? {} : { BANYAN_MINIMUM_COMPARED: '0' }
+}
+
 /** The HAProxy of a gateway: a process that its driver starts, finds and starts again, and that outlives it. */
 export class Haproxy {
   readonly #supervisor: Supervisor

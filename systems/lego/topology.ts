@@ -1,4 +1,3 @@
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ManagedProcess, ProcessEvent, Supervisor } from '@banyan/lab'
@@ -13,6 +12,8 @@ import {
 } from './file-services.ts'
 import { type DataPlane, Haproxy } from './haproxy.ts'
 import type { ObjectsSetting } from './kept-files.ts'
+import { portNear } from './port-near.ts'
+import { createServiceDatabase } from './service-database.ts'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const BANYAN = here('../../packages/cli/src/main.ts')
@@ -44,6 +45,8 @@ export interface LegoOptions {
   readonly fileServices?: boolean
   /** Until an engine that does not answer counts as away, ms; 3,000 by default: another may stand by. */
   readonly controlTimeoutMs?: number
+  /** Puts something before a service: told its address, answers the one that the plan has; by default nothing. */
+  before?(service: ExtractionName, url: string): Promise<string>
   /** Called when every table is made and filled, before an engine or a gateway starts. */
   onFilled?(servers: { source: EmbeddedPostgres; target: EmbeddedPostgres }): Promise<void>
   onStep(what: string): void
@@ -83,13 +86,15 @@ export interface Lego {
   readonly source: EmbeddedPostgres
   readonly target: EmbeddedPostgres
   readonly extractions: readonly ExtractionName[]
-  /** Of the databases; that of a service is made though the service does not run. */
+  /** Of the databases, as superuser; that of a service is made though the service does not run. */
   readonly urls: Readonly<Record<'monolith' | 'auth' | 'banyan' | ServiceName, string>>
   readonly auth: ManagedProcess
   readonly monolith: ManagedProcess
   readonly services: Readonly<Partial<Record<ServiceName, ManagedProcess>>>
   /** Where users' own files are: the monolith's, and Storage's once they have moved there. */
   readonly files: { readonly folder: string; readonly objects: ObjectsSetting }
+  /** A private JSON Web Key: what says to the services that the reconciliation asks. */
+  readonly reconciliationKey: string
   /** Of the monolith; null where it does by itself what they do. */
   readonly fileServices: FileServices | null
   /** The first is the one people are told of. */
@@ -112,14 +117,16 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
     supervisor.postgres(settings),
     supervisor.postgres(settings),
   ])
+  /** What the services connect with: each as a role of its own, to its own database alone. */
+  const own = await each((name) => createServiceDatabase(target.url(), name))
   const urls = {
     monolith: await source.createDatabase('lego'),
     auth: await source.createDatabase('auth'),
-    ...(await each((name) => target.createDatabase(name))),
+    ...(await each(async (name) => target.url(name))),
     banyan: await target.createDatabase('banyan'),
   }
-  /** Not among what a run begins anew with: what was said stays said. */
-  const bus = await target.createDatabase('bus')
+  /** Of all services. Not among what a run begins anew with: what was said stays said. */
+  const bus = await createServiceDatabase(target.url(), 'bus')
   const port = (usual: number) => (options.documentedPorts ? portNear(usual) : freePort())
   const ports = {
     gateways: [await port(9000)],
@@ -131,6 +138,11 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
   while (ports.gateways.length < (options.gateways ?? 1)) ports.gateways.push(await freePort())
   for (let i = 0; i < options.engines; i++) ports.engines.push(await port(9090 + i))
   const local = (at: number) => `http://127.0.0.1:${at}`
+  const fronts: Partial<Record<ServiceName, string>> = {}
+  for (const name of options.extractions) {
+    const address = local(ports[name])
+    fronts[name] = (await options.before?.(name, address)) ?? address
+  }
   const files = {
     folder: join(supervisor.folder, 'files'),
     objects: newObjects(join(supervisor.folder, 'stored')),
@@ -149,7 +161,7 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
     MONOLITH_DATABASE_URL: urls.monolith,
     ...Object.fromEntries(
       SERVICES.flatMap((name) => [
-        [`${name.toUpperCase()}_URL`, local(ports[name])],
+        [`${name.toUpperCase()}_URL`, fronts[name] ?? local(ports[name])],
         [`${name.toUpperCase()}_DATABASE_URL`, urls[name]],
       ]),
     ),
@@ -159,7 +171,7 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
     JWKS_URL: `${local(ports.auth)}/.well-known/jwks.json`,
   }
   const start = (name: string, file: string, more: Record<string, string>) =>
-    supervisor.process(name, { file: here(file), env: { ...env, ...more } })
+    supervisor.process(name, { file: here(file), env: { ...withoutSecrets(env), ...more } })
 
   onStep('the Auth Service, the monolith and the services')
   const fileServices = options.fileServices
@@ -174,12 +186,13 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
   const keys = await each((name) => newServiceKey(name))
   const engineKey = await newServiceKey('banyan')
   env.BANYAN_ENGINE_KEY = JSON.stringify(engineKey.privateJwk)
-  const known = [...SERVICES.map((name) => keys[name]), engineKey]
+  const reconciliationKey = await newServiceKey('reconciliation')
+  const known = [...SERVICES.map((name) => keys[name]), engineKey, reconciliationKey]
   const publicKeys = JSON.stringify({ keys: known.map(({ publicJwk }) => publicJwk) })
   const running: readonly ServiceName[] = [...options.extractions, ...(options.newServices ?? [])]
   const service = (name: ServiceName) =>
     start(name, `services/${name}/main.ts`, {
-      DATABASE_URL: urls[name],
+      DATABASE_URL: own[name],
       BUS_URL: bus,
       BANYAN_SIGNING_KEY: JSON.stringify(keys[name].privateJwk),
       BANYAN_SERVICE_KEYS: publicKeys,
@@ -254,6 +267,7 @@ export async function startLego(supervisor: Supervisor, options: LegoOptions): P
     monolith,
     fileServices,
     files,
+    reconciliationKey: JSON.stringify(reconciliationKey.privateJwk),
     services: Object.fromEntries(running.map((name, i) => [name, services[i]!])),
     gateways: (await Promise.all(gateways)) as [ManagedProcess, ...ManagedProcess[]],
     haproxies,
@@ -301,6 +315,12 @@ export async function retireMonolith(
     const answer = await fetch(`${retired.url}/health`)
     return (await answer.json()) as { retired: boolean; refused: number }
   }
+}
+
+/** What a service may be told: where the others are, and not how their databases or the engines are opened. */
+function withoutSecrets(env: Readonly<Record<string, string>>): Record<string, string> {
+  const secret = /_DATABASE_URL$|^BANYAN_(CONTROL_TOKEN|ENGINE_KEY)$/
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !secret.test(name)))
 }
 
 /** One after the other, by name. */
@@ -376,17 +396,4 @@ export function startLoad(
   onEvent: (event: ProcessEvent) => void,
 ): Promise<ManagedProcess> {
   return supervisor.process('load', { file: here('load.ts'), args: [settingFile], onEvent })
-}
-
-/** The usual port when nobody listens there, else a free one. */
-async function portNear(usual: number): Promise<number> {
-  const taken = await new Promise<boolean>((resolve) => {
-    const socket = connect(usual, '127.0.0.1')
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', () => resolve(false))
-  })
-  return taken ? freePort() : usual
 }

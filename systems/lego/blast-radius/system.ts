@@ -4,19 +4,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { signIdentity } from '@banyan/contracts'
 import type { ManagedProcess, Supervisor } from '@banyan/lab'
 import { createClient, newServiceKey, ServiceTokens, SigningKey } from '@banyan/service'
+import { createServiceDatabase } from '../service-database.ts'
 import { storageApi } from '../services/storage/client.ts'
-
-/** Services that MOC management leans on, or tells of what it does; then those it has nothing to do with. */
-export const VICTIMS = [
-  'gallery',
-  'search',
-  'storage',
-  'inventory',
-  'processing',
-  'profile',
-  'wishlist',
-] as const
-export type Victim = (typeof VICTIMS)[number]
+import type { Victim } from './victims.ts'
 
 const IDENTITY_KEY = 'lego-identity-key-of-this-machine'
 
@@ -38,7 +28,7 @@ interface Asked {
 
 export async function startServices(supervisor: Supervisor): Promise<Services> {
   const server = await supervisor.postgres()
-  const bus = await server.createDatabase('bus')
+  const bus = await createServiceDatabase(server.url(), 'bus')
   const { privateJwk, publicJwk } = await newServiceKey('moc')
   const ofProfile = await newServiceKey('profile')
   const start = async (name: string, more: Record<string, string>, folder = `services/${name}`) =>
@@ -47,7 +37,7 @@ export async function startServices(supervisor: Supervisor): Promise<Services> {
       env: {
         PORT: '0',
         LOG_LEVEL: 'warn',
-        DATABASE_URL: await server.createDatabase(name),
+        DATABASE_URL: await createServiceDatabase(server.url(), name),
         BUS_URL: bus,
         BANYAN_IDENTITY_KEY: IDENTITY_KEY,
         BANYAN_SERVICE_KEYS: JSON.stringify({ keys: [publicJwk, ofProfile.publicJwk] }),

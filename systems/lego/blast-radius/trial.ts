@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { HistoryFile, Load, type LoadCounts, percentile, Supervisor } from '@banyan/lab'
 import { Creator } from './creator.ts'
-import { type Services, startServices, VICTIMS, type Victim } from './system.ts'
+import { type Services, startServices } from './system.ts'
+import { VICTIMS, type Victim } from './victims.ts'
 
 /** What became of MOC management while one of the others was away. */
 export interface Outage {

@@ -7,23 +7,23 @@ const METHODS = ['get', 'head', 'post', 'put', 'patch', 'delete']
 export function pageOf(listed: readonly Listed[]): string {
   const there = listed.filter(({ document }) => document !== null).length
   return document(
-    'LEGO Projects: APIs',
-    `<h1>LEGO Projects: APIs</h1>
-<p>${there} of ${listed.length} services have told what they answer. <a href="/services">How they fare</a></p>
+    '/',
+    `<p>${there} of ${listed.length} services have told what they answer.</p>
 ${listed.map(sectionOf).join('\n')}`,
   )
 }
 
 function sectionOf({ name, url, document: told, fault }: Listed): string {
   const title = told?.info.title ?? name
-  const why = fault === null ? '' : `<p class="fault">The service ${text(fault)}.</p>`
+  const why =
+    fault === null ? '' : `<p class="fault">The service at ${text(url)} ${text(fault)}.</p>`
   if (told === null) return `<section id="${text(name)}"><h2>${text(title)}</h2>${why}</section>`
   const routes = routesOf(told)
   const rows = routes.map(({ method, path, summary }) => {
-    return `<tr><td><code>${text(method)}</code></td><td><code>${text(path)}</code></td><td>${text(summary)}</td></tr>`
+    return `<tr><td class="method"><code>${text(method)}</code></td><td class="path"><code>${text(path)}</code></td><td>${text(summary)}</td></tr>`
   })
   return `<section id="${text(name)}"><h2>${text(title)}</h2>${why}
-<p>Version ${text(told.info.version)}, OpenAPI ${text(told.openapi)}:
+<p class="told">Version ${text(told.info.version)}, OpenAPI ${text(told.openapi)}:
 <a href="/apis/${text(name)}">document</a>, <a href="${text(url)}/docs">browse and try</a></p>
 <details><summary>${routes.length} routes</summary><table>${rows.join('')}</table></details></section>`
 }

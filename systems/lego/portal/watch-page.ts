@@ -3,33 +3,35 @@ import { LOOK_MS, type Watched } from './watch.ts'
 
 const HEIGHT = 24
 const STEP = 2
+const COLUMNS = ['requests/s', 'errors', 'p50', 'p95', 'p99']
 
 /** How each service fares: it is read again by itself. */
 export function watchPageOf(watched: readonly Watched[]): string {
   const away = watched.filter(({ fault }) => fault !== null).length
   return document(
-    'LEGO Projects: services',
-    `<h1>LEGO Projects: services</h1>
-<p>${watched.length - away} of ${watched.length} answer. Figures are of the last minute, the line of the last five; <a href="/">APIs</a>.</p>
-<table>
-<thead><tr><th>service</th><th>requests/s</th><th>errors</th><th>p50</th><th>p95</th><th>p99</th><th>requests/s, five minutes</th></tr></thead>
+    '/services',
+    `<p>${watched.length - away} of ${watched.length} answer. Figures are of the last minute, the line of the last five.</p>
+<div class="figures wide" tabindex="0" role="region" aria-label="Figures of each service"><table>
+<thead><tr><th scope="col">service</th>${COLUMNS.map((one) => `<th scope="col" class="number">${one}</th>`).join('')}<th scope="col">requests/s, five minutes</th></tr></thead>
 <tbody>
 ${watched.map(rowOf).join('\n')}
 </tbody>
-</table>`,
+</table></div>`,
     LOOK_MS / 1000,
   )
 }
 
 function rowOf({ name, figures, history, fault }: Watched): string {
-  const head = `<tr id="${text(name)}"><th scope="row">${text(name)}</th>`
+  const head = `<tr id="${text(name)}"><th scope="row"><a href="/#${text(name)}">${text(name)}</a></th>`
   const line = `<td>${lineOf(history)}</td></tr>`
-  if (fault !== null) return `${head}<td colspan="5" class="fault">${text(fault)}</td>${line}`
-  if (figures === null) return `${head}<td colspan="5">not seen long enough</td>${line}`
+  if (fault !== null)
+    return `${head}<td colspan="${COLUMNS.length}" class="fault">${text(fault)}</td>${line}`
+  if (figures === null)
+    return `${head}<td colspan="${COLUMNS.length}">not seen long enough</td>${line}`
   const { requestsPerSecond, errorShare, p50, p95, p99 } = figures
   const errors = errorShare === null ? '–' : `${(errorShare * 100).toFixed(1)} %`
   const cells = [requestsPerSecond.toFixed(1), errors, ...[p50, p95, p99].map(ms)]
-  return `${head}${cells.map((cell) => `<td>${cell}</td>`).join('')}${line}`
+  return `${head}${cells.map((cell) => `<td class="number">${cell}</td>`).join('')}${line}`
 }
 
 function ms(seconds: number | null): string {
@@ -38,6 +40,8 @@ function ms(seconds: number | null): string {
 
 /** A gap where the service was away. */
 function lineOf(history: Watched['history']): string {
+  // Nothing can be drawn of one look.
+  if (history.length < 2) return '–'
   const most = Math.max(1, ...history.map((one) => one ?? 0))
   const y = (value: number) => (HEIGHT - 1 - (value / most) * (HEIGHT - 2)).toFixed(1)
   let pen = 'M'
@@ -46,6 +50,6 @@ function lineOf(history: Watched['history']): string {
     pen = value === null ? 'M' : 'L'
     return drawn
   })
-  const width = Math.max(1, history.length - 1) * STEP
+  const width = (history.length - 1) * STEP
   return `<svg width="${width}" height="${HEIGHT}" role="img" aria-label="at most ${most.toFixed(1)} requests/s"><path d="${path.join('')}" fill="none" stroke="currentColor"/></svg>`
 }

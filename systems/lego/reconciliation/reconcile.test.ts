@@ -8,8 +8,9 @@ import {
   type Pool,
 } from '@banyan/postgres'
 import pg from 'pg'
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import { migrate } from '../monolith/db/migrate.ts'
+import type { LinkKeeper } from './dangling.ts'
 import { type ReconcileOptions, reconcile } from './reconcile.ts'
 
 const [MOC, OTHER, KEPT, LOST, NEW] = [1, 2, 3, 4, 5].map(
@@ -85,11 +86,15 @@ beforeEach(async () => {
 })
 
 /** A control plane for which the service owns all, and which repairs as an engine does. */
-const run = (phases: Partial<Record<string, Phase>> = { gallery: 'soaking', moc: 'soaking' }) =>
+const run = (
+  phases: Partial<Record<string, Phase>> = { gallery: 'soaking', moc: 'soaking' },
+  links?: LinkKeeper,
+) =>
   reconcile({
     urls,
     extractions: ['gallery', 'moc'],
     by: 'test',
+    ...(links ? { links } : {}),
     patience: { looks: 2, apartMs: 10 },
     control: {
       status: async () =>
@@ -165,4 +170,28 @@ it('tells links to what is not there, where the MOCs and the images are owned', 
       ],
     },
   })
+})
+
+it('has links to what is not there taken out first, so that they go on both sides', async () => {
+  await gallery.query('DELETE FROM gallery.images WHERE id = $1', [LOST])
+  await source.query('DELETE FROM public.gallery_images WHERE id = $1', [LOST])
+  const checkLinks = vi.fn(async () => {
+    await moc.query('UPDATE moc.mocs SET gallery_image_ids = $1', [JSON.stringify([{ id: KEPT }])])
+    // Stands for the stream back.
+    await source.query('DELETE FROM public.moc_gallery_images WHERE gallery_image_id = $1', [LOST])
+    return { images: [LOST], albums: [] }
+  })
+  const report = await run(undefined, { checkLinks })
+  expect(checkLinks.mock.calls).toEqual([[{ body: { images: [LOST], albums: [] } }]])
+  expect(report).toMatchObject({ differing: 0, unlinked: 1, dangling: { links: 0 } })
+})
+
+it('asks for no link to be taken out while another side has the MOCs or the images', async () => {
+  await gallery.query('DELETE FROM gallery.images WHERE id = $1', [LOST])
+  await source.query('DELETE FROM public.gallery_images WHERE id = $1', [LOST])
+  const checkLinks = vi.fn()
+  for (const phases of [{ gallery: 'soaking' }, { moc: 'soaking' }] as const) {
+    expect(await run(phases, { checkLinks })).toMatchObject({ unlinked: 0, dangling: { links: 2 } })
+  }
+  expect(checkLinks).not.toHaveBeenCalled()
 })

@@ -3,22 +3,25 @@ import { type ControlClient, ControlError, type Phase } from '@banyan/migration'
 import pg from 'pg'
 import { COMPARED, type ComparedTable, compareTable } from '../comparison.ts'
 import type { RowsName } from '../topology.ts'
-import { type Dangling, findDangling, type Holder } from './dangling.ts'
+import {
+  type Dangling,
+  findDangling,
+  type Holder,
+  type LinkKeeper,
+  type Patience,
+  removeDangling,
+} from './dangling.ts'
 
 export interface ReconcileOptions {
   readonly control: Pick<ControlClient, 'status' | 'repair'>
   /** Databases: the monolith's, and each service's by the name of its extraction. */
   readonly urls: Readonly<Record<'monolith' | RowsName, string>>
   readonly extractions: readonly RowsName[]
+  /** The MOC Management Service; where it is not given, links to what is not there are told and stay. */
+  readonly links?: LinkKeeper
   /** Who asks for repairs, for the ledger. */
   readonly by: string
   readonly patience?: Patience
-}
-
-/** What differs is looked at again, so often and so far apart: it may only be under way. */
-export interface Patience {
-  readonly looks: number
-  readonly apartMs: number
 }
 
 export interface TableReport {
@@ -41,6 +44,8 @@ export interface ReconciliationReport {
   readonly tables: readonly TableReport[]
   /** Extractions with nothing to compare: not begun, or ended, since when the old rows stand still. */
   readonly passed: readonly { readonly extraction: RowsName; readonly phase: Phase }[]
+  /** Images and albums that are not there and were linked; they are no more. */
+  readonly unlinked: number
   /** Links to images and albums that are not there. */
   readonly dangling: Dangling
 }
@@ -57,7 +62,7 @@ const PATIENCE: Patience = { looks: 12, apartMs: 500 }
 
 /**
  * Compares the monolith's tables with what the services have, makes rows that differ what they are on their
- * owner's side, and finds links to what is not there. Rows of an extraction that is completed are not compared: the
+ * owner's side, and has links to what is not there taken out. Rows of an extraction that is completed are not compared: the
  * monolith's stand still since then.
  */
 export async function reconcile(options: ReconcileOptions): Promise<ReconciliationReport> {
@@ -66,6 +71,17 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
     (await control.status()).extractions.map((one) => [one.extraction, one.phase]),
   )
   const phaseOf = (name: RowsName): Phase => known.get(name) ?? 'planned'
+  const holder = (name: RowsName): Holder =>
+    AT_MONOLITH.includes(phaseOf(name))
+      ? { side: 'source', url: urls.monolith }
+      : { side: 'target', url: urls[name] }
+  const [mocs, images] = [holder('moc'), holder('gallery')]
+  const patience = options.patience ?? PATIENCE
+  // First: what is taken out at the service goes back to the monolith, which is compared with it below.
+  const unlinked =
+    options.links && mocs.side === 'target' && images.side === 'target'
+      ? await removeDangling(mocs, images, patience, options.links)
+      : 0
   const tables: TableReport[] = []
   const passed: { extraction: RowsName; phase: Phase }[] = []
   for (const extraction of extractions) {
@@ -77,10 +93,6 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
       }
     }
   }
-  const holder = (name: RowsName): Holder =>
-    AT_MONOLITH.includes(phaseOf(name))
-      ? { side: 'source', url: urls.monolith }
-      : { side: 'target', url: urls[name] }
   const sum = (of: (table: TableReport) => number) => tables.reduce((all, one) => all + of(one), 0)
   return {
     at: new Date().toISOString(),
@@ -89,7 +101,8 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
     repaired: sum((one) => one.repaired),
     tables,
     passed,
-    dangling: await findDangling(holder('moc'), holder('gallery'), options.patience ?? PATIENCE),
+    unlinked,
+    dangling: await findDangling(mocs, images, patience),
   }
 }
 

@@ -16,8 +16,16 @@ export const Settings = z
     MONOLITH_DATABASE_URL: database,
     CONTROL_URL: z.url({ protocol: /^https?$/ }).default('http://127.0.0.1:9090'),
     BANYAN_CONTROL_TOKEN: z.string().min(16),
+    /** The MOC Management Service, to take out links to what is not there; without it they are told. */
+    MOC_URL: z.url({ protocol: /^https?$/ }).optional(),
+    /** Says to it who asks: a private JSON Web Key. */
+    BANYAN_SIGNING_KEY: z.string().optional(),
+    BANYAN_SERVICE_ISSUER: z.string().default('banyan'),
     /** Five fields, UTC; Mondays at three. */
     RECONCILIATION_CRON: z.string().default('0 3 * * 1'),
+  })
+  .refine((given) => !given.MOC_URL === !given.BANYAN_SIGNING_KEY, {
+    error: 'MOC_URL and BANYAN_SIGNING_KEY go together',
   })
   .and(Databases)
 export type Settings = z.infer<typeof Settings>

@@ -26,6 +26,7 @@ export const functional: readonly Requirement[] = [
       ...lego.grants(
         'no service may read or write a table of another, though all are in one database',
         'a service that tries is refused',
+        'a service’s role connects to its own database, and to no other’s, nor to a copy',
       ),
       ...lego.galleryContract(
         'the MOC Management Service relies on Gallery to say which images and albums there are',
@@ -53,6 +54,10 @@ export const functional: readonly Requirement[] = [
     id: 'FR2.1',
     text: 'One entry for all clients',
     shownBy: [
+      ...lego.routes(
+        'what no service has goes to the monolith, also where a path only begins as one of theirs',
+        'what services answer each other cannot be asked for through the gateway',
+      ),
       ...gateway.routing(
         'sends what matches no route to the monolith, and moved routes to the side of their bucket',
       ),
@@ -62,27 +67,42 @@ export const functional: readonly Requirement[] = [
   {
     id: 'FR2.2.a',
     text: '/api/mocs/* goes to MOC Management',
-    shownBy: [movedWithoutFailure('moc')],
+    shownBy: [
+      ...lego.routes('/api/mocs and what is below it goes to moc'),
+      movedWithoutFailure('moc'),
+    ],
   },
   {
     id: 'FR2.2.b',
     text: '/api/gallery/* goes to Gallery',
-    shownBy: [movedWithoutFailure('gallery')],
+    shownBy: [
+      ...lego.routes('/api/gallery and what is below it goes to gallery'),
+      movedWithoutFailure('gallery'),
+    ],
   },
   {
     id: 'FR2.2.c',
     text: '/api/wishlist/* goes to Wishlist',
-    shownBy: [movedWithoutFailure('wishlist')],
+    shownBy: [
+      ...lego.routes('/api/wishlist and what is below it goes to wishlist'),
+      movedWithoutFailure('wishlist'),
+    ],
   },
   {
     id: 'FR2.2.d',
     text: '/api/users/* goes to Profile',
-    shownBy: [movedWithoutFailure('profile')],
+    shownBy: [
+      ...lego.routes('/api/users and what is below it goes to profile'),
+      movedWithoutFailure('profile'),
+    ],
   },
   {
     id: 'FR2.2.e',
     text: '/api/search/* goes to Search',
-    shownBy: [movedWithoutFailure('search')],
+    shownBy: [
+      ...lego.routes('/api/search and what is below it goes to search'),
+      movedWithoutFailure('search'),
+    ],
   },
   {
     id: 'FR2.3',

@@ -1,5 +1,5 @@
 import type { FigureEvidence, Requirement } from '../../../scripts/requirements/requirement.ts'
-import { VICTIMS } from '../blast-radius/system.ts'
+import { VICTIMS } from '../blast-radius/victims.ts'
 import { bus, gateway, inBench, kit, lego, objects, SERVICES } from './tests.ts'
 
 const inBlastRadius = (key: string, atMost: number): FigureEvidence => ({

@@ -70,6 +70,8 @@ export const services: readonly Requirement[] = [
     shownBy: lego.mocs(
       'are stored as pending while Gallery is away, and settled when it is back or is heard',
       'never outlive their image, also when it is deleted while they are made',
+      'of a MOC that another side owns stay, hold nobody up, and go once it is this one’s',
+      'to what Gallery does not have go when the reconciliation asks about them, and nobody else may ask',
     ),
   },
   {

@@ -16,6 +16,7 @@ export const lego = {
   portal: testsIn('systems/lego/portal/portal.test.ts'),
   watch: testsIn('systems/lego/portal/watch.test.ts'),
   parity: inTests('parity'),
+  routes: inTests('routes'),
   monolith: inTests('monolith'),
   events: inTests('events'),
   eventsPage: testsIn('systems/lego/events/page.test.ts'),

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { createServiceDatabase, ownDatabaseSql, serviceDatabaseSql } from '../service-database.ts'
 import { startEveryService } from '../testing/every-service.ts'
 
 let all: Awaited<ReturnType<typeof startEveryService>>
@@ -38,4 +40,30 @@ it('a service that tries is refused', async () => {
   await expect(admin.query('DELETE FROM moc.mocs')).rejects.toMatchObject({ code: '42501' })
   await admin.query('SELECT FROM wishlist.items')
   await admin.query('RESET ROLE')
+})
+
+it('a service’s role connects to its own database, and to no other’s, nor to a copy', async () => {
+  const wishlist = new URL(await createServiceDatabase(all.databaseUrl, 'own_wishlist'))
+  const [role] = serviceDatabaseSql('own_moc', 'moc')
+  for (const sql of [role!, ...ownDatabaseSql('own_moc', 'own_wishlist')]) await admin.query(sql)
+  const moc = new URL(wishlist)
+  Object.assign(moc, { username: 'own_moc_service_user', password: 'moc', pathname: '/own_moc' })
+  const connect = async (as: URL, to: URL) => {
+    const url = new URL(as)
+    url.pathname = to.pathname
+    const client = new pg.Client({ connectionString: url.href })
+    await client.connect()
+    await client.query('CREATE SCHEMA made')
+    await client.end()
+  }
+  await connect(wishlist, wishlist)
+  await connect(moc, moc)
+  for (const [one, other] of [[wishlist, moc] as const, [moc, wishlist] as const]) {
+    await expect(connect(one, other)).rejects.toMatchObject({ code: '42501' })
+  }
+})
+
+it('the README makes a service’s role and database as the demonstration does', () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+  for (const sql of serviceDatabaseSql('moc', '…')) expect(readme).toContain(`${sql};\n`)
 })

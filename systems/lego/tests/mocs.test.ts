@@ -1,11 +1,20 @@
 import { connect, type Socket } from 'node:net'
 import { signIdentity } from '@banyan/contracts'
 import { EmbeddedPostgres } from '@banyan/postgres'
-import { defineService, newServiceKey, startService } from '@banyan/service'
+import {
+  createClient,
+  defineService,
+  newServiceKey,
+  ServiceTokens,
+  SigningKey,
+  startService,
+} from '@banyan/service'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { linkKeeper } from '../reconciliation/link-keeper.ts'
 import { galleryEvents, ImageDeleted, ImageUploaded } from '../services/gallery/events.ts'
 import type { Image } from '../services/gallery/messages.ts'
 import gallery from '../services/gallery/service.ts'
+import { mocLinksApi } from '../services/moc/client.ts'
 import { mocEvents } from '../services/moc/events.ts'
 import { auditLinks } from '../services/moc/link-audit.ts'
 import type { Moc } from '../services/moc/messages.ts'
@@ -38,6 +47,8 @@ const listener = defineService({
 })
 
 let server: EmbeddedPostgres
+let mocKey: string
+let reconciliationKey: string
 let galleryEnv: Record<string, string>
 let pictures: Awaited<ReturnType<typeof startGallery>>
 let service: Awaited<ReturnType<typeof startMoc>>
@@ -58,6 +69,9 @@ beforeAll(async () => {
     DATABASE_URL: await server.createDatabase(name),
   })
   const { publicJwk, privateJwk } = await newServiceKey('moc')
+  const reconciliation = await newServiceKey('reconciliation')
+  mocKey = JSON.stringify(privateJwk)
+  reconciliationKey = JSON.stringify(reconciliation.privateJwk)
   ear = await startListener(await env('listener'))
   galleryEnv = {
     ...(await env('gallery')),
@@ -68,7 +82,8 @@ beforeAll(async () => {
   galleryEnv.PORT = String(pictures.port)
   service = await startMoc({
     ...(await env('moc')),
-    BANYAN_SIGNING_KEY: JSON.stringify(privateJwk),
+    BANYAN_SIGNING_KEY: mocKey,
+    BANYAN_SERVICE_KEYS: JSON.stringify({ keys: [publicJwk, reconciliation.publicJwk] }),
     GALLERY_URL: pictures.url,
   })
   await eventually('all hear', async () => {
@@ -299,7 +314,27 @@ describe('links to the gallery', () => {
     expect(await auditLinks(service.context)).toBe(0)
   })
 
-  it('of a MOC that another side owns stay, and hold nobody up', async () => {
+  it('to what Gallery does not have go when the reconciliation asks about them, and nobody else may ask', async () => {
+    const [kept, lost] = [await addImage('found'), await addImage('found')]
+    const { id } = await addMoc('found', { galleryImageIds: [kept.id, lost.id] })
+    await pictures.context.pool.query('DELETE FROM gallery.images WHERE id = $1', [lost.id])
+    const album = crypto.randomUUID()
+    const body = { images: [lost.id, kept.id, lost.id], albums: [album] }
+    const keeper = linkKeeper({ url: service.url, key: reconciliationKey })
+    const gone = { images: [lost.id], albums: [album] }
+    expect(await keeper.checkLinks({ body })).toEqual(gone)
+    expect(await linksOf(id)).toEqual([kept.id])
+    expect(await keeper.checkLinks({ body })).toEqual(gone)
+    await keeper.close()
+    const other = createClient(mocLinksApi, {
+      baseUrl: service.url,
+      tokens: new ServiceTokens({ name: 'moc', issuer: 'banyan', key: new SigningKey(mocKey) }),
+    })
+    await expect(other.checkLinks({ body })).rejects.toThrow('answered 403')
+    await other.close()
+  })
+
+  it('of a MOC that another side owns stay, hold nobody up, and go once it is this one’s', async () => {
     const image = await addImage('away')
     const [away, here] = [
       await addMoc('away', { galleryImageIds: [image.id] }),
@@ -314,7 +349,15 @@ describe('links to the gallery', () => {
     await ask(pictures.url, 'away', 'DELETE', `/images/${image.id}`)
     await eventually('it is gone here', async () => (await linksOf(here.id)).length === 0)
     expect(await linksOf(away.id)).toEqual([image.id])
-    await service.context.pool.query('DROP TRIGGER refuse ON moc.mocs')
+    const { pool } = service.context
+    await pool.query('DROP TRIGGER refuse ON moc.mocs')
+    // It would be looked at again in half a minute.
+    const later = await pool.query(
+      `UPDATE moc.pending_links SET ask_after = now() WHERE ask_after > now() + interval '20 seconds' RETURNING moc_id AS id`,
+    )
+    expect(later.rows).toEqual([{ id: away.id }])
+    await eventually('it is gone there', async () => (await linksOf(away.id)).length === 0)
+    expect((await pool.query('SELECT FROM moc.pending_links')).rowCount).toBe(0)
   })
 
   it('are stored as pending while Gallery is away, and settled when it is back or is heard', async () => {

@@ -42,6 +42,7 @@ beforeAll(async () => {
   services.gallery = asGateway(`${galleryUrl}/v1/gallery`)
   const mocUrl = await start('moc', startMoc, {
     BANYAN_SIGNING_KEY: JSON.stringify(privateJwk),
+    BANYAN_SERVICE_KEYS: '{"keys":[]}',
     GALLERY_URL: galleryUrl,
   })
   services.mocs = asGateway(`${mocUrl}/v1/mocs`)

@@ -40,6 +40,7 @@ beforeAll(async () => {
     DATABASE_URL: await server.createDatabase('moc'),
     BUS_URL: await server.createDatabase('bus'),
     BANYAN_SIGNING_KEY: JSON.stringify(privateJwk),
+    BANYAN_SERVICE_KEYS: '{"keys":[]}',
     GALLERY_URL: NOWHERE,
   })
   // However slow the machine is: what is not said in time is not found.

@@ -1,36 +1,14 @@
 import { fileURLToPath } from 'node:url'
 import { bundlePage } from '@banyan/console/bundle'
+import { assetFor, documentOf, pageHeaders } from '@banyan/console/serve-page'
 import { BanyanError, PROBLEM_TYPE } from '@banyan/contracts'
 import proxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Settings } from './settings.ts'
 
-/**
- * Nothing but our own script and styles runs, and it talks to nobody but us. Pictures are at the addresses that
- * builders gave them.
- */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "connect-src 'self'",
-  'img-src http: https: data:',
-  "form-action 'none'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
+/** Pictures are at the addresses that builders gave them. */
+const HEADERS = pageHeaders('http: https: data:')
 
-const HEADERS = {
-  'content-security-policy': POLICY,
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-  // Whoever keeps a picture need not know which MOC it was looked at in.
-  'referrer-policy': 'no-referrer',
-  'cross-origin-opener-policy': 'same-origin',
-  'permissions-policy': 'camera=(), geolocation=(), microphone=()',
-}
-
-const YEAR_S = 31_536_000
 /** Longer than the gateway's own 30 s for uploads: it is the gateway that says what went wrong. */
 const ANSWER_MS = 60_000
 
@@ -40,7 +18,7 @@ const ANSWER_MS = 60_000
  * @throws when the page's sources cannot be read.
  */
 export async function createWeb(settings: Settings): Promise<FastifyInstance> {
-  const { document, assets } = await bundlePage({
+  const bundle = await bundlePage({
     entry: fileURLToPath(new URL('page/main.tsx', import.meta.url)),
     title: 'LEGO Projects',
   })
@@ -59,15 +37,10 @@ export async function createWeb(settings: Settings): Promise<FastifyInstance> {
     page.addHook('onSend', async (_request, reply) => {
       reply.headers(HEADERS)
     })
-    for (const [path, { type, content, gzip }] of assets) {
-      page.get(path, ({ headers }, reply) => {
-        const small = /\bgzip\b/.test(headers['accept-encoding'] ?? '')
-        if (small) reply.header('content-encoding', 'gzip')
-        return reply
-          .headers({ 'cache-control': `public, max-age=${YEAR_S}, immutable` })
-          .header('vary', 'accept-encoding')
-          .type(type)
-          .send(small ? gzip : content)
+    for (const [path, asset] of bundle.assets) {
+      page.get(path, (request, reply) => {
+        const { headers, content } = assetFor(request.headers['accept-encoding'], asset)
+        return reply.headers(headers).send(content)
       })
     }
     page.get('/health', (_request, reply) => reply.send({ status: 'ok' }))
@@ -76,10 +49,8 @@ export async function createWeb(settings: Settings): Promise<FastifyInstance> {
       if (request.url.startsWith('/assets/') || request.url.startsWith('/auth/')) {
         return reply.status(404).type('text/plain').send('There is nothing here.')
       }
-      return reply
-        .header('cache-control', 'no-cache')
-        .type('text/html; charset=utf-8')
-        .send(document)
+      const { headers, content } = documentOf(bundle)
+      return reply.headers(headers).send(content)
     })
   })
   return app

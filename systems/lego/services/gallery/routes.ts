@@ -43,22 +43,44 @@ export function galleryRoutes(app: App, context: Context): void {
 function imageRoutes(app: App, context: Context, at: string): void {
   app.get(
     at,
-    { schema: { querystring: ImageQuery, response: { 200: ImagePage } } },
+    {
+      schema: {
+        summary: 'Images of the gallery, the newest first',
+        querystring: ImageQuery,
+        response: { 200: ImagePage },
+      },
+    },
     ({ user, query }) => images.listImages(context.db, user.userId, query),
   )
-  app.post(at, { schema: { body: NewImage, response: { 201: Image } } }, (request, reply) =>
-    context.answerOnce(request, reply, 201, (tx) =>
-      images.createImage(tx, request.user.userId, request.body),
-    ),
+  app.post(
+    at,
+    { schema: { summary: 'Adds an image', body: NewImage, response: { 201: Image } } },
+    (request, reply) =>
+      context.answerOnce(request, reply, 201, (tx) =>
+        images.createImage(tx, request.user.userId, request.body),
+      ),
   )
   app.get(
     `${at}/:id`,
-    { schema: { params: PathId, response: { 200: Image } } },
+    {
+      schema: {
+        summary: 'An image; a hidden one to its owner alone',
+        params: PathId,
+        response: { 200: Image },
+      },
+    },
     ({ user, params }) => images.getImage(context.db, user.userId, idOf(params.id, 'image')),
   )
   app.patch(
     `${at}/:id`,
-    { schema: { params: PathId, body: ImageChange, response: { 200: Image } } },
+    {
+      schema: {
+        summary: "Changes an image of one's own",
+        params: PathId,
+        body: ImageChange,
+        response: { 200: Image },
+      },
+    },
     ({ user, params, body }) => {
       const id = idOf(params.id, 'image')
       return context.transaction((tx) => images.changeImage(tx, user.userId, id, body))
@@ -66,7 +88,13 @@ function imageRoutes(app: App, context: Context, at: string): void {
   )
   app.delete(
     `${at}/:id`,
-    { schema: { params: PathId, response: { 204: z.null() } } },
+    {
+      schema: {
+        summary: 'Deletes an image, which every album and MOC then lets go',
+        params: PathId,
+        response: { 204: z.null() },
+      },
+    },
     async ({ user, params }, reply) => {
       const id = idOf(params.id, 'image')
       await context.transaction((tx) => images.deleteImage(tx, user.userId, id))
@@ -75,7 +103,14 @@ function imageRoutes(app: App, context: Context, at: string): void {
   )
   app.post(
     `${at}/:id/flags`,
-    { schema: { params: PathId, body: NewFlag, response: { 201: Flag } } },
+    {
+      schema: {
+        summary: 'Says that an image should not be seen',
+        params: PathId,
+        body: NewFlag,
+        response: { 201: Flag },
+      },
+    },
     (request, reply) => {
       const id = idOf(request.params.id, 'image')
       return context.answerOnce(request, reply, 201, (tx) =>
@@ -88,22 +123,44 @@ function imageRoutes(app: App, context: Context, at: string): void {
 function albumRoutes(app: App, context: Context, at: string): void {
   app.get(
     at,
-    { schema: { querystring: AlbumQuery, response: { 200: AlbumPage } } },
+    {
+      schema: {
+        summary: 'Albums, the newest first',
+        querystring: AlbumQuery,
+        response: { 200: AlbumPage },
+      },
+    },
     ({ user, query }) => albums.listAlbums(context.db, user.userId, query),
   )
-  app.post(at, { schema: { body: NewAlbum, response: { 201: Album } } }, (request, reply) =>
-    context.answerOnce(request, reply, 201, (tx) =>
-      albums.createAlbum(tx, request.user.userId, request.body),
-    ),
+  app.post(
+    at,
+    { schema: { summary: 'Adds an album', body: NewAlbum, response: { 201: Album } } },
+    (request, reply) =>
+      context.answerOnce(request, reply, 201, (tx) =>
+        albums.createAlbum(tx, request.user.userId, request.body),
+      ),
   )
   app.get(
     `${at}/:id`,
-    { schema: { params: PathId, response: { 200: WholeAlbum } } },
+    {
+      schema: {
+        summary: 'An album with its images',
+        params: PathId,
+        response: { 200: WholeAlbum },
+      },
+    },
     ({ user, params }) => albums.getAlbum(context.db, user.userId, idOf(params.id, 'album')),
   )
   app.patch(
     `${at}/:id`,
-    { schema: { params: PathId, body: AlbumChange, response: { 200: Album } } },
+    {
+      schema: {
+        summary: "Changes an album of one's own",
+        params: PathId,
+        body: AlbumChange,
+        response: { 200: Album },
+      },
+    },
     ({ user, params, body }) => {
       const id = idOf(params.id, 'album')
       return context.transaction((tx) => albums.changeAlbum(tx, user.userId, id, body))
@@ -111,7 +168,13 @@ function albumRoutes(app: App, context: Context, at: string): void {
   )
   app.delete(
     `${at}/:id`,
-    { schema: { params: PathId, response: { 204: z.null() } } },
+    {
+      schema: {
+        summary: 'Deletes an album; its images stay',
+        params: PathId,
+        response: { 204: z.null() },
+      },
+    },
     async ({ user, params }, reply) => {
       const id = idOf(params.id, 'album')
       await context.transaction((tx) => albums.deleteAlbum(tx, user.userId, id))
@@ -125,7 +188,11 @@ function flagRoutes(app: App, context: Context, at: string): void {
   app.get(
     at,
     {
-      schema: { querystring: FlagQuery, response: { 200: FlagQueue } },
+      schema: {
+        summary: 'Flags that no moderator has judged, the oldest first',
+        querystring: FlagQuery,
+        response: { 200: FlagQueue },
+      },
       preValidation: async ({ user }) => requireModerator(user),
     },
     ({ query }) => flags.listPendingFlags(context.db, query),
@@ -133,7 +200,12 @@ function flagRoutes(app: App, context: Context, at: string): void {
   app.patch(
     `${at}/:id`,
     {
-      schema: { params: PathId, body: FlagReview, response: { 200: Flag } },
+      schema: {
+        summary: 'Upholds a flag, which hides the image, or dismisses it',
+        params: PathId,
+        body: FlagReview,
+        response: { 200: Flag },
+      },
       preValidation: async ({ user, params }) => {
         requireModerator(user)
         idOf((params as { id: string }).id, 'flag')

@@ -23,14 +23,28 @@ export const inventoryApi = defineApi({
     listItems: {
       method: 'GET',
       path: '/items',
+      summary: "Items of one's own inventory",
       query: ListQuery,
       response: { 200: pageOf(Item) },
     },
-    addItem: { method: 'POST', path: '/items', body: NewItem, response: { 201: Item } },
-    getItem: { method: 'GET', path: '/items/:itemId', params: ItemId, response: { 200: Item } },
+    addItem: {
+      method: 'POST',
+      path: '/items',
+      summary: 'Adds an item, needed for a MOC, a wish or a set',
+      body: NewItem,
+      response: { 201: Item },
+    },
+    getItem: {
+      method: 'GET',
+      path: '/items/:itemId',
+      summary: 'An item, with how much of it is there',
+      params: ItemId,
+      response: { 200: Item },
+    },
     changeItem: {
       method: 'PATCH',
       path: '/items/:itemId',
+      summary: 'Changes an item',
       params: ItemId,
       body: ItemChange,
       response: { 200: Item },
@@ -38,6 +52,7 @@ export const inventoryApi = defineApi({
     deleteItem: {
       method: 'DELETE',
       path: '/items/:itemId',
+      summary: 'Deletes an item, with its purchases',
       params: ItemId,
       response: { 204: z.null() },
     },
@@ -52,12 +67,14 @@ export const inventoryApi = defineApi({
     listPurchases: {
       method: 'GET',
       path: '/items/:itemId/purchases',
+      summary: 'Purchases of an item',
       params: ItemId,
       response: { 200: z.object({ purchases: z.array(Purchase) }) },
     },
     addPurchase: {
       method: 'POST',
       path: '/items/:itemId/purchases',
+      summary: 'Adds a purchase of an item',
       params: ItemId,
       body: NewPurchase,
       response: { 201: Purchase },

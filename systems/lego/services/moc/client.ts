@@ -26,3 +26,27 @@ export const mocApi = defineApi({
     },
   },
 })
+
+/** Ids of images, or of albums; Gallery is asked about them in one call. */
+const Ids = z.array(z.uuid()).max(100)
+const GalleryIds = z.strictObject({ images: Ids, albums: Ids })
+export type GalleryIds = z.infer<typeof GalleryIds>
+
+/** What the MOC Management Service answers the reconciliation, for no user. */
+export const mocLinksApi = defineApi({
+  name: 'moc',
+  prefix: '/internal/v1/links',
+  routes: {
+    checkLinks: {
+      method: 'POST',
+      path: '/check',
+      summary: 'Asks Gallery about these, and takes out of all MOCs those that it does not have',
+      body: GalleryIds,
+      /** Those that it does not have. */
+      response: { 200: GalleryIds },
+      callers: ['reconciliation'],
+      idempotent: true,
+      timeoutMs: 30_000,
+    },
+  },
+})

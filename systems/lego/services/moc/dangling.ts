@@ -1,6 +1,6 @@
 import { sqlState } from '@banyan/postgres'
 import { CallError, NOT_OWNER_STATE } from '@banyan/service'
-import { and, asc, eq, sql } from 'drizzle-orm'
+import { and, asc, eq, lte, sql } from 'drizzle-orm'
 import type { Context } from './context.ts'
 import type { Tx } from './fail.ts'
 import { askGallery, claimLinks, type Kind } from './links.ts'
@@ -11,6 +11,9 @@ import { goneFromGallery, mocs, pendingLinks } from './schema.ts'
 const AT_ONCE = 100
 /** What was deleted is remembered for longer than any request that asked before could still run. */
 const REMEMBERED = sql`interval '1 hour'`
+
+/** When a link is looked at again whose MOC another side owns: a move is a matter of minutes, or days. */
+const LATER = sql`now() + interval '30 seconds'`
 
 const columnOf = (kind: Kind) => (kind === 'image' ? mocs.galleryImageIds : mocs.galleryAlbumIds)
 
@@ -46,7 +49,10 @@ export async function dropLinks(tx: Tx, kind: Kind, galleryId: string): Promise<
   for (const before of rows) await dropLink(tx, kind, galleryId, before)
 }
 
-/** A MOC that another side owns at this time keeps the link: what is in its row is that side's to say. */
+/**
+ * A MOC that another side owns at this time keeps the link, since what is in its row is that side's to say; it is
+ * pending until this side owns the MOC, or the link has gone.
+ */
 async function dropLink(tx: Tx, kind: Kind, galleryId: string, before: MocRow): Promise<void> {
   const { db, client } = tx
   const without = (links: MocRow['galleryImageIds']) =>
@@ -67,6 +73,8 @@ async function dropLink(tx: Tx, kind: Kind, galleryId: string, before: MocRow): 
   } catch (error) {
     if (sqlState(error) !== NOT_OWNER_STATE) throw error
     await client.query('ROLLBACK TO SAVEPOINT one')
+    const pending = { mocId: before.id, kind, galleryId, askAfter: LATER }
+    await db.insert(pendingLinks).values(pending)
   }
 }
 
@@ -79,7 +87,7 @@ export async function settleLinks({ clients, db, log, transaction }: Context): P
     const rows = await db
       .select({ id: pendingLinks.galleryId })
       .from(pendingLinks)
-      .where(eq(pendingLinks.kind, kind))
+      .where(and(eq(pendingLinks.kind, kind), lte(pendingLinks.askAfter, sql`now()`)))
       .groupBy(pendingLinks.galleryId)
       .orderBy(sql`min(${pendingLinks.since})`)
       .limit(AT_ONCE)

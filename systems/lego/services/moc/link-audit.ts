@@ -25,14 +25,8 @@ export async function auditLinks({ clients, db, log, transaction }: Context): Pr
       .orderBy(asc(mocs.id))
       .limit(AT_ONCE)
     for (const kind of ['image', 'album'] as const) {
-      for (const id of await missing(
-        clients.gallery,
-        kind,
-        rows.flatMap((row) => row[kind]),
-      )) {
-        await transaction((tx) => dropLinks(tx, kind, id))
-        gone++
-      }
+      const ids = rows.flatMap((row) => row[kind]).map(({ id }) => id)
+      gone += (await dropMissing({ clients, transaction }, kind, ids)).length
     }
     if (rows.length < AT_ONCE) break
     last = rows.at(-1)!.id
@@ -43,17 +37,26 @@ export async function auditLinks({ clients, db, log, transaction }: Context): Pr
 
 type Linked = { readonly id: string }
 
-async function missing(
-  gallery: Context['clients']['gallery'],
+/**
+ * Takes out of all MOCs those of the images, or albums, that Gallery does not have.
+ *
+ * @returns which it does not have
+ * @throws CallError when Gallery does not answer; what was done until then stays
+ */
+export async function dropMissing(
+  { clients, transaction }: Pick<Context, 'clients' | 'transaction'>,
   kind: Kind,
-  links: readonly Linked[],
+  linked: readonly string[],
 ): Promise<string[]> {
-  const ids = [...new Set(links.map(({ id }) => id))]
-  const found: string[] = []
+  const ids = [...new Set(linked)]
+  const missing: string[] = []
   for (let at = 0; at < ids.length; at += AT_ONCE) {
     const some = ids.slice(at, at + AT_ONCE)
-    const existing = new Set(await askGallery(gallery, kind, some))
-    found.push(...some.filter((id) => !existing.has(id)))
+    const existing = new Set(await askGallery(clients.gallery, kind, some))
+    for (const id of some.filter((one) => !existing.has(one))) {
+      await transaction((tx) => dropLinks(tx, kind, id))
+      missing.push(id)
+    }
   }
-  return found
+  return missing
 }

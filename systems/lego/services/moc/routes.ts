@@ -47,23 +47,46 @@ export async function mocRoutes(app: App, context: Context): Promise<void> {
 function wholeRoutes(app: App, context: Context): void {
   app.get(
     '/',
-    { schema: { querystring: MocQuery, response: { 200: MocPage } } },
+    {
+      schema: {
+        summary: 'MOCs, the newest first',
+        querystring: MocQuery,
+        response: { 200: MocPage },
+      },
+    },
     ({ user, query }) => mocs.listMocs(context.db, user.userId, query),
   )
-  app.post('/', { schema: { body: NewMoc, response: { 201: Moc } } }, async (request, reply) => {
-    const { user, body } = request
-    const verdicts = await checkLinks(context, body)
-    return context.answerOnce(request, reply, 201, (tx) =>
-      mocs.createMoc(tx, user.userId, body, verdicts),
-    )
-  })
-  app.get('/:id', { schema: { params: PathId, response: { 200: Moc } } }, ({ params }) =>
-    mocs.getMoc(context.db, idOf(params.id, 'MOC')),
+  app.post(
+    '/',
+    { schema: { summary: 'Adds a MOC', body: NewMoc, response: { 201: Moc } } },
+    async (request, reply) => {
+      const { user, body } = request
+      const verdicts = await checkLinks(context, body)
+      return context.answerOnce(request, reply, 201, (tx) =>
+        mocs.createMoc(tx, user.userId, body, verdicts),
+      )
+    },
+  )
+  app.get(
+    '/:id',
+    {
+      schema: {
+        summary: 'A MOC, with the images and albums it links',
+        params: PathId,
+        response: { 200: Moc },
+      },
+    },
+    ({ params }) => mocs.getMoc(context.db, idOf(params.id, 'MOC')),
   )
   app.patch(
     '/:id',
     {
-      schema: { params: PathId, body: MocChange, response: { 200: Moc } },
+      schema: {
+        summary: "Changes a MOC of one's own",
+        params: PathId,
+        body: MocChange,
+        response: { 200: Moc },
+      },
       // Here the id comes before the body: as the clients know it.
       preValidation: async ({ params }) => void idOf((params as { id: string }).id, 'MOC'),
     },
@@ -75,7 +98,13 @@ function wholeRoutes(app: App, context: Context): void {
   )
   app.delete(
     '/:id',
-    { schema: { params: PathId, response: { 204: Gone } } },
+    {
+      schema: {
+        summary: 'Deletes a MOC, with its parts lists and files',
+        params: PathId,
+        response: { 204: Gone },
+      },
+    },
     async ({ user, params }, reply) => {
       const id = idOf(params.id, 'MOC')
       await context.transaction(async (tx) => {
@@ -90,7 +119,7 @@ function wholeRoutes(app: App, context: Context): void {
 function partsListRoutes(app: App, context: Context): void {
   app.get(
     '/:id/parts-lists',
-    { schema: { params: PathId, response: { 200: PartsLists } } },
+    { schema: { summary: 'Parts lists of a MOC', params: PathId, response: { 200: PartsLists } } },
     async ({ params }) => {
       const { id } = await mocs.getMoc(context.db, idOf(params.id, 'MOC'))
       return partsLists.listPartsLists(context.db, id)
@@ -98,13 +127,26 @@ function partsListRoutes(app: App, context: Context): void {
   )
   app.get(
     '/:id/parts-lists/:listId',
-    { schema: { params: ListPath, response: { 200: PartsList } } },
+    {
+      schema: {
+        summary: 'A parts list with its parts',
+        params: ListPath,
+        response: { 200: PartsList },
+      },
+    },
     ({ params: { id, listId } }) =>
       partsLists.getPartsList(context.db, idOf(id, 'MOC'), idOf(listId, 'parts list')),
   )
   app.patch(
     '/:id/parts-lists/:listId',
-    { schema: { params: ListPath, body: PartsListChange, response: { 200: PartsListSummary } } },
+    {
+      schema: {
+        summary: 'Changes how much of a parts list is there, or its title',
+        params: ListPath,
+        body: PartsListChange,
+        response: { 200: PartsListSummary },
+      },
+    },
     ({ user, params, body }) => {
       const [id, listId] = [idOf(params.id, 'MOC'), idOf(params.listId, 'parts list')]
       return context.transaction((tx) =>
@@ -114,7 +156,7 @@ function partsListRoutes(app: App, context: Context): void {
   )
   app.delete(
     '/:id/parts-lists/:listId',
-    { schema: { params: ListPath, response: { 204: Gone } } },
+    { schema: { summary: 'Deletes a parts list', params: ListPath, response: { 204: Gone } } },
     async ({ user, params }, reply) => {
       const [id, listId] = [idOf(params.id, 'MOC'), idOf(params.listId, 'parts list')]
       await context.transaction((tx) => partsLists.deletePartsList(tx, user.userId, id, listId))
@@ -126,7 +168,7 @@ function partsListRoutes(app: App, context: Context): void {
 function fileRoutes(app: App, context: Context): void {
   app.get(
     '/:id/files',
-    { schema: { params: PathId, response: { 200: MocFiles } } },
+    { schema: { summary: 'Files of a MOC', params: PathId, response: { 200: MocFiles } } },
     async ({ params }) => {
       const { id } = await mocs.getMoc(context.db, idOf(params.id, 'MOC'))
       return files.listFiles(context.db, id)
@@ -134,7 +176,7 @@ function fileRoutes(app: App, context: Context): void {
   )
   app.get(
     '/:id/files/:fileId',
-    { schema: { params: FilePath, response: { 200: bytes } } },
+    { schema: { summary: 'The content of a file', params: FilePath, response: { 200: bytes } } },
     async ({ params }, reply) => {
       const [id, fileId] = [idOf(params.id, 'MOC'), idOf(params.fileId, 'file')]
       const { content, fileName } = await files.readFile(context.db, id, fileId)
@@ -147,7 +189,7 @@ function fileRoutes(app: App, context: Context): void {
   )
   app.delete(
     '/:id/files/:fileId',
-    { schema: { params: FilePath, response: { 204: Gone } } },
+    { schema: { summary: 'Deletes a file', params: FilePath, response: { 204: Gone } } },
     async ({ user, params }, reply) => {
       const [id, fileId] = [idOf(params.id, 'MOC'), idOf(params.fileId, 'file')]
       await context.transaction((tx) => files.deleteFile(tx, user.userId, id, fileId))
@@ -162,7 +204,13 @@ function uploadRoutes(app: App, context: Context): void {
   app.post(
     '/:id/parts-lists',
     {
-      schema: { consumes, params: PathId, body: PartsListForm, response: { 201: AddedPartsList } },
+      schema: {
+        summary: 'Adds a parts list, read from a file',
+        consumes,
+        params: PathId,
+        body: PartsListForm,
+        response: { 201: AddedPartsList },
+      },
     },
     (request, reply) => {
       const id = idOf(request.params.id, 'MOC')
@@ -174,7 +222,15 @@ function uploadRoutes(app: App, context: Context): void {
   )
   app.post(
     '/:id/files',
-    { schema: { consumes, params: PathId, body: FileForm, response: { 201: MocFile } } },
+    {
+      schema: {
+        summary: 'Adds a file',
+        consumes,
+        params: PathId,
+        body: FileForm,
+        response: { 201: MocFile },
+      },
+    },
     (request, reply) => {
       const id = idOf(request.params.id, 'MOC')
       const upload = uploadOf(request)

@@ -76,6 +76,7 @@ export const pendingLinks = moc.table(
     kind: text('kind', { enum: ['image', 'album'] }).notNull(),
     galleryId: uuid('gallery_id').notNull(),
     since: moment('since').notNull().defaultNow(),
+    askAfter: moment('ask_after').notNull().defaultNow(),
   },
   (table) => [primaryKey({ columns: [table.mocId, table.kind, table.galleryId] })],
 )

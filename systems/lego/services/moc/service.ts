@@ -1,13 +1,14 @@
 import { defineSchedule } from '@banyan/durable'
 import { defineService } from '@banyan/service'
 import { FailureOfMonolith, writeAsMonolith } from '../../monolith-shape.ts'
-import { mocApi } from './client.ts'
+import { mocApi, mocLinksApi } from './client.ts'
 import { dependencies } from './context.ts'
 import { forgetCreations } from './creation/creations.ts'
 import { createMocWithFiles, removeFiles } from './creation/saga.ts'
 import { settleLinks } from './dangling.ts'
 import { mocEvents } from './events.ts'
 import { auditLinks } from './link-audit.ts'
+import { linkRoutes } from './link-routes.ts'
 import { reactions } from './reactions.ts'
 import { forgetDeleted, recentRoutes } from './recent.ts'
 import { mocRoutes } from './routes.ts'
@@ -26,7 +27,11 @@ export default defineService({
   config: Settings,
   database: { tables, migrations: new URL('migrations', import.meta.url) },
   dependencies,
-  routes: { '/v1/mocs': mocRoutes, [mocApi.prefix]: recentRoutes },
+  routes: {
+    '/v1/mocs': mocRoutes,
+    [mocApi.prefix]: recentRoutes,
+    [mocLinksApi.prefix]: linkRoutes,
+  },
   events: mocEvents,
   reactions,
   sagas: (context) => [createMocWithFiles(context), removeFiles(context)],

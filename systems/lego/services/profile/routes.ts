@@ -14,13 +14,17 @@ const Params = z.object({ id: z.string() })
 export function profileRoutes(app: App, context: Context, publicProfiles: PublicProfiles): void {
   readBodiesAsMonolith(app)
 
-  app.get('/:id', { schema: { params: Params } }, (request) =>
+  app.get('/:id', { schema: { summary: "One's own profile", params: Params } }, (request) =>
     profileOf(context.db, requireSelf(request.user.userId, request.params.id)),
   )
   app.put(
     '/:id',
     {
-      schema: { params: Params, body: ProfileBody },
+      schema: {
+        summary: "Makes one's own profile, or changes it",
+        params: Params,
+        body: ProfileBody,
+      },
       // Whose profile it is comes before what it should be: as the clients know it.
       preValidation: async (request) => {
         requireSelf(request.user.userId, (request.params as { id: string }).id)
@@ -36,7 +40,9 @@ export function profileRoutes(app: App, context: Context, publicProfiles: Public
   // New with the service; where the monolith owns the profile, it knows no such route.
   app.delete(
     '/:id',
-    { schema: { params: Params, response: { 204: z.null() } } },
+    {
+      schema: { summary: "Deletes one's own profile", params: Params, response: { 204: z.null() } },
+    },
     async (request, reply) => {
       const userId = requireSelf(request.user.userId, request.params.id)
       await context.transaction((tx) => deleteProfile(tx, userId))
@@ -44,7 +50,8 @@ export function profileRoutes(app: App, context: Context, publicProfiles: Public
       return reply.status(204).send(null)
     },
   )
-  const schema = { params: Params, response: { 200: PublicProfile } }
+  const summary = 'What everybody may see of a profile: name and picture'
+  const schema = { summary, params: Params, response: { 200: PublicProfile } }
   app.get('/:id/public', { schema }, ({ params }) => publicProfiles.get(params.id))
 }
 

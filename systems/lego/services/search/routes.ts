@@ -24,7 +24,13 @@ export function searchRoutes(app: App, context: Context): void {
 
   app.get(
     '/',
-    { schema: { querystring: SearchQuery, response: { 200: SearchAnswer } } },
+    {
+      schema: {
+        summary: "Finds MOCs, images, sets and what is on one's own wishlist",
+        querystring: SearchQuery,
+        response: { 200: SearchAnswer },
+      },
+    },
     async (request, reply) => {
       const { q: text, type, page, limit, facets, ...filters } = request.query
       const began = performance.now()
@@ -79,7 +85,13 @@ export function searchRoutes(app: App, context: Context): void {
 
   app.get(
     '/suggest',
-    { schema: { querystring: SuggestQuery, response: { 200: Suggestions } } },
+    {
+      schema: {
+        summary: 'Words that begin so, of what there is',
+        querystring: SuggestQuery,
+        response: { 200: Suggestions },
+      },
+    },
     async ({ query: { q: text, type, limit }, user }, reply) => {
       const asked = { text, type, limit, viewer: user.userId }
       const answered = await searcher.ask((engine) => engine.suggest(asked))

@@ -87,7 +87,13 @@ export async function userFileRoutes(app: App, context: Context): Promise<void> 
   )
   app.get(
     '/:id',
-    { schema: { params: PathId, response: { 404: FailureOfMonolith } } },
+    {
+      schema: {
+        summary: "The content of a file of one's own",
+        params: PathId,
+        response: { 404: FailureOfMonolith },
+      },
+    },
     (request, reply) =>
       asMonolith(reply, async () => {
         const row = await getOwn(context.db, own(request, request.params.id))
@@ -100,7 +106,13 @@ export async function userFileRoutes(app: App, context: Context): Promise<void> 
   )
   app.delete(
     '/:id',
-    { schema: { params: PathId, response: { 204: z.null(), 404: FailureOfMonolith } } },
+    {
+      schema: {
+        summary: "Deletes a file of one's own",
+        params: PathId,
+        response: { 204: z.null(), 404: FailureOfMonolith },
+      },
+    },
     (request, reply) =>
       asMonolith(reply, async () => {
         const { id } = await getOwn(context.db, own(request, request.params.id))

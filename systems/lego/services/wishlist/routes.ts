@@ -28,21 +28,36 @@ export function wishlistRoutes(app: App, context: ServiceContext<object, typeof 
 
   app.get(
     '/',
-    { schema: { querystring: ListQuery, response: { 200: ItemPage } } },
+    {
+      schema: {
+        summary: "One's own wishlist, in its order",
+        querystring: ListQuery,
+        response: { 200: ItemPage },
+      },
+    },
     ({ user, query }) => listItems(context.db, user.userId, query),
   )
-  app.post('/', { schema: { body: NewItem, response: { 201: Item } } }, (request, reply) =>
-    context.answerOnce(request, reply, 201, async ({ db, publish }) => {
-      const ownerId = request.user.userId
-      const item = await createItem(db, ownerId, request.body)
-      await publish(WishlistItemCreated.of({ ownerId, item }), { key: ownerId })
-      return item
-    }),
+  app.post(
+    '/',
+    { schema: { summary: 'Adds an item, as the last', body: NewItem, response: { 201: Item } } },
+    (request, reply) =>
+      context.answerOnce(request, reply, 201, async ({ db, publish }) => {
+        const ownerId = request.user.userId
+        const item = await createItem(db, ownerId, request.body)
+        await publish(WishlistItemCreated.of({ ownerId, item }), { key: ownerId })
+        return item
+      }),
   )
 
   app.post(
     '/reorder',
-    { schema: { body: NewOrder, response: { 200: Reordered } } },
+    {
+      schema: {
+        summary: 'Puts all items in this order at once',
+        body: NewOrder,
+        response: { 200: Reordered },
+      },
+    },
     ({ user: { userId: ownerId }, body }) =>
       context.transaction(async ({ db, publish }) => {
         const reordered = await reorder(db, ownerId, body.itemIds)
@@ -53,7 +68,13 @@ export function wishlistRoutes(app: App, context: ServiceContext<object, typeof 
   )
   app.post(
     '/reorder/debounced',
-    { schema: { body: NewOrder, response: { 202: ReorderStatus } } },
+    {
+      schema: {
+        summary: 'Puts all items in this order half a second after the last such request',
+        body: NewOrder,
+        response: { 202: ReorderStatus },
+      },
+    },
     async ({ user, body }, reply) => {
       const status = await context.transaction(({ db }) =>
         reorderLater(db, user.userId, body.itemIds),
@@ -61,16 +82,27 @@ export function wishlistRoutes(app: App, context: ServiceContext<object, typeof 
       return reply.status(202).send(status)
     },
   )
-  app.get('/reorder/status', { schema: { response: { 200: ReorderStatus } } }, ({ user }) =>
-    reorderStatus(context.db, user.userId),
+  app.get(
+    '/reorder/status',
+    { schema: { summary: 'Whether an order still waits', response: { 200: ReorderStatus } } },
+    ({ user }) => reorderStatus(context.db, user.userId),
   )
 
-  app.get('/:id', { schema: { params: ItemId, response: { 200: Item } } }, ({ user, params }) =>
-    getItem(context.db, user.userId, params.id),
+  app.get(
+    '/:id',
+    { schema: { summary: "An item of one's own", params: ItemId, response: { 200: Item } } },
+    ({ user, params }) => getItem(context.db, user.userId, params.id),
   )
   app.patch(
     '/:id',
-    { schema: { params: ItemId, body: ItemChange, response: { 200: Item } } },
+    {
+      schema: {
+        summary: "Changes an item of one's own",
+        params: ItemId,
+        body: ItemChange,
+        response: { 200: Item },
+      },
+    },
     ({ user: { userId: ownerId }, params, body }) =>
       context.transaction(async ({ db, publish }) => {
         const item = await changeItem(db, ownerId, params.id, body)
@@ -80,7 +112,13 @@ export function wishlistRoutes(app: App, context: ServiceContext<object, typeof 
   )
   app.delete(
     '/:id',
-    { schema: { params: ItemId, response: { 204: z.null() } } },
+    {
+      schema: {
+        summary: "Deletes an item of one's own",
+        params: ItemId,
+        response: { 204: z.null() },
+      },
+    },
     async ({ user: { userId: ownerId }, params: { id: itemId } }, reply) => {
       await context.transaction(async ({ db, publish }) => {
         await deleteItem(db, ownerId, itemId)

@@ -1,3 +1,4 @@
+import { Announcer } from '@banyan/console/announcer'
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { useEffect } from 'react'
 import { Redirect, Route, Switch } from 'wouter'
@@ -10,7 +11,6 @@ import { NewMocPage } from './mocs/new-moc-page.tsx'
 import { ProfilePage } from './profile/profile-page.tsx'
 import { Shell } from './shell.tsx'
 import { SignInPage } from './sign-in-page.tsx'
-import { Announcer } from './ui/announcer.tsx'
 import { PageHeading } from './ui/page-heading.tsx'
 import { WishlistPage } from './wishlist/wishlist-page.tsx'
 

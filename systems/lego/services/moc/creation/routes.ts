@@ -16,12 +16,24 @@ import { downloadUrl, listStoredFiles, processingOf, storageOf } from './stored-
 export async function creationRoutes(app: App, context: Context): Promise<void> {
   app.get(
     '/:id/creation',
-    { schema: { params: PathId, response: { 200: Creation } } },
+    {
+      schema: {
+        summary: 'How the creation of a MOC with its files stands, for its owner',
+        params: PathId,
+        response: { 200: Creation },
+      },
+    },
     ({ user, params }) => getCreation(context.db, user.userId, idOf(params.id, 'creation')),
   )
   app.get(
     '/:id/stored-files',
-    { schema: { params: PathId, response: { 200: StoredMocFiles } } },
+    {
+      schema: {
+        summary: 'Files of a MOC that File Storage holds',
+        params: PathId,
+        response: { 200: StoredMocFiles },
+      },
+    },
     async ({ params }) => {
       const { id } = await getMoc(context.db, idOf(params.id, 'MOC'))
       return listStoredFiles(context.db, id)
@@ -30,7 +42,11 @@ export async function creationRoutes(app: App, context: Context): Promise<void> 
   app.get(
     '/:id/stored-files/:fileId/download-url',
     {
-      schema: { params: PathId.extend({ fileId: z.string() }), response: { 200: DownloadUrl } },
+      schema: {
+        summary: 'An address to download a file from, for some minutes',
+        params: PathId.extend({ fileId: z.string() }),
+        response: { 200: DownloadUrl },
+      },
     },
     ({ params }) => downloadUrl(context, idOf(params.id, 'MOC'), idOf(params.fileId, 'file')),
   )
@@ -50,6 +66,7 @@ function createRoute(app: App, context: Context, endings: Endings): void {
     '/with-files',
     {
       schema: {
+        summary: 'Adds a MOC together with its files: all of it, or nothing',
         consumes: ['multipart/form-data'],
         body: CreationForm,
         response: { 201: Creation, 202: Creation },

@@ -1,7 +1,7 @@
+import { useAnnounce } from '@banyan/console/announcer'
 import { useMutation } from '@tanstack/react-query'
 import { useId, useRef } from 'react'
 import type { FileKind } from '../api/types.ts'
-import { useAnnounce } from '../ui/announcer.tsx'
 import { FailureNotice } from '../ui/notice.tsx'
 import { Progress } from '../ui/progress.tsx'
 import { addFile } from './create-moc.ts'

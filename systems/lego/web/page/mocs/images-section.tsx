@@ -1,10 +1,10 @@
+import { useAnnounce } from '@banyan/console/announcer'
 import { useMutation, useQueries, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { Link } from 'wouter'
 import { Failure } from '../api/failure.ts'
 import { ask } from '../api/request.ts'
 import type { Image, Moc } from '../api/types.ts'
-import { useAnnounce } from '../ui/announcer.tsx'
 import { FailureNotice } from '../ui/notice.tsx'
 import { Picture } from '../ui/picture.tsx'
 

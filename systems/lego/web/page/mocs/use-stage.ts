@@ -1,5 +1,5 @@
+import { useAnnounce } from '@banyan/console/announcer'
 import { useRef, useState } from 'react'
-import { useAnnounce } from '../ui/announcer.tsx'
 import type { Stage } from './create-moc.ts'
 
 /** Progress is read out when it has come further by this, %: more often nobody wants to hear. */

@@ -1,8 +1,8 @@
+import { useAnnounce } from '@banyan/console/announcer'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useRef, useState } from 'react'
 import { Latest } from '../api/latest.ts'
 import { ask, newId } from '../api/request.ts'
-import { useAnnounce } from '../ui/announcer.tsx'
 import type { Kept, Need } from './need.ts'
 
 const PAGE = 200

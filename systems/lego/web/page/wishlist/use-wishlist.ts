@@ -1,10 +1,10 @@
+import { useAnnounce } from '@banyan/console/announcer'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { Latest } from '../api/latest.ts'
 import { watch } from '../api/polling.ts'
 import { ask } from '../api/request.ts'
 import type { Pagination, WishlistItem } from '../api/types.ts'
-import { useAnnounce } from '../ui/announcer.tsx'
 import { moved, type Order, orderOf, refreshed, settledAs, takenBack } from './order.ts'
 
 const KEY = ['wishlist']
