@@ -2,9 +2,10 @@
  * How many lines of each service of a system its tests execute, in the tests' own processes and in those
  * that they start; ends with 1 where a service is below 80 %, or a test fails.
  *
- *     npm run test:coverage -- --system NAME [--json FILE] [--missed] [tests…]
+ *     npm run test:coverage -- --system NAME [--servers] [--json FILE] [--missed] [tests…]
  *
- * Where only some tests are named, no service is judged.
+ * Without `--servers` those are the tests that `npm test` runs: what talks to OpenSearch, S3 or ClamAV is tested on the
+ * real ones, whose tests are counted with it. Where only some tests are named, no service is judged.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
@@ -40,18 +41,22 @@ try {
 }
 
 async function main(): Promise<number> {
-  const { system, json, missed, tests } = readArguments()
+  const { system, servers, json, missed, tests } = readArguments()
   const services = join(ROOT, 'systems', system, 'services')
   if (!/^[a-z][a-z0-9-]*$/.test(system) || !existsSync(services)) {
     throw new UsageError(`--system is "${system}"; there is no systems/${system}/services`)
   }
   const folder = await mkdtemp(join(tmpdir(), 'banyan-coverage-'))
   try {
-    const { status, files } = await measure(
-      tests.length > 0 ? tests : [`systems/${system}/`],
-      services,
-      folder,
-    )
+    const chosen = tests.length > 0 ? tests : [`systems/${system}/`]
+    const ways = servers ? [PLAIN, WITH_SERVERS] : [PLAIN]
+    let files: FileHits = new Map()
+    let status = 0
+    for (const way of ways) {
+      const measured = await measure(way, chosen, services, join(folder, way.name))
+      files = way === PLAIN ? measured.files : withProcesses(files, measured.files)
+      status ||= measured.status
+    }
     const rows = readdirSync(services).map((name) => {
       const own = [...files].filter(([file]) => file.startsWith(join(services, name) + sep))
       return { name, files: own, ...coverageOf(own.map(([, lines]) => lines)) }
@@ -85,32 +90,46 @@ async function main(): Promise<number> {
 function readArguments() {
   const options = {
     system: { type: 'string' },
+    servers: { type: 'boolean', default: false },
     json: { type: 'string' },
     missed: { type: 'boolean', default: false },
   } as const
   try {
     const { values, positionals } = parseArgs({ options, allowPositionals: true })
-    const { system, json, missed } = values
+    const { system, servers, json, missed } = values
     if (system === undefined) throw new Error('--system is not given: a folder of systems/')
-    return { system, json, missed, tests: positionals }
+    return { system, servers, json, missed, tests: positionals }
   } catch (error) {
     throw new UsageError((error as Error).message)
   }
 }
 
-/** Runs those of the tests that `npm test` has. */
+interface Way {
+  readonly name: string
+  /** What runs vitest with the arguments behind it. */
+  readonly command: readonly [string, ...string[]]
+}
+/** The tests that `npm test` has. */
+const PLAIN: Way = { name: 'plain', command: ['npx', 'vitest', 'run'] }
+/** Those that need real servers. */
+const WITH_SERVERS: Way = {
+  name: 'servers',
+  command: [process.execPath, '--import', 'tsx', 'scripts/test-servers.ts'],
+}
+
 async function measure(
+  { command: [program, ...before] }: Way,
   tests: readonly string[],
   services: string,
   folder: string,
 ): Promise<{ status: number; files: FileHits }> {
   const raw = join(folder, 'processes')
-  await mkdir(raw)
+  await mkdir(raw, { recursive: true })
   const within = relative(ROOT, services).split(sep).join('/')
   const { status } = spawnSync(
-    'npx',
+    program,
     [
-      ...['vitest', 'run', ...tests, '--coverage.enabled'],
+      ...[...before, ...tests, '--coverage.enabled'],
       ...['--coverage.reporter=json', `--coverage.reportsDirectory=${join(folder, 'tests')}`],
       '--coverage.reportOnFailure',
       `--coverage.include=${within}/**/*.ts`,

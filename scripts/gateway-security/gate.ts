@@ -3,6 +3,8 @@ export interface Gate {
   readonly port: number
   /** The same, with time limits below a second. */
   readonly impatientPort: number
+  /** Of a process of its own. */
+  readonly pid?: number
   close(): Promise<void>
 }
 

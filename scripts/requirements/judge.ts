@@ -17,14 +17,21 @@ export interface Executed {
   readonly tests: ReadonlyMap<string, readonly string[]>
   /** Whether a script ended with 0. */
   readonly scripts: ReadonlyMap<string, boolean>
-  /** Reports of measurements. */
-  readonly figures: ReadonlyMap<string, unknown>
+  /** Reports of measurements, by the name that requirements have for them. */
+  readonly figures: ReadonlyMap<string, FigureReport>
+}
+
+/** What a measurement wrote. */
+export interface FigureReport {
+  readonly file: string
+  readonly content: unknown
 }
 
 export interface Verdict {
   readonly id: string
   readonly text: string
-  readonly state: 'shown' | 'missing' | 'deferred'
+  /** `unmeasured`: all that is missing of it is a measurement that nobody has taken. */
+  readonly state: 'shown' | 'missing' | 'unmeasured' | 'deferred'
   /** The tests, scripts and figures that hold. */
   readonly by: readonly string[]
   /** Why it is missing or deferred. */
@@ -38,12 +45,18 @@ export function judge(
 ): readonly Verdict[] {
   return requirements.map(({ id, text, shownBy = [], lacks, deferred }) => {
     const faults = shownBy.map((one) => faultOf(one, executed))
-    const by = shownBy.filter((_, i) => faults[i] === null).map(nameOf)
+    const by = shownBy
+      .filter((_, i) => faults[i] === null)
+      .map((one) => nameOf(one) + sourceOf(one, executed))
     if (deferred !== undefined) return { id, text, state: 'deferred', by, why: [deferred] }
     const why = [...new Set(faults.filter((fault) => fault !== null))]
     if (lacks !== undefined) why.push(lacks)
     if (shownBy.length === 0 && lacks === undefined) why.push('nothing shows it')
-    return { id, text, state: why.length === 0 ? 'shown' : 'missing', by, why }
+    if (why.length === 0) return { id, text, state: 'shown', by, why }
+    const unmeasured = shownBy.filter((one) => isUnmeasured(one, executed)).length
+    const others = faults.filter((fault) => fault !== null).length - unmeasured
+    const measuringWouldDo = unmeasured > 0 && others === 0 && lacks === undefined
+    return { id, text, state: measuringWouldDo ? 'unmeasured' : 'missing', by, why }
   })
 }
 
@@ -79,14 +92,17 @@ function faultOf(evidence: Evidence, executed: Executed): string | null {
   }
 }
 
-function faultOfFigure(evidence: FigureEvidence, reports: ReadonlyMap<string, unknown>) {
+function isUnmeasured(evidence: Evidence, { figures }: Executed): boolean {
+  return evidence.kind === 'figure' && !figures.has(evidence.report)
+}
+
+function faultOfFigure(evidence: FigureEvidence, reports: Executed['figures']) {
   const { report, command, key, atMost } = evidence
-  if (!reports.has(report)) {
-    return `not measured: ${command}, then --figures ${report}=FILE`
-  }
-  const value = at(reports.get(report), key.split('.'))
-  if (typeof value !== 'number') return `${report} has no figure ${key}`
-  return value <= atMost ? null : `${key} is ${value}; at most ${atMost}`
+  const given = reports.get(report)
+  if (!given) return `not measured: ${command}, then --figures ${report}=FILE`
+  const value = at(given.content, key.split('.'))
+  if (typeof value !== 'number') return `${given.file} has no figure ${key}`
+  return value <= atMost ? null : `${key} is ${value} in ${given.file}; at most ${atMost}`
 }
 
 function at(value: unknown, path: readonly string[]): unknown {
@@ -109,4 +125,9 @@ function nameOf(evidence: Evidence): string {
     case 'figure':
       return `${evidence.key} of ${evidence.command}`
   }
+}
+
+/** Where a figure stands. */
+function sourceOf(evidence: Evidence, { figures }: Executed): string {
+  return evidence.kind === 'figure' ? `, in ${figures.get(evidence.report)!.file}` : ''
 }

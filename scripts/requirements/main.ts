@@ -2,9 +2,11 @@
  * Lists each requirement of a system's document with the executed tests, scripts and measurements that show
  * it; ends with 1 while one is missing. The list is `systems/SYSTEM/requirements.ts`.
  *
- *     npm run check:requirements -- --system NAME [--report FILE]… [--figures NAME=FILE]… [--json FILE]
+ *     npm run check:requirements -- --system NAME [--report FILE]… [--figures NAME=FILE]… [--tests-alone] [--json FILE]
  *
- * With `--report` no test is run: FILE is what vitest's JSON reporter wrote, of a run just made.
+ * With `--report` no test is run: FILE is what vitest's JSON reporter wrote, of a run just made. Measurements take
+ * longer than anybody waits for a check: their reports are given, or stand in `systems/SYSTEM/figures/NAME.json`. With
+ * `--tests-alone` none that stands there is looked at, and what only has to be measured is counted apart.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
@@ -16,6 +18,7 @@ import { folderOf } from '../servers/server.ts'
 import {
   checkList,
   type Executed,
+  type FigureReport,
   judge,
   keyOfTest,
   type TestReport,
@@ -36,24 +39,29 @@ try {
 }
 
 async function main(args: readonly string[]): Promise<number> {
-  const { system, report, figures, json } = readArguments(args)
+  const { system, report, figures, json, 'tests-alone': testsAlone } = readArguments(args)
   const requirements = await requirementsOf(system)
   const evidence = requirements.flatMap(({ shownBy = [] }) => shownBy)
   const files = [...new Set(evidence.flatMap((one) => (one.kind === 'test' ? [one.file] : [])))]
+  // Before anything that takes minutes.
+  const measured = await readFigures(system, evidence, figures, testsAlone)
   const reports = report.length > 0 ? await readReports(report) : await runTests(files)
   const verdicts = judge(requirements, {
     tests: statusesOf(reports),
     scripts: runScripts(evidence),
-    figures: await readFigures(figures),
+    figures: measured,
   })
   print(verdicts)
   const count = (state: Verdict['state']) => verdicts.filter((one) => one.state === state).length
-  const [shown, deferred, missing] = [count('shown'), count('deferred'), count('missing')]
+  const [shown, deferred] = [count('shown'), count('deferred')]
+  const unmeasured = testsAlone ? count('unmeasured') : 0
+  const missing = count('missing') + count('unmeasured') - unmeasured
+  const apart = testsAlone ? `, ${unmeasured} left to be measured` : ''
   console.log(
-    `${verdicts.length} requirements: ${shown} shown, ${deferred} deferred, ${missing} missing`,
+    `${verdicts.length} requirements: ${shown} shown, ${deferred} deferred${apart}, ${missing} missing`,
   )
   if (json !== undefined) {
-    const written = { system, shown, deferred, missing, requirements: verdicts }
+    const written = { system, shown, deferred, unmeasured, missing, requirements: verdicts }
     await writeFile(json, `${JSON.stringify(written, null, 2)}\n`)
   }
   return missing === 0 ? 0 : 1
@@ -65,6 +73,7 @@ function readArguments(args: readonly string[]) {
     system: { type: 'string' },
     report: multiple,
     figures: multiple,
+    'tests-alone': { type: 'boolean', default: false },
     json: { type: 'string' },
   } as const
   try {
@@ -95,7 +104,10 @@ async function requirementsOf(system: string): Promise<readonly Requirement[]> {
 async function readReports(files: readonly string[]): Promise<readonly TestReport[]> {
   const reports: TestReport[] = []
   for (const file of files) {
-    const report = JSON.parse(await readFile(file, 'utf8')) as TestReport
+    const report = (await readJson(file, '--report')) as TestReport
+    if (!Array.isArray(report?.testResults)) {
+      throw new UsageError(`--report ${file} is not what vitest's JSON reporter writes`)
+    }
     const changed = ({ name }: TestReport['testResults'][number]) =>
       !existsSync(name) || statSync(name).mtimeMs > report.startTime
     for (const { name } of report.testResults.filter(changed)) {
@@ -156,21 +168,51 @@ function run(file: string, args: readonly string[]): number | null {
   }).status
 }
 
-async function readFigures(given: readonly string[]): Promise<Executed['figures']> {
-  const reports = new Map<string, unknown>()
+/** @param testsAlone leaves out what stands in the folder of the system */
+async function readFigures(
+  system: string,
+  evidence: readonly Evidence[],
+  given: readonly string[],
+  testsAlone: boolean,
+): Promise<Executed['figures']> {
+  const wanted = new Set(evidence.flatMap((one) => (one.kind === 'figure' ? [one.report] : [])))
+  const files = new Map<string, string>()
+  if (!testsAlone) {
+    for (const name of wanted) {
+      const file = join('systems', system, 'figures', `${name}.json`)
+      if (existsSync(join(ROOT, file))) files.set(name, file)
+    }
+  }
   for (const one of given) {
     const [, name, file] = /^([^=]+)=(.+)$/.exec(one) ?? []
     if (!name || !file) throw new UsageError(`--figures is "${one}"; it must be NAME=FILE`)
-    reports.set(name, JSON.parse(await readFile(file, 'utf8')))
+    if (!wanted.has(name)) {
+      throw new UsageError(`--figures names "${name}"; there are ${[...wanted].join(', ')}`)
+    }
+    files.set(name, file)
+  }
+  const reports = new Map<string, FigureReport>()
+  for (const [name, file] of files) {
+    reports.set(name, { file, content: await readJson(resolve(ROOT, file), '--figures') })
   }
   return reports
+}
+
+async function readJson(file: string, option: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'))
+  } catch (error) {
+    throw new UsageError(`${option} ${file} cannot be read: ${(error as Error).message}`)
+  }
 }
 
 function print(verdicts: readonly Verdict[]): void {
   const width = Math.max(...verdicts.map(({ id }) => id.length)) + 2
   for (const { id, text, state, by, why } of verdicts) {
-    console.log(`${id.padEnd(width)}${state === 'missing' ? 'MISSING ' : state.padEnd(8)}  ${text}`)
-    for (const one of by) console.log(`${''.padEnd(width + 10)}${one}`)
-    for (const one of why) console.log(`${''.padEnd(width)}${'why'.padEnd(10)}${one}`)
+    console.log(
+      `${id.padEnd(width)}${(state === 'missing' ? 'MISSING' : state).padEnd(10)}  ${text}`,
+    )
+    for (const one of by) console.log(`${''.padEnd(width + 12)}${one}`)
+    for (const one of why) console.log(`${''.padEnd(width)}${'why'.padEnd(12)}${one}`)
   }
 }

@@ -4,6 +4,7 @@ import { kafka } from './kafka.ts'
 import { mongodb } from './mongodb.ts'
 import { moto } from './moto.ts'
 import { opensearch } from './opensearch.ts'
+import { prometheus } from './prometheus.ts'
 import { rabbitmq } from './rabbitmq.ts'
 import { redis } from './redis.ts'
 import { s3 } from './s3.ts'
@@ -19,6 +20,7 @@ export const SERVERS: readonly Server[] = [
   clamav,
   opensearch,
   mongodb,
+  prometheus,
 ]
 
 /** The servers of these names, all when there are none. @throws an Error that lists the names there are. */

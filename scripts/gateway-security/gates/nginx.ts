@@ -43,8 +43,8 @@ events {}
 http {
   access_log off;
   ${temporary}
-  upstream monolith { server 127.0.0.1:${monolith}; keepalive 8; }
-  upstream service { server 127.0.0.1:${service}; keepalive 8; }
+  upstream monolith { server 127.0.0.1:${monolith}; keepalive 64; }
+  upstream service { server 127.0.0.1:${service}; keepalive 64; }
   proxy_http_version 1.1;
   proxy_set_header Connection "";
   proxy_set_header Host $http_host;

@@ -45,7 +45,7 @@ export async function startProcess(
     }
     await delay(20)
   }
-  return { port, impatientPort, close }
+  return { port, impatientPort, pid: child.pid!, close }
 }
 
 async function freePort(): Promise<number> {

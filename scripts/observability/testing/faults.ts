@@ -1,0 +1,66 @@
+import type { System } from './system.ts'
+
+/** Something that goes wrong for real, the alerts that it must set off, and what an operator does about it. */
+export interface Fault {
+  readonly name: string
+  /** Alerts, each with labels by which it is told from another of its name. */
+  readonly alerts: Readonly<Record<string, Readonly<Record<string, string>>>>
+  begin(system: System): Promise<void>
+  mend(system: System): Promise<void>
+}
+
+function divergence(): Fault {
+  return {
+    name: 'a write past the guard',
+    alerts: { ExtractionDiverges: { extraction: 'notes' } },
+    async begin(system) {
+      const client = await system.pool(system.sides.url('target')).connect()
+      await client.query('BEGIN')
+      await client.query(
+        "SELECT set_config('banyan.exempt', secret, true), set_config('session_replication_role', 'replica', true) FROM banyan.engine",
+      )
+      await client.query("UPDATE public.note SET body = 'rogue' WHERE id = 7")
+      await client.query('COMMIT')
+      client.release()
+    },
+    async mend(system) {
+      await system.banyan(['verify', 'notes', '--repair', 'public.note:7', '--why', 'a test'])
+    },
+  }
+}
+
+function heldStream(): Fault {
+  let release = async () => {}
+  return {
+    name: 'a session that keeps a table of the target to itself',
+    alerts: { ExtractionLags: { extraction: 'notes', stream: 'forward' } },
+    async begin(system) {
+      const client = await system.pool(system.sides.url('target')).connect()
+      await client.query('BEGIN; LOCK TABLE public.note IN ACCESS EXCLUSIVE MODE')
+      release = async () => {
+        await client.query('ROLLBACK')
+        client.release()
+      }
+      await system
+        .pool(system.sides.url('source'))
+        .query("UPDATE public.note SET body = 'changed' WHERE id = 8")
+    },
+    mend: () => release(),
+  }
+}
+
+function noEngine(): Fault {
+  return {
+    name: 'an engine that is gone',
+    alerts: { NoEngineLeads: {}, GatewayLeaseLost: { job: 'banyan-gateways' } },
+    async begin(system) {
+      await system.process('engine').kill()
+    },
+    async mend(system) {
+      await system.process('engine').start()
+    },
+  }
+}
+
+/** One after the other: each is mended before the next begins, since the engine must see them. */
+export const FAULTS: readonly Fault[] = [divergence(), heldStream(), noEngine()]

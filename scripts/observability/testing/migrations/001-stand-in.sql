@@ -1,0 +1,2 @@
+-- The services of this test keep nothing of their own.
+SELECT 1;
