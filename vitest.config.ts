@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { folderOf } from './scripts/servers/server.ts'
 
 const ALL = ['packages', 'systems', 'scripts', 'bench'].map((folder) => `${folder}/**/*.test.ts`)
 
@@ -26,6 +27,10 @@ export default defineConfig({
     // Tests of one server restart it, and must not meet each other.
     pool: 'forks',
     maxWorkers: process.env.BANYAN_SERVERS || process.env.BANYAN_BROWSER ? 1 : 2,
+    // What came of each test, for `check:requirements` afterwards; a part of them on another server must not stand for all.
+    ...(process.env.CI && !aside && !process.env.BANYAN_POSTGRES
+      ? { reporters: ['default', 'json'], outputFile: { json: folderOf('tests.json') } }
+      : {}),
     // Brokers that are killed and started again on a busy machine take their time.
     testTimeout: process.env.BANYAN_SERVERS ? 300_000 : 120_000,
     hookTimeout: 120_000,
