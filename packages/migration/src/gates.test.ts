@@ -16,17 +16,31 @@ function side(requests: number, errors: number, ms: number): SideStats {
   }
 }
 
+/** Spans in which the service took so long, newest first; the monolith takes 10 ms. */
+function spans(...ms: readonly number[]): Measures['spans'] {
+  return ms.map((target) => ({
+    source: side(100, 0, 10).latency,
+    target: side(100, 0, target).latency,
+  }))
+}
+
 function measures(change: Partial<Measures> = {}): Measures {
   return {
     source: side(1000, 0, 10),
     target: side(1000, 0, 10),
     now: { requests: 100, errors: 0 },
+    spans: spans(10, 10, 10),
     shadow: { compared: 1000, differing: 0 },
     lagMs: 10,
     divergent: 0,
     ...change,
   }
 }
+
+const bothSlow: Measures['spans'] = spans(50, 50, 50).map(({ target }) => ({
+  source: target,
+  target,
+}))
 
 describe('the gates of a canary', () => {
   it('hold when everything is within bounds', () => {
@@ -64,7 +78,10 @@ describe('the gates of a canary', () => {
       '4 of the 4 requests of the last 2 s failed, more than chance allows at 1 %',
       { target: side(180_000, 4, 10), now: { requests: 4, errors: 4 } },
     ],
-    ['p95 of the service is 50 ms, allowed are 20 ms', { target: side(1000, 0, 50) }],
+    [
+      'p95 of the service is 50 ms, allowed are 20 ms',
+      { target: side(1000, 0, 50), spans: spans(50, 200, 50) },
+    ],
     ['1 rows differ, allowed are 0', { divergent: 1 }],
     [
       '5 of 1000 shadow answers differ, allowed are 0.1 %',
@@ -86,6 +103,30 @@ describe('the gates of a canary', () => {
       expect(judgeCanary(plan, measures({ target, now: { requests, errors } })).failed).toEqual([])
     },
   )
+
+  it.each([
+    ['the newest span is within the bound', spans(20, 50, 50)],
+    ['an older one was', spans(50, 50, 10)],
+    ['less has been timed', spans(50, 50)],
+    ['the monolith was as slow meanwhile', bothSlow],
+  ])('wait for slow answers to pass while %s', (_, newest) => {
+    const { failed, waiting } = judgeCanary(
+      plan,
+      measures({ target: side(1000, 0, 50), spans: newest }),
+    )
+    expect(failed).toEqual([])
+    expect(waiting).toEqual([
+      'p95 of the service is 50 ms, allowed are 20 ms, unless it passes within 6 s',
+    ])
+  })
+
+  it('fail for slow answers that are few in each span, as they say nothing else', () => {
+    const { latency } = side(5, 0, 10)
+    const few = [1, 2, 3].map(() => ({ source: latency, target: latency }))
+    expect(
+      judgeCanary(plan, measures({ target: side(1000, 0, 50), spans: few })).failed,
+    ).toHaveLength(1)
+  })
 
   it('do not roll back for errors where the plan allows any number of them', () => {
     const lenient = { ...plan, gates: { ...plan.gates, errorRate: 1 } } as typeof plan

@@ -9,6 +9,11 @@ export interface Measures {
   readonly target: SideStats
   /** Of the target, the last `NOW_MS`. */
   readonly now: Pick<SideStats, 'requests' | 'errors'>
+  /**
+   * Cumulative latency histograms of the newest spans of `SPAN_MS` each, newest first; fewer than
+   * `LASTING_SPANS` while less has been timed since the step began.
+   */
+  readonly spans: readonly Record<'source' | 'target', readonly number[]>[]
   readonly shadow: { readonly compared: number; readonly differing: number }
   /** Worst lag of the two streams, ms; null while unknown. */
   readonly lagMs: number | null
@@ -33,6 +38,14 @@ const MINIMUM_FOR_FAILURE = 20
  * the target answers now is held against the bound too, over this long, ms.
  */
 export const NOW_MS = 2_000
+/**
+ * Answers of a service that is slow stay slow; those behind a handover or a pause of the machine do not. So a
+ * p95 beyond its bound fails its gate when no span of so many has said otherwise, and is waited out before.
+ */
+export const SPAN_MS = 2_000
+export const LASTING_SPANS = 3
+/** The p95 of fewer answers is the slowest of them: a span with fewer says nothing. */
+const SPAN_MINIMUM = 20
 /** Errors are no chance when so many are less probable than this at the bound: 4 of 4, 6 of 20, 11 of 100 at 1 %. */
 const NO_CHANCE = 5e-7
 /** A bound of none leaves it to the rate since the step began; here one error says nothing yet. */
@@ -58,7 +71,7 @@ class Verdicts {
 export function judgeCanary(plan: ResolvedExtraction, measures: Measures): Judgement {
   const { gates } = plan
   const verdicts = new Verdicts()
-  const { target, source, lagMs, divergent } = measures
+  const { target, lagMs, divergent } = measures
 
   verdicts.add(
     {
@@ -81,7 +94,7 @@ export function judgeCanary(plan: ResolvedExtraction, measures: Measures): Judge
     `error rate ${percent(errorRate)} is above ${percent(gates.errorRate)}`,
   )
   addNow(verdicts, plan, measures.now)
-  addLatency(verdicts, plan, source, target)
+  addLatency(verdicts, plan, measures)
   if (plan.kind === 'tables') addDivergence(verdicts, plan, divergent)
   const { compared, differing } = measures.shadow
   const differs = differing >= MINIMUM_DIFFERING && differing / compared > gates.shadowDifference
@@ -142,30 +155,41 @@ function beyondChance(k: number, n: number, rate: number): boolean {
 function addLatency(
   verdicts: Verdicts,
   { gates }: ResolvedExtraction,
-  source: SideStats,
-  target: SideStats,
+  { source, target, spans }: Measures,
 ): void {
-  const [mine, theirs] = [target, source].map((side) => latencyQuantile(side.latency, 0.95))
+  const step = p95Of({ source: source.latency, target: target.latency }, gates.latencyRatio)
+  const { mine, bound } = step
   // Fewer answers may be timed than counted: the burst right after a handover is not.
   const timed = target.latency.at(-1) ?? 0
   const few = target.requests >= gates.minimumRequests && timed < gates.minimumRequests
-  const bound =
-    theirs === null || theirs === undefined
-      ? null
-      : Math.max(LATENCY_FLOOR_MS, theirs * gates.latencyRatio)
-  const known = typeof mine === 'number' && bound !== null && timed >= gates.minimumRequests
-  const slow = known && mine > bound
+  const slow = step.slow && timed >= gates.minimumRequests
+  const lasts =
+    spans.length === LASTING_SPANS &&
+    spans.every(
+      (span) => (span.target.at(-1) ?? 0) < SPAN_MINIMUM || p95Of(span, gates.latencyRatio).slow,
+    )
+  const told = `p95 of the service is ${mine} ms, allowed are ${bound} ms`
   verdicts.add(
     {
       gate: 'p95 of the service',
-      measured: typeof mine === 'number' ? `${mine} ms of ${timed} answers` : 'nothing timed yet',
+      measured: mine === null ? 'nothing timed yet' : `${mine} ms of ${timed} answers`,
       required: bound === null ? 'known once the monolith answers' : `at most ${bound} ms`,
-      state: slow ? 'fails' : few ? 'waits' : 'holds',
+      state: slow ? (lasts ? 'fails' : 'waits') : few ? 'waits' : 'holds',
     },
     slow
-      ? `p95 of the service is ${mine} ms, allowed are ${bound} ms`
+      ? lasts
+        ? told
+        : `${told}, unless it passes within ${(LASTING_SPANS * SPAN_MS) / 1000} s`
       : `${timed} of ${gates.minimumRequests} answers of the service to be timed`,
   )
+}
+
+/** The service's p95, ms, and what it may be beside the monolith's; null where nothing was timed. */
+function p95Of(latency: Measures['spans'][number], ratio: number) {
+  const mine = latencyQuantile(latency.target, 0.95)
+  const theirs = latencyQuantile(latency.source, 0.95)
+  const bound = theirs === null ? null : Math.max(LATENCY_FLOOR_MS, theirs * ratio)
+  return { mine, bound, slow: mine !== null && bound !== null && mine > bound }
 }
 
 function addDivergence(

@@ -87,6 +87,24 @@ it('counts the burst after a handover as requests, and does not time it', async 
   expect(await look()).toMatchObject({ requests: 50, timed: 10 })
 })
 
+it('tells of the latencies span by span, from behind the burst', async () => {
+  const { gateway, measurements, look } = measuring()
+  const slow = () => measurements.measures([0, 0], 0).spans.map(({ target }) => target.at(-1))
+  await look()
+  measurements.rebase()
+  gateway.answer(40, 300)
+  await look(true, 1_800)
+  expect(slow()).toEqual([])
+  gateway.answer(7, 5)
+  await look(true, 2_400)
+  expect(slow()).toEqual([7])
+  gateway.answer(9, 5)
+  await look(true, 1_800)
+  expect(slow()).toEqual([9, 7])
+  await look(true, 6_000)
+  expect(slow()).toEqual([0, 0, 0])
+})
+
 it('does not judge what was counted before its engine came', async () => {
   const { gateway, measurements, look } = measuring()
   gateway.answer(100, 5)

@@ -1,5 +1,5 @@
 import { type ExtractionStats, LATENCY_BOUNDS_MS, type SideStats } from '@banyan/contracts'
-import { type Measures, NOW_MS, since } from './gates.ts'
+import { LASTING_SPANS, type Measures, NOW_MS, SPAN_MS, since } from './gates.ts'
 import { type Gateways, latencyQuantile } from './gateways.ts'
 import type { RecentTraffic } from './status.ts'
 import { TrafficTotals } from './traffic-totals.ts'
@@ -22,6 +22,11 @@ const RECENT_MS = 10_000
 /** An engine that has not come by for so long stood still, and has applied nothing meanwhile, ms. */
 const STOOD_STILL_MS = 1_000
 
+interface Counted {
+  readonly at: number
+  readonly total: ExtractionStats
+}
+
 /** What the gateways count for one extraction, and since when a step is judged. */
 export class Measurements {
   readonly #gateways: Gateways
@@ -29,10 +34,10 @@ export class Measurements {
   readonly #totals: TrafficTotals
   #total: ExtractionStats | null = null
   /** Totals of the last 10 s, oldest first. */
-  #recent: { readonly at: number; readonly total: ExtractionStats }[] = []
+  #recent: Counted[] = []
   #base: ExtractionStats | null = null
   /** From where latencies count; null while the burst passes. */
-  #timedBase: ExtractionStats | null = null
+  #timedBase: Counted | null = null
   /** From where the shadow's comparisons count. */
   #shadowBase: ExtractionStats | null = null
   /** Since when the other side is in step; null while it is not, as after a time without an engine. */
@@ -124,17 +129,36 @@ export class Measurements {
     return { requests, errors }
   }
 
+  /** The latencies of the newest spans, as far as they lie behind the burst. */
+  #spans(): Measures['spans'] {
+    const last = this.#recent.at(-1)
+    const base = this.#timedBase
+    if (!last || !base) return []
+    const marks = [last]
+    for (let span = 1; span <= LASTING_SPANS; span += 1) {
+      const at = last.at - span * SPAN_MS
+      const mark = this.#recent.findLast((one) => one.at <= at)
+      if (!mark || mark.at < base.at) break
+      marks.push(mark)
+    }
+    return marks.slice(1).map((from, i) => {
+      const { source, target } = since(marks[i]!.total, from.total)
+      return { source: source.latency, target: target.latency }
+    })
+  }
+
   measures(lags: readonly (number | null)[], divergent: number | null): Measures {
     const { source, target } = since(this.total(), this.#base)
     const { shadow } = since(this.total(), this.#shadowBase)
-    if (this.#polledAt > this.#burstUntil) this.#timedBase ??= this.#total
-    const timed = this.#timedBase ? since(this.total(), this.#timedBase) : nothing(this.#name)
+    if (this.#polledAt > this.#burstUntil) this.#timedBase ??= this.#recent.at(-1) ?? null
+    const timed = this.#timedBase ? since(this.total(), this.#timedBase.total) : nothing(this.#name)
     const known = lags.filter((lag) => lag !== null)
     const lagMs = lags.length > 0 && known.length === lags.length ? Math.max(...known) : null
     return {
       source: { ...source, latency: timed.source.latency },
       target: { ...target, latency: timed.target.latency },
       now: this.#now(),
+      spans: this.#spans(),
       shadow,
       lagMs,
       divergent,

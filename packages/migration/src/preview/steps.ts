@@ -47,7 +47,7 @@ export function canary(plan: ResolvedExtraction, index: number, words: CanaryWor
   const last = step.percent === 100
   const fails = [
     `more than ${share(gates.errorRate)} of the service's answers are 5xx`,
-    `its p95 is above ${gates.latencyRatio} times the monolith's (never judged below 20 ms)`,
+    `its p95 is above ${gates.latencyRatio} times the monolith's for 6 s (never judged below 20 ms)`,
     ...words.fails,
   ]
   return {
