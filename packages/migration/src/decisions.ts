@@ -21,7 +21,7 @@ const UNDER_WAY: readonly Phase[] = [
 const LIVE: readonly Phase[] = [...UNDER_WAY, 'rolling back', 'rolled back']
 
 /** In which phases an operator may ask for what. */
-const ALLOWED: Record<Action, readonly Phase[]> = {
+export const ALLOWED: Record<Action, readonly Phase[]> = {
   start: ['planned', 'cancelled'],
   pause: UNDER_WAY,
   resume: UNDER_WAY,

@@ -2,6 +2,7 @@ import { BanyanError } from '@banyan/contracts'
 import { type Pool, transaction } from '@banyan/postgres'
 import type { ArchiveSeal } from './archive/manifest.ts'
 import { append, type NewEntry } from './ledger.ts'
+import { checkPhaseChange } from './phase-changes.ts'
 import type { ExtractionStatus, HandoverRecord, OldTables, Phase } from './status.ts'
 
 /** What the control plane remembers of an extraction. */
@@ -125,6 +126,7 @@ export class Store {
    *
    * @param token the engine's token, or null for an operator's decision.
    * @returns false when the row was changed meanwhile; the caller reads it again.
+   * @throws Error for a phase that does not follow the row's (`PHASE_CHANGES`).
    */
   async change(
     row: ExtractionRow,
@@ -132,6 +134,7 @@ export class Store {
     change: Change,
     entries: readonly NewEntry[],
   ): Promise<boolean> {
+    if (change.phase !== undefined) checkPhaseChange(row.phase, change.phase)
     return transaction(this.#pool, async (client) => {
       const lease = await client.query<{ token: string }>(
         'SELECT token FROM banyan_control.lease FOR UPDATE',
