@@ -8,6 +8,7 @@ import { type ManagedProcess, Supervisor } from '@banyan/lab'
 import { createPool, type EmbeddedPostgres, freePort, type Pool } from '@banyan/postgres'
 import { ROOT } from '../rules.ts'
 import type { Target } from './prometheus.ts'
+import type { Watched } from './see-alerts.ts'
 
 const run = promisify(execFile)
 const BANYAN = join(ROOT, 'packages/cli/bin/banyan.js')
@@ -17,7 +18,7 @@ const CONTROL_TOKEN = 'a-control-token-of-this-test'
 const READY_MS = 180_000
 
 /** An engine, a gateway and their databases, each a process of its own, and an extraction under way. */
-export class System {
+export class System implements Watched {
   readonly supervisor: Supervisor
   readonly targets: Target[] = []
   readonly #processes = new Map<string, ManagedProcess>()
@@ -41,6 +42,10 @@ export class System {
     const system = new System(supervisor, sides, monolith)
     await system.#startMove()
     return system
+  }
+
+  get folder(): string {
+    return this.supervisor.folder
   }
 
   process(name: string): ManagedProcess {

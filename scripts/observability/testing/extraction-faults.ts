@@ -1,15 +1,7 @@
+import type { Fault } from './fault.ts'
 import type { System } from './system.ts'
 
-/** Something that goes wrong for real, the alerts that it must set off, and what an operator does about it. */
-export interface Fault {
-  readonly name: string
-  /** Alerts, each with labels by which it is told from another of its name. */
-  readonly alerts: Readonly<Record<string, Readonly<Record<string, string>>>>
-  begin(system: System): Promise<void>
-  mend(system: System): Promise<void>
-}
-
-function divergence(): Fault {
+function divergence(): Fault<System> {
   return {
     name: 'a write past the guard',
     alerts: { ExtractionDiverges: { extraction: 'notes' } },
@@ -29,7 +21,7 @@ function divergence(): Fault {
   }
 }
 
-function heldStream(): Fault {
+function heldStream(): Fault<System> {
   let release = async () => {}
   return {
     name: 'a session that keeps a table of the target to itself',
@@ -49,7 +41,7 @@ function heldStream(): Fault {
   }
 }
 
-function noEngine(): Fault {
+function noEngine(): Fault<System> {
   return {
     name: 'an engine that is gone',
     alerts: { NoEngineLeads: {}, GatewayLeaseLost: { job: 'banyan-gateways' } },
@@ -62,5 +54,4 @@ function noEngine(): Fault {
   }
 }
 
-/** One after the other: each is mended before the next begins, since the engine must see them. */
-export const FAULTS: readonly Fault[] = [divergence(), heldStream(), noEngine()]
+export const EXTRACTION_FAULTS: readonly Fault<System>[] = [divergence(), heldStream(), noEngine()]

@@ -1,0 +1,2 @@
+CREATE TABLE item (id text PRIMARY KEY, amount integer NOT NULL);
+INSERT INTO item VALUES ('lamp', 1);

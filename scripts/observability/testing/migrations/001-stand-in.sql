@@ -1,2 +1,0 @@
--- The services of this test keep nothing of their own.
-SELECT 1;

@@ -1,0 +1,40 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { Pool } from 'undici'
+
+export interface TrafficOptions {
+  /** Requests under way at most; 1 by default. */
+  readonly atOnce?: number
+  /** Between an answer and the next request, ms; 100 by default. */
+  readonly pauseMs?: number
+}
+
+/** Clients that ask for one thing again and again, whatever they are answered. */
+export class Traffic {
+  readonly #pool: Pool
+  readonly #clients: readonly Promise<void>[]
+  #ended = false
+
+  constructor(origin: string, path: string, { atOnce = 1, pauseMs = 100 }: TrafficOptions = {}) {
+    this.#pool = new Pool(origin, { connections: atOnce })
+    this.#clients = Array.from({ length: atOnce }, () => this.#ask(path, pauseMs))
+  }
+
+  /** Breaks off what is under way. */
+  async stop(): Promise<void> {
+    this.#ended = true
+    await this.#pool.destroy()
+    await Promise.all(this.#clients)
+  }
+
+  async #ask(path: string, pauseMs: number): Promise<void> {
+    while (!this.#ended) {
+      try {
+        const { body } = await this.#pool.request({ method: 'GET', path })
+        await body.dump()
+      } catch {
+        // Nobody there: its alert says so.
+      }
+      await delay(pauseMs)
+    }
+  }
+}
