@@ -29,6 +29,7 @@ export interface Claim<Row> {
 export function claimSql(tables: Tables, claimable: Claimable): string {
   const { prefix } = tables
   const set = claimable.set ? `, ${claimable.set}` : ''
+  // As an array: joined, a table of some ten thousand rows would be read whole for each claim.
   return `
     WITH free AS (
       SELECT ctid AS place FROM ${prefix}${claimable.table}
@@ -38,7 +39,7 @@ export function claimSql(tables: Tables, claimable: Claimable): string {
     UPDATE ${prefix}${claimable.table} t
     SET token = (SELECT nextval('${prefix}lease_token')),
       leased_until = clock_timestamp() + $2 * interval '1 ms'${set}
-    FROM free WHERE t.ctid = free.place
+    WHERE t.ctid = ANY (ARRAY(SELECT place FROM free))
     RETURNING ${claimable.returning ?? 't.*'}`
 }
 

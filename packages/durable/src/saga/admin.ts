@@ -92,7 +92,7 @@ export class SagaAdmin {
   /** @throws NO_SUCH_SAGA */
   async show(id: string): Promise<SagaDetail> {
     const { rows } = await this.#tables.pool.query<SagaDetail>(
-      `SELECT ${SUMMARY}, input, headers, steps, error, deadline, ended_at AS "endedAt",
+      `SELECT ${SUMMARY}, input, headers, steps::json AS steps, error, deadline, ended_at AS "endedAt",
          nullif(leased_until, '-infinity') AS "leasedUntil"
        FROM ${this.#saga} WHERE id::text = $1`,
       [id],
@@ -188,7 +188,7 @@ export class SagaAdmin {
 
 /** `blocked` stands beside the state that comes back when it is over; a saga that ended is not blocked. */
 const STATE = `CASE WHEN blocked IS NOT NULL AND ended_at IS NULL THEN 'blocked' ELSE state END`
-const SUMMARY = `id, name, version, key, ${STATE} AS state, steps -> -1 ->> 'name' AS step, attempts,
+const SUMMARY = `id, name, version, key, ${STATE} AS state, steps::json -> -1 ->> 'name' AS step, attempts,
   coalesce(blocked, reason, error) AS reason, started_at AS "startedAt", updated_at AS "updatedAt"`
 
 function missing(id: string): never {
