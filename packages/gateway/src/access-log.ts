@@ -55,7 +55,7 @@ export class AccessLog {
       bytesIn: call.head.bodyLength,
       bytesOut: call.bytesOut,
       correlationId: call.head.correlationId,
-      ...(call.traceId === null ? {} : { traceId: call.traceId }),
+      traceId: call.traceId,
       ...(call.refusal === null ? {} : { refused: call.refusal }),
       ...(status === null ? { left: true } : {}),
       ...(call.cached ? { cached: true } : {}),

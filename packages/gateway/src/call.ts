@@ -25,6 +25,8 @@ export class Call {
   readonly target: CanonicalTarget
   /** The client's connection, when it asked for a WebSocket. */
   readonly socket: Duplex | null
+  /** Among the calls that are not over. */
+  place = -1
   /** Once asked for. */
   credentials: Credentials | null = null
   /** The whole body, once it was read for its owner or for a replay. */
@@ -71,7 +73,6 @@ export class Call {
   refusal: ErrorCode | null = null
   /** Its answer was cut off: the upstream broke off after the head. */
   cut = false
-  traceId: string | null = null
   span: Span | null = null
 
   constructor(
@@ -90,6 +91,11 @@ export class Call {
 
   get method(): string {
     return this.request.method!
+  }
+
+  /** Of its trace, which goes on with it. */
+  get traceId(): string {
+    return this.span?.spanContext().traceId ?? this.head.traceparent.slice(3, 35)
   }
 
   /** Whether a body is there that nobody has read. */

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { BanyanError, CORRELATION_HEADER } from '@banyan/contracts'
 import type { Logger } from 'pino'
+import { Bag } from './bag.ts'
 import { type AnswerCache, Claim, type KeptAnswer } from './cache/answer-cache.ts'
 import { Call, isTooLate, refuse } from './call.ts'
 import { canonicalTarget } from './canonical-target.ts'
@@ -35,7 +36,7 @@ export interface ForwarderParts extends RoutingOptions {
 export class Forwarder {
   readonly parts: ForwarderParts
   /** Calls that are not over; what a graceful close waits for. */
-  readonly calls = new Set<Call>()
+  readonly calls = new Bag<Call>()
   /** Called after each call once the gateway closes; until then null. */
   #onOver: (() => void) | null = null
 
@@ -168,16 +169,16 @@ export class Forwarder {
   }
 
   #pass(call: Call): void {
-    const pass = () => this.#dispatch(call, null, this.parts.tables.current!.monolith)
+    const { cache, tables } = this.parts
     // What is kept of who writes must go, wherever he writes.
-    const asks = this.parts.cache?.isOn && !SAFE.has(call.method) && !call.credentials
-    if (!asks) pass()
-    else {
-      this.#recognise(call, (known) => {
-        call.credentials = known
-        pass()
-      })
+    if (!cache?.isOn || SAFE.has(call.method) || call.credentials) {
+      this.#dispatch(call, null, tables.current!.monolith)
+      return
     }
+    this.#recognise(call, (known) => {
+      call.credentials = known
+      this.#dispatch(call, null, tables.current!.monolith)
+    })
   }
 
   /** By what was kept: no side is asked. */

@@ -1,5 +1,7 @@
+import { Bag, type Bagged } from './bag.ts'
+
 /** A request on its way at a side, as far as a handover is concerned. */
-export interface Flight {
+export interface Flight extends Bagged {
   readonly bucket: number
   readonly write: boolean
   readonly correlationId: string
@@ -22,7 +24,7 @@ interface Waiter {
 
 /** Every request of one extraction that is at a side now. */
 export class InFlight {
-  readonly #flights = new Set<Flight>()
+  readonly #flights = new Bag<Flight>()
   readonly #waiters = new Set<Waiter>()
 
   start(flight: Flight): void {
@@ -37,7 +39,7 @@ export class InFlight {
 
   /** The flight turned out to be a stream: what a drain waits for is over once its head is through. */
   becomeStream(flight: Flight, end: () => void): void {
-    if (!this.#flights.has(flight) || flight.endStream) return
+    if (flight.place === -1 || flight.endStream) return
     flight.endStream = end
     this.#left(flight)
   }

@@ -30,19 +30,15 @@ export class Observation {
   }
 
   began(call: Call): void {
-    const { forward, raw } = call.head
-    // Among the last: the gateway's own headers follow those of the client.
-    let at = forward.length - 2
-    while (at >= 0 && forward[at] !== 'traceparent') at -= 2
-    const place = readTraceparent(forward[at + 1])
-    call.traceId = place?.traceId ?? null
-    if (!this.#startSpan || at < 0) return
-    const parent = raw.includes(forward[at + 1]!) ? place : null
+    if (!this.#startSpan) return
+    const { forward, raw, traceparent } = call.head
+    const parent = raw.includes(traceparent) ? readTraceparent(traceparent) : null
     call.span = this.#startSpan(call.method, parent, { kind: SpanKind.SERVER })
     if (!call.span) return
-    const own = call.span.spanContext()
-    forward[at + 1] = writeTraceparent(own)
-    call.traceId = own.traceId
+    // Among the last: the gateway's own headers follow those of the client.
+    let at = forward.length - 2
+    while (forward[at] !== 'traceparent') at -= 2
+    forward[at + 1] = writeTraceparent(call.span.spanContext())
   }
 
   ended(call: Call): void {

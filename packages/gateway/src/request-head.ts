@@ -9,6 +9,8 @@ export interface RequestHead {
   readonly authorization: string | undefined
   readonly cookie: string | undefined
   readonly correlationId: string
+  /** As it goes on: the client's, or one of a new trace. */
+  readonly traceparent: string
   /** Declared body length, bytes; null when the body is chunked, 0 when there is none. */
   readonly bodyLength: number | null
   /** What to ask the upstream to upgrade to; only WebSocket passes. */
@@ -139,7 +141,8 @@ export function readHead(
   const correlationId =
     correlation !== undefined && CORRELATION.test(correlation) ? correlation : randomHex(32)
   forward.push(CORRELATION_HEADER, correlationId)
-  forward.push('traceparent', traced ? traceparent! : newTraceparent())
+  const onward = traced ? traceparent! : newTraceparent()
+  forward.push('traceparent', onward)
   const address = remoteAddress ?? 'unknown'
   forward.push('x-forwarded-for', forwardedFor === '' ? address : `${forwardedFor}, ${address}`)
   if (!forwardedProto) forward.push('x-forwarded-proto', scheme)
@@ -149,6 +152,7 @@ export function readHead(
     authorization,
     cookie,
     correlationId,
+    traceparent: onward,
     bodyLength: chunked ? null : (length ?? 0),
     upgrade: named?.has('upgrade') ? upgrade : undefined,
     forwardedFor: forwardedFor === '' ? undefined : forwardedFor,

@@ -74,6 +74,7 @@ export class Trip implements Outcome {
       correlationId: call.head.correlationId,
       endStream: null,
       side,
+      place: -1,
     }
     this.#state.inFlight.start(this.#flight)
     this.#capture = shadow.capture(call, placement)
