@@ -1,6 +1,6 @@
 export type { Credentials, CredentialsSource } from './credentials.ts'
 export { type EmbeddedOptions, EmbeddedPostgres, freePort } from './embedded.ts'
-export { endsSession, sqlState } from './failures.ts'
+export { endsSession, planIsOutdated, sqlState } from './failures.ts'
 export { fetchMajor } from './majors.ts'
 export { lockSchema, migrate } from './migrations.ts'
 export {

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { type CredentialsSource, RenewedPool, withoutCredentials } from './credentials.ts'
+import { clientNaming, StatementNames } from './named-statements.ts'
 
 export type Pool = pg.Pool
 export type PoolClient = pg.PoolClient
@@ -19,6 +20,11 @@ export interface PoolOptions {
   readonly idleInTransactionMs?: number
   /** A connection is replaced after this time, s, so that changed credentials and routes are taken up; never by default. */
   readonly maxLifetimeS?: number
+  /**
+   * Whether statements that come again and again are prepared, by names of ours; not by default. Not for a
+   * pooler between that hands a connection to another client after each transaction, and knows of no names.
+   */
+  readonly prepared?: boolean
   /** Who connects, in place of what the URL says; see `CredentialsSource`. */
   readonly credentials?: CredentialsSource
 }
@@ -58,6 +64,7 @@ export function createPool(url: string, options: PoolOptions): Pool {
     ...(maxLifetimeS === undefined ? {} : { maxLifetimeSeconds: maxLifetimeS }),
     application_name: options.name,
     max: options.max ?? 5,
+    ...(options.prepared ? { Client: clientNaming(new StatementNames()) } : {}),
     connectionTimeoutMillis: 5_000,
     options: PINNED_SETTINGS,
     ...(options.statementTimeoutMs === undefined

@@ -4,6 +4,7 @@ import {
   migrate,
   type Pool,
   type PoolClient,
+  planIsOutdated,
   sqlState,
   transaction,
 } from '@banyan/postgres'
@@ -47,11 +48,16 @@ export class DatabaseHandle<T extends Tables> {
 
   constructor(
     name: string,
-    { DATABASE_URL, DATABASE_CREDENTIALS }: Pick<Settings, 'DATABASE_URL' | 'DATABASE_CREDENTIALS'>,
+    settings: Pick<
+      Settings,
+      'DATABASE_URL' | 'DATABASE_CREDENTIALS' | 'DATABASE_PREPARED_STATEMENTS'
+    >,
     definition: DatabaseDefinition<T>,
   ) {
+    const { DATABASE_URL, DATABASE_CREDENTIALS, DATABASE_PREPARED_STATEMENTS } = settings
     this.pool = createPool(DATABASE_URL!, {
       name,
+      prepared: DATABASE_PREPARED_STATEMENTS !== 'off',
       max: MOST_CONNECTIONS,
       statementTimeoutMs: STATEMENT_TIMEOUT_MS,
       ...(DATABASE_CREDENTIALS === undefined
@@ -73,14 +79,15 @@ export class DatabaseHandle<T extends Tables> {
 
   /**
    * Runs one transaction. One that began before its rows were handed over to this database meets
-   * 40001 (docs/handover.md, "Guard"); the second try begins after.
+   * 40001 (docs/handover.md, "Guard"); the second try begins after. So does one whose statements were
+   * prepared before a migration changed what they answer.
    */
   async transaction<R>(work: (db: Database<T>, client: PoolClient) => Promise<R>): Promise<R> {
     const once = () => transaction(this.pool, (client) => work(this.over(client), client))
     try {
       return await once()
     } catch (error) {
-      if (sqlState(error) !== '40001') throw error
+      if (sqlState(error) !== '40001' && !planIsOutdated(error)) throw error
       return once()
     }
   }

@@ -34,6 +34,8 @@ const Stored = z.object({
     .string()
     .regex(/^(file|aws):./, 'must be "file:PATH" or "aws:SECRET"')
     .optional(),
+  /** `off` behind a pooler that hands connections around between transactions, and knows of no prepared ones. */
+  DATABASE_PREPARED_STATEMENTS: z.enum(['on', 'off']).default('on'),
   /** How long it waits at its start for a database that cannot be reached, ms; then it ends with code 1. */
   START_WAIT_MS: z.coerce.number().int().min(0).max(600_000).default(60_000),
 })
@@ -87,6 +89,7 @@ export type Settings = z.infer<typeof Common> &
   z.infer<typeof Secured> & {
     readonly DATABASE_URL?: string
     readonly DATABASE_CREDENTIALS?: string
+    readonly DATABASE_PREPARED_STATEMENTS?: 'on' | 'off'
     readonly START_WAIT_MS?: number
     readonly BUS_URL?: string
     readonly CACHE_URL?: string

@@ -38,6 +38,7 @@ export async function openPostgresTransport(options: PostgresTransportOptions): 
   }
   const pool = createPool(options.url, {
     name: 'banyan bus',
+    prepared: true,
     max: options.connections ?? 5,
     answerTimeoutMs: ANSWER_TIMEOUT_MS,
   })
