@@ -36,6 +36,7 @@ export interface TimeoutSetting {
 export interface TlsSetting {
   /** Path of the certificate in PEM, its own first, then those between it and the authority. */
   readonly cert: string
+  /** Path of its key in PEM. */
   readonly key: string
   /** The oldest version that is spoken; TLSv1.2 by default. */
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'

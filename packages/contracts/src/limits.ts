@@ -10,6 +10,7 @@ export interface LimitRule {
   readonly per: 'user' | 'address'
   /** So many come back, evenly spread, in `seconds`. */
   readonly requests: number
+  /** In how many, s. */
   readonly seconds: number
   /** So many at once after a pause; as many as `requests` by default. */
   readonly burst?: number
@@ -17,6 +18,7 @@ export interface LimitRule {
 
 /** What a gateway limits, and whom it believes about addresses. */
 export interface LimitSetting {
+  /** Each counts for itself. */
   readonly rules: readonly LimitRule[]
   /**
    * Addresses or networks (`10.0.0.0/8`) of proxies in front of the gateway: of their requests the address

@@ -48,6 +48,7 @@ export interface ShadowSetting {
   readonly ignore: readonly string[]
 }
 
+/** Requests that go one way together. */
 export interface RouteRule {
   /** Method names in capitals; empty means any. */
   readonly methods: readonly string[]
@@ -56,13 +57,22 @@ export interface RouteRule {
   /** Whether it changes data; by default GET, HEAD and OPTIONS are reads. */
   readonly access?: 'read' | 'write'
   /** Applied to the canonical path when the request goes to the target. */
-  readonly rewrite?: { readonly from: string; readonly to: string }
+  readonly rewrite?: PathRewrite
   /** Whose row it is about; by default the authenticated subject. */
   readonly owner?: OwnerSource
   /** Answers to its GETs may be kept by the gateway, for the user who asked; they are not by default. */
   readonly cache?: RouteCache
 }
 
+/** Another path at the service than clients ask for. */
+export interface PathRewrite {
+  /** What the path begins with. */
+  readonly from: string
+  /** What stands there instead. */
+  readonly to: string
+}
+
+/** How long answers are kept; docs/gateway.md says which. */
 export interface RouteCache {
   /** How long answers are kept that do not say it themselves (`Cache-Control`, `Expires`), s; not at all by default. */
   readonly seconds?: number
@@ -70,11 +80,28 @@ export interface RouteCache {
 
 /** Where the owner key of a request is found. */
 export type OwnerSource =
+  /** Whoever asks, by `gateway.auth`. */
   | { readonly from: 'subject' }
-  | { readonly from: 'header'; readonly name: string }
-  | { readonly from: 'path'; readonly name: string }
-  | { readonly from: 'query'; readonly name: string }
-  | { readonly from: 'body'; readonly field: string }
+  | {
+      readonly from: 'header'
+      /** Of the header. */
+      readonly name: string
+    }
+  | {
+      readonly from: 'path'
+      /** Of a `:name` segment of the route's path. */
+      readonly name: string
+    }
+  | {
+      readonly from: 'query'
+      /** Of the parameter. */
+      readonly name: string
+    }
+  | {
+      readonly from: 'body'
+      /** Of the JSON object that the body is (`a.b` goes inside), or of the form. */
+      readonly field: string
+    }
   /** Nothing in the request says whose row it is: the tables move as one bucket. */
   | { readonly from: 'whole' }
 
@@ -82,31 +109,45 @@ export type OwnerSource =
 export type AuthSetting =
   | {
       readonly kind: 'jwks'
+      /** Of the JSON Web Key Set that tokens are signed with. */
       readonly url: string
+      /** `iss` that a token must have. */
       readonly issuer: string
+      /** `aud` that a token must have. */
       readonly audience: string
       /** Claim that is the subject; `sub` by default. */
       readonly claim?: string
-      /** `Bearer` by default. */
+      /** Authorization scheme before the token; `Bearer` by default. */
       readonly scheme?: string
     }
   | {
       readonly kind: 'secret'
       /** HMAC key of HS256 tokens. */
       readonly secret: string
+      /** `iss` that a token must have; any by default. */
       readonly issuer?: string
+      /** `aud` that a token must have; any by default. */
       readonly audience?: string
+      /** Claim that is the subject; `sub` by default. */
       readonly claim?: string
+      /** Authorization scheme before the token; `Bearer` by default. */
       readonly scheme?: string
     }
-  | { readonly kind: 'header'; readonly name: string }
+  | {
+      readonly kind: 'header'
+      /** Of the header that names who asks. Something in front of the gateway must set it, and nobody else reach it. */
+      readonly name: string
+    }
   | {
       /** An opaque session, looked up in the monolith's database. */
       readonly kind: 'session'
+      /** Name of the cookie that has it. */
       readonly cookie?: string
+      /** Name of the header that has it. */
       readonly header?: string
       /** Authorization scheme before the token when `header` is `authorization`, e.g. `Token`. */
       readonly scheme?: string
+      /** Of the database that is asked. */
       readonly databaseUrl: string
       /** Takes the token as $1, answers one row with one column: the owner key. */
       readonly query: string

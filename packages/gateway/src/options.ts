@@ -109,7 +109,7 @@ export interface Settings extends Omit<GatewayOptions, 'cache'> {
 
 /** @throws Error that names the option, what was given and what is allowed. */
 export function settingsOf(options: GatewayOptions): Settings {
-  const checked = schema.safeParse(options)
+  const checked = optionsSchema.safeParse(options)
   if (!checked.success) {
     const issue = checked.error.issues[0]!
     throw new Error(`gateway option ${issue.path.join('.') || '(all)'}: ${issue.message}`)
@@ -242,7 +242,8 @@ const cache = z.strictObject({
   answerBytes: count.optional(),
 })
 
-const schema = z.looseObject({
+/** What options are checked with; docs/reference/plan-gateway.md is made of it. */
+export const optionsSchema = z.looseObject({
   id: text,
   listen: z.looseObject({ port }),
   admin: z.looseObject({ port, token: text }),

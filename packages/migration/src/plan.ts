@@ -26,7 +26,7 @@ import type {
 /** What `banyan.config.ts` exports: where the sides are, what moves, and under which conditions. */
 export interface Plan {
   readonly control: ControlPlan
-  readonly monolith: { readonly url: string; readonly databaseUrl: string }
+  readonly monolith: MonolithPlan
   readonly gateway: GatewayPlan
   readonly extractions: readonly ExtractionPlan[]
   /** Services beside the monolith; none by default. */
@@ -35,11 +35,21 @@ export interface Plan {
   readonly notify?: readonly NotifyPlan[]
 }
 
+/** The application that is moved from; it is not changed. */
+export interface MonolithPlan {
+  /** Base URL: what matches no route goes there, untouched. */
+  readonly url: string
+  /** The source. Its role needs the rights of docs/postgresql.md. */
+  readonly databaseUrl: string
+}
+
+/** The control plane: the engines, and where they keep what they know. */
 export interface ControlPlan {
   /** Where phases, leases and the ledger are kept: any PostgreSQL database, neither side's. */
   readonly databaseUrl: string
-  /** Where the control API listens; 127.0.0.1:9090 by default. */
+  /** The address the control API listens on; 127.0.0.1 by default. */
   readonly host?: string
+  /** Its port; 9090 by default, and 0 takes a free one. */
   readonly port?: number
   /** Bearer token of operators and gateways. */
   readonly token: string
@@ -47,8 +57,11 @@ export interface ControlPlan {
   readonly viewerToken?: string
 }
 
+/** Where clients connect; docs/gateway.md says what is refused there. */
 export interface GatewayPlan {
+  /** The address it listens on; 127.0.0.1 by default. */
   readonly host?: string
+  /** Where clients connect; 0 takes a free one. */
   readonly port: number
   readonly auth: AuthSetting
   /** Processes that serve it, 1 to 64, which a reload replaces; by default one, without reload. */
@@ -75,6 +88,7 @@ export type ExtractionPlan = TablesPlan | RoutesPlan | IndexPlan | ObjectsOnlyPl
 interface CommonPlan {
   /** Lower-case letters, digits and dashes. */
   readonly name: string
+  /** The requests that move. */
   readonly routes: readonly RouteRule[]
   /** Shares of the buckets, in percent, ascending, ending with 100. */
   readonly steps?: readonly StepPlan[]
@@ -96,8 +110,10 @@ interface CommonPlan {
 
 /** Rows move: copied, kept up to date both ways, and handed over bucket by bucket. */
 export interface TablesPlan extends CommonPlan {
+  /** May be left out. */
   readonly kind?: 'tables'
-  readonly service: { readonly url: string; readonly databaseUrl: string }
+  readonly service: StoredServicePlan
+  /** What moves, and how columns map; docs/mapping.md. */
   readonly tables: readonly TableSpec[]
   readonly gates?: GatePlan
   readonly handover?: HandoverPlan
@@ -109,17 +125,29 @@ export interface TablesPlan extends CommonPlan {
   readonly objects?: ObjectsPlan
 }
 
+/** The service that a capability moves to. */
+export interface TargetPlan {
+  /** Base URL. */
+  readonly url: string
+}
+
+/** The service that rows move to, and where it keeps them. */
+export interface StoredServicePlan extends TargetPlan {
+  /** The target. Its role needs the rights of docs/postgresql.md. */
+  readonly databaseUrl: string
+}
+
 /** Nothing moves but requests: either side answers them alike, and keeps nothing of them. */
 export interface RoutesPlan extends CommonPlan {
   readonly kind: 'routes'
-  readonly service: { readonly url: string }
+  readonly service: TargetPlan
   readonly gates?: RequestGates
 }
 
 /** Files move: copied, compared, kept up to date both ways; writes are held while their bucket changes hands. */
 export interface ObjectsOnlyPlan extends CommonPlan {
   readonly kind: 'objects'
-  readonly service: { readonly url: string }
+  readonly service: TargetPlan
   readonly objects: ObjectsPlan
   readonly gates?: RequestGates
   readonly handover?: HandoverPlan
@@ -128,12 +156,12 @@ export interface ObjectsOnlyPlan extends CommonPlan {
 /** The service derives what it answers from: it fills an index, and is then told of every change. */
 export interface IndexPlan extends CommonPlan {
   readonly kind: 'index'
-  readonly service: { readonly url: string }
+  readonly service: TargetPlan
   readonly index: IndexSetting
-  readonly gates?: RequestGates & Pick<GatePlan, 'lagMs'>
+  readonly gates?: IndexGates
 }
 
-/** Where a service is asked how its index stands; see index-client.ts for what it answers. */
+/** Where a service is asked how its index stands; docs/decisions/045-kinds-of-extraction.md says what it answers. */
 export interface IndexSetting {
   /** Of the service: GET says how the index stands, POST has it filled. */
   readonly path: string
@@ -156,7 +184,9 @@ export interface IndexToken {
 export interface ServicePlan {
   /** Unlike every extraction's. */
   readonly name: string
+  /** Base URL. */
   readonly url: string
+  /** What goes to it. */
   readonly routes: readonly RouteRule[]
 }
 
@@ -178,7 +208,9 @@ export interface ThrottlePlan {
   readonly standbyLagMs?: number
 }
 
+/** A share of the users, and how long it is watched. */
 export interface StepPlan {
+  /** Share of the buckets that the service then owns, above 0 to 100. */
   readonly percent: number
   /** Watched at least this long before the next step, s; 300 by default. */
   readonly seconds?: number
@@ -198,21 +230,31 @@ export interface RequestGates {
   readonly minimumRequests?: number
 }
 
-export interface GatePlan extends RequestGates {
-  /** Rows that truly differ; 0 by default. */
-  readonly divergentRows?: number
-  /** Lag of either stream, or of the index, ms; 2,000 by default. It is waited for, not rolled back for. */
+/** Measured conditions of an index: what requests are judged by, and how far behind it may be. */
+export interface IndexGates extends RequestGates {
+  /** Lag of the index, ms; 2,000 by default. It is waited for, not rolled back for. */
   readonly lagMs?: number
 }
 
+/** Measured conditions of rows that move: what requests are judged by, and two more. */
+export interface GatePlan extends RequestGates {
+  /** Rows that truly differ; 0 by default. */
+  readonly divergentRows?: number
+  /** Lag of either stream, ms; 2,000 by default. It is waited for, not rolled back for. */
+  readonly lagMs?: number
+}
+
+/** Copies of reads to the side that does not own them, for comparison. */
 export interface ShadowPlan {
   /** Share of reads, 0 to 100; 100 by default. 0 turns the phase off. */
   readonly percent?: number
+  /** JSON paths left out of the comparison, e.g. `$.items[*].updatedAt`; none by default. */
   readonly ignore?: readonly string[]
   /** Comparisons before the canary may begin; 100 by default. */
   readonly minimumCompared?: number
 }
 
+/** How buckets change hands; docs/handover.md. */
 export interface HandoverPlan {
   /** How long a request may be held, ms; 2,000 by default. */
   readonly holdBudgetMs?: number

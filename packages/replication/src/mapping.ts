@@ -7,7 +7,15 @@ import { type Ownerless, resolveOwners } from './resolve-owner.ts'
 import type { SideName } from './side.ts'
 
 /** What fills a column: another column's name, or an SQL expression over the named columns. */
-export type ColumnSource = string | { readonly from: readonly string[]; readonly sql: string }
+export type ColumnSource = string | ComputedColumn
+
+/** An SQL expression over columns. */
+export interface ComputedColumn {
+  /** The columns that it names. */
+  readonly from: readonly string[]
+  /** Runs with `search_path = pg_catalog`. */
+  readonly sql: string
+}
 
 /** The owner key of a row is its parent's: a validated foreign key that is NOT DEFERRABLE leads there. */
 export interface OwnerThrough {
@@ -21,6 +29,7 @@ export interface OwnerThrough {
 export interface TableSpec {
   /** `schema.table`; quoted parts keep their case: `public."MixedCase"`. */
   readonly source: string
+  /** The same, of the service's. */
   readonly target: string
   /**
    * Source column with the owner key, or the way to it through a parent of the same extraction; null:
@@ -42,8 +51,10 @@ export interface TableSpec {
    * shared table which rows have the part; without it, all have.
    */
   readonly part?: {
+    /** Whose rows these are a part of. */
     readonly of: 'source' | 'target'
-    readonly where?: { readonly from: readonly string[]; readonly sql: string }
+    /** Which of them have it; all by default. */
+    readonly where?: ComputedColumn
   }
   /**
    * Rows of this table are elements of a JSON array in their parent's row: `target` is the parent's.

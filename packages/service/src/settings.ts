@@ -6,6 +6,7 @@ import { BUS_SCHEMES } from './transport.ts'
 
 /** The settings of every service. */
 const Common = ProcessSettings.extend({
+  /** How much it logs. */
   LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
   /** 0 takes a free one. */
   PORT: z.coerce.number().int().min(0).max(65535),
@@ -28,6 +29,7 @@ const Common = ProcessSettings.extend({
 })
 
 const Stored = z.object({
+  /** Its own database, `postgres://…`. */
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
   /** Who connects, instead of the URL's user: `file:PATH` or `aws:SECRET`, read again as it changes. */
   DATABASE_CREDENTIALS: z
@@ -44,9 +46,11 @@ const TLS_FILES = ['TLS_CERT_FILE', 'TLS_KEY_FILE', 'TLS_CA_FILE'] as const
 
 const Secured = z
   .object({
-    /** Its own certificate, the key to it, and the authority of those that call and are called; PEM. */
+    /** Its own certificate; PEM, as the other two. All three or none. */
     TLS_CERT_FILE: z.string().optional(),
+    /** The key to TLS_CERT_FILE. */
     TLS_KEY_FILE: z.string().optional(),
+    /** The authority of those that call and are called. */
     TLS_CA_FILE: z.string().optional(),
     /** Who connects without a certificate is refused, or may do no more than a service token allows: nothing. */
     TLS_CLIENT_AUTH: z.enum(['required', 'optional']).default('required'),
@@ -84,6 +88,9 @@ const Cached = z.object({
   /** Where its caches are kept: `memory`, each process its own, or `redis://…`, one for all. */
   CACHE_URL: CacheUrl,
 })
+
+/** What is read of whom; docs/reference/service-settings.md is made of it. */
+export const SETTING_GROUPS = { Common, Secured, Stored, Bused, Cached }
 
 export type Settings = z.infer<typeof Common> &
   z.infer<typeof Secured> & {

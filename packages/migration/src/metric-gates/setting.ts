@@ -18,6 +18,7 @@ export interface MetricGate {
   readonly unknown?: 'wait' | 'rollback'
 }
 
+/** A query of Prometheus; every series of the answer must be within the bounds. */
 export interface PrometheusSource {
   /** Where its HTTP API is, without `/api/v1`. */
   readonly url: string
@@ -25,10 +26,25 @@ export interface PrometheusSource {
   readonly query: string
   /** A duration as Prometheus writes it, `1m`. */
   readonly window?: string
-  /** Names of environment variables: of a bearer token, or of a password beside its user. */
-  readonly auth?: { readonly token: string } | { readonly user: string; readonly password: string }
+  /** How it is asked, where it wants to know by whom; the secrets stand in environment variables of the engine. */
+  readonly auth?: TokenVariable | PasswordVariable
 }
 
+/** A bearer token. */
+interface TokenVariable {
+  /** Name of the environment variable that has it. */
+  readonly token: string
+}
+
+/** Basic authentication. */
+interface PasswordVariable {
+  /** As it is. */
+  readonly user: string
+  /** Name of the environment variable that has it. */
+  readonly password: string
+}
+
+/** A program that prints one number. */
 export interface CommandSource {
   /** The program and its arguments; no shell reads them. */
   readonly run: readonly string[]
@@ -36,10 +52,15 @@ export interface CommandSource {
   readonly env?: readonly string[]
 }
 
+/** One bound, or two. */
 export interface Bounds {
+  /** More than this. */
   readonly above?: number
+  /** This or more. */
   readonly atLeast?: number
+  /** This or less. */
   readonly atMost?: number
+  /** Less than this. */
   readonly below?: number
 }
 

@@ -3,7 +3,9 @@ import { z } from 'zod'
 
 /** Files that move with an extraction. */
 export interface ObjectsPlan {
+  /** Where the monolith has them. */
   readonly source: ObjectPlace
+  /** Where the service has them. */
   readonly target: ObjectPlace
   /** Copied a second at most; unlimited by default. */
   readonly bytesPerSecond?: number
@@ -30,11 +32,13 @@ interface FolderPlace {
 }
 
 interface StorePlace {
-  /** `file:///folder` (encrypted, with its master keys) or `s3://bucket?region=…`, as @banyan/objects has it. */
+  /** `file:///folder` (encrypted, with its master keys) or `s3://bucket?region=…`, as the package of objects has it. */
   readonly store: string
+  /** Of a `file:` store: those it is encrypted with. */
   readonly masterKeys?: string
   /** Of the keys there, e.g. `uploads/`. */
   readonly prefix?: string
+  /** Which part of a key, between slashes, is its owner, from 0. */
   readonly ownerSegment?: number
 }
 
@@ -55,6 +59,7 @@ export interface ObjectRows {
   readonly version?: string
   /** Bytes; for figures alone. */
   readonly size?: string
+  /** Of the object, as it is stored with it. */
   readonly contentType?: string
   /** Rows that have an object; all by default. */
   readonly where?: string

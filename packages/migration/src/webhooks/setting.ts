@@ -6,6 +6,7 @@ import { secretOf } from '../outbound.ts'
 export interface Webhook {
   /** Unlike the others' of its list; shown, and kept in the ledger. */
   readonly name: string
+  /** The address; this or `urlFrom`. */
   readonly url?: string
   /** Name of the environment variable that has the address, where the address is a secret. */
   readonly urlFrom?: string
@@ -15,6 +16,7 @@ export interface Webhook {
   readonly timeoutMs?: number
 }
 
+/** Who is asked before a step, and told after it. */
 export interface WebhooksPlan {
   /** Asked before users are moved to the service, and before the end: each may refuse. */
   readonly before?: readonly (Webhook & {
@@ -29,6 +31,7 @@ export interface WebhooksPlan {
 const ABOUT = ['phases', 'rollbacks', 'person', 'steps', 'decisions'] as const
 export type About = (typeof ABOUT)[number]
 
+/** Who is told of an extraction, and of what. */
 export interface NotifyPlan extends Webhook {
   /** Slack takes a text; `json` is the entry of the ledger beside it, and the default. */
   readonly format?: 'json' | 'slack'
