@@ -7,6 +7,7 @@ import type { Command } from 'commander'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { EXAMPLES } from '../examples.ts'
 import { buildProgram } from '../program.ts'
+import { doing, problemOf, wordsOf } from '../testing/command-line.ts'
 import { FakeTerminal } from '../testing/fake-terminal.ts'
 
 const silent = new FakeTerminal()
@@ -14,12 +15,6 @@ const program = () => {
   let built: Command | null = null
   built = buildProgram(silent.terminal(), () => {})
   return built
-}
-
-/** Those that do something, by their words. */
-function doing(command: Command, path: string[] = []): [string, Command][] {
-  const below = command.commands.flatMap((one) => doing(one, [...path, one.name()]))
-  return command.commands.length > 0 ? below : [[path.join(' '), command], ...below]
 }
 
 describe('examples', () => {
@@ -30,14 +25,9 @@ describe('examples', () => {
   })
 
   it.each(Object.entries(EXAMPLES))('of %s are taken by it', (path, lines) => {
-    const flags = [...program().options, ...all.get(path)!.options].flatMap(({ long, short }) => [
-      long,
-      short,
-    ])
     for (const line of lines) {
-      const [typed] = line.split(/ +[#|>] /, 1)
-      expect(`${typed} `.startsWith(`${path} `), line).toBe(true)
-      for (const [flag] of typed!.matchAll(/(?<= )--[a-z-]+/g)) expect(flags, line).toContain(flag)
+      expect(line.startsWith(path), line).toBe(true)
+      expect(problemOf(program(), wordsOf(line), true), line).toBeNull()
     }
   })
 
