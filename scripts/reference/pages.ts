@@ -1,3 +1,4 @@
+import { controlApiPage } from './control-api.ts'
 import { planPages } from './plan.ts'
 import { serviceSettingsPage } from './service-settings.ts'
 import { Types } from './types.ts'
@@ -6,7 +7,11 @@ import { Types } from './types.ts'
 export async function referencePages(): Promise<Map<string, string>> {
   const types = new Types()
   try {
-    return new Map([...planPages(types), ['service-settings.md', serviceSettingsPage(types)]])
+    return new Map([
+      ...planPages(types),
+      ['control-api.md', await controlApiPage(types)],
+      ['service-settings.md', serviceSettingsPage(types)],
+    ])
   } finally {
     types.close()
   }

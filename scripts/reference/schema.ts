@@ -17,6 +17,7 @@ export interface Schema {
   readonly minItems?: number
   readonly maxItems?: number
   readonly pattern?: string
+  readonly enum?: readonly string[]
 }
 
 /** The one of several that has most of these keys, and asks for no others. */

@@ -140,7 +140,7 @@ function answerStatus(
   )
   api.get(
     '/extractions/:name',
-    { schema: { params: named, response: { 200: extractionStatus } } },
+    { schema: { summary: 'One extraction', params: named, response: { 200: extractionStatus } } },
     async ({ params }) => statusOf(await store.read(params.name), plans),
   )
   api.get(
@@ -282,7 +282,12 @@ function answerGateways(api: App, gateways: Gateways): void {
   api.post(
     '/gateways/:id/renew',
     {
-      schema: { params: gatewayNamed, body: renewal, response: { 200: gatewayLease } },
+      schema: {
+        summary: 'A gateway renews its lease, and says which table it has',
+        params: gatewayNamed,
+        body: renewal,
+        response: { 200: gatewayLease },
+      },
       config: { quiet: true },
     },
     async ({ params, body }) => {
@@ -293,7 +298,13 @@ function answerGateways(api: App, gateways: Gateways): void {
   )
   api.delete(
     '/gateways/:id',
-    { schema: { params: gatewayNamed, response: { 204: z.null() } } },
+    {
+      schema: {
+        summary: 'A gateway ends: no handover waits for it',
+        params: gatewayNamed,
+        response: { 204: z.null() },
+      },
+    },
     async ({ params }, reply) => {
       await gateways.unregister(params.id)
       return reply.code(204).send(null)

@@ -6,23 +6,32 @@ import type { ArchiveSeal } from './archive/manifest.ts'
 export interface RetireRequest {
   /** The gateways send to the monolith again. */
   readonly undo?: boolean | undefined
+  /** Who asks, for the ledger; of who is signed in at the console, their name. */
   readonly by?: string | undefined
+  /** The reason, for the ledger; from the console there must be one. */
   readonly why?: string | undefined
 }
 
 /** Body of `POST /v1/extractions/:name/archived`. */
 export interface ArchivedRequest {
   readonly archive: ArchiveSeal
+  /** Who asks, for the ledger; of who is signed in at the console, their name. */
   readonly by?: string | undefined
+  /** The reason, for the ledger; from the console there must be one. */
   readonly why?: string | undefined
 }
 
 /** Body of `POST /v1/extractions/:name/redrive`. */
 export interface RedriveRequest {
+  /** Which of the two it is. */
   readonly what: 'dead letter' | 'saga'
+  /** Of the service's database, with its durable tables. */
   readonly schema: string
+  /** As `GET …/durable` tells it. */
   readonly id: string
+  /** Who asks, for the ledger; of who is signed in at the console, their name. */
   readonly by?: string | undefined
+  /** The reason, for the ledger; from the console there must be one. */
   readonly why?: string | undefined
 }
 
@@ -34,7 +43,9 @@ export interface RepairRequest {
   readonly key: readonly string[]
   /** Whether the answer shall hold the values that differed. */
   readonly values?: boolean | undefined
+  /** Who asks, for the ledger; of who is signed in at the console, their name. */
   readonly by?: string | undefined
+  /** The reason, for the ledger; from the console there must be one. */
   readonly why?: string | undefined
 }
 
@@ -52,7 +63,8 @@ export interface ActionRequest {
   readonly despiteFunctions?: boolean | undefined
   /** `promote`: though the plan's schedule is closed. */
   readonly despiteSchedule?: boolean | undefined
-  /** Who asks, for the ledger. */
+  /** Who asks, for the ledger; of who is signed in at the console, their name. */
   readonly by?: string | undefined
+  /** The reason, for the ledger; from the console there must be one. */
   readonly why?: string | undefined
 }
