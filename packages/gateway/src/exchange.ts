@@ -6,6 +6,8 @@ import type { Dispatcher } from 'undici'
 import { type Call, endConnection } from './call.ts'
 import { type ResponseHead, readResponseHead } from './response-head.ts'
 import { joinSockets } from './upgrade.ts'
+import { BadAnswer } from './upstream/answer-parser.ts'
+import { type AnswerHandler, ConnectionLost } from './upstream/connection.ts'
 
 /** What becomes of one dispatched request; `Forwarder` decides, `Exchange` moves the bytes. */
 export interface Outcome {
@@ -32,7 +34,7 @@ export interface Outcome {
  * callbacks are undici's raw ones: parsing headers into objects and wrapping bodies in streams costs half
  * of what a proxied request may cost.
  */
-export class Exchange implements Dispatcher.DispatchHandler {
+export class Exchange implements Dispatcher.DispatchHandler, AnswerHandler {
   readonly #call: Call
   readonly #outcome: Outcome
   #abort: ((error?: Error) => void) | null = null
@@ -56,7 +58,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (refusal) abort(refusal)
   }
 
-  onHeaders(status: number, raw: Buffer[], resume: () => void, statusText: string): boolean {
+  onHeaders(
+    status: number,
+    raw: readonly (Buffer | string)[],
+    resume: () => void,
+    statusText: string,
+  ): boolean {
     if (status < 200) return true
     const call = this.#call
     const head = readResponseHead(raw, call.head.correlationId)
@@ -214,6 +221,9 @@ function pairs(flat: readonly (string | Buffer)[]): [string, string][] {
 /** What a failure before the answer is called to the client. */
 export function problemOf(error: Error, upstream: string, timeoutMs: number): BanyanError {
   if (error instanceof BanyanError) return error
+  if (error instanceof BadAnswer) {
+    return new BanyanError('UPSTREAM_UNREACHABLE', { upstream, reason: error.message })
+  }
   const code = (error as Error & { code?: string }).code ?? error.name
   if (code === 'UND_ERR_INVALID_ARG') {
     return new BanyanError('BAD_REQUEST', { reason: error.message })
@@ -234,6 +244,7 @@ const CONNECTION_FAILURES = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE', 'E
 
 /** Whether it was one that had been kept: closed under the request, most likely since it was idle too long. */
 export function wasKept(error: Error): boolean {
+  if (error instanceof ConnectionLost) return error.kept
   const { socket } = error as Error & { socket?: { bytesRead?: number } }
   return (socket?.bytesRead ?? 0) > 0
 }

@@ -47,7 +47,10 @@ export interface GatewayOptions {
   readonly replayBytes?: number
   /** Moved routes stop this long before the lease ends, ms; 1,000 by default. */
   readonly leaseMarginMs?: number
-  /** Connections to one upstream at most; 16,384 by default, since every event stream takes one. */
+  /**
+   * Connections to one upstream at most, for requests that are whole, and as many for what streams towards it and for shadow
+   * reads; 16,384 by default, since every event stream takes one.
+   */
   readonly upstreamConnections?: number
   readonly shadow?: Partial<ShadowLimits>
   /** How many requests callers may make; without it, any number. */

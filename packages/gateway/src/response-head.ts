@@ -27,7 +27,10 @@ const HOP_BY_HOP = new Set([
 ])
 
 /** Reads an answer's raw headers in one pass: hop-by-hop ones and those Connection names stay behind. */
-export function readResponseHead(raw: readonly Buffer[], correlationId: string): ResponseHead {
+export function readResponseHead(
+  raw: readonly (Buffer | string)[],
+  correlationId: string,
+): ResponseHead {
   let headers: string[] = []
   let contentType = ''
   let contentEncoding = ''
@@ -37,9 +40,9 @@ export function readResponseHead(raw: readonly Buffer[], correlationId: string):
   let chunked = false
   let named: Set<string> | undefined
   for (let i = 0; i < raw.length; i += 2) {
-    const spelled = raw[i]!.toString('latin1')
+    const spelled = text(raw[i]!)
     const name = spelled.toLowerCase()
-    const value = raw[i + 1]!.toString('latin1')
+    const value = text(raw[i + 1]!)
     switch (name) {
       case 'content-type':
         contentType = mediaType(value)
@@ -82,4 +85,9 @@ export function readResponseHead(raw: readonly Buffer[], correlationId: string):
 function mediaType(value: string): string {
   const end = value.indexOf(';')
   return (end === -1 ? value : value.slice(0, end)).trim().toLowerCase()
+}
+
+/** What undici gives as bytes. */
+export function text(value: Buffer | string): string {
+  return typeof value === 'string' ? value : value.toString('latin1')
 }

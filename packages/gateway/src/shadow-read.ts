@@ -65,8 +65,8 @@ export class ShadowRead {
       if (size > options.limit) throw new Error('the answer is too large to compare')
       chunks.push(chunk)
     }
-    const raw = answer.headers as unknown as Buffer[]
-    const { contentType, contentEncoding } = readResponseHead(raw.map(buffer), '')
+    const raw = answer.headers as unknown as (Buffer | string)[]
+    const { contentType, contentEncoding } = readResponseHead(raw, '')
     const body = await decoded(Buffer.concat(chunks), contentEncoding, options.limit)
     return { status: answer.statusCode, contentType, body }
   }
@@ -86,8 +86,4 @@ export async function decoded(body: Buffer, encoding: string, limit: number): Pr
   if (!decode) throw new Error(`content coding "${encoding}" is not known`)
   const run = promisify<Buffer, object, Buffer>(decode)
   return run(body, { maxOutputLength: limit * EXPANSION })
-}
-
-function buffer(value: Buffer | string): Buffer {
-  return typeof value === 'string' ? Buffer.from(value, 'latin1') : value
 }

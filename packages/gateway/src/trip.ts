@@ -259,18 +259,27 @@ export function dispatchCall(call: Call, trip: Trip, parts: ForwarderParts): voi
   } else path = passedPath(call, placement !== null)
   const streamed = call.hasUnreadBody
   call.bodyTaken ||= streamed
+  const request = {
+    path: upstream.prefix + path + target.query,
+    method: call.method as 'GET',
+    headers: headers as string[],
+    body: call.body,
+    headersTimeout: timeoutOf(call, timeouts),
+    bodyTimeout: timeouts.idleMs,
+  }
+  const exchange = new Exchange(call, trip)
+  if (!streamed && !call.socket) {
+    upstream.connections.dispatch(request, exchange)
+    return
+  }
   upstream.pool.dispatch(
     {
-      path: upstream.prefix + path + target.query,
-      method: call.method as 'GET',
-      headers: headers as string[],
-      body: call.body ?? (streamed ? call.request : null),
-      headersTimeout: timeoutOf(call, timeouts),
-      bodyTimeout: timeouts.idleMs,
+      ...request,
+      ...(streamed ? { body: call.request } : {}),
       ...(call.socket ? { upgrade: 'websocket' } : {}),
       ...(upstream.servername === null ? {} : { servername: upstream.servername }),
     },
-    new Exchange(call, trip),
+    exchange,
   )
 }
 

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { text } from './response-head.ts'
 
 /**
  * Passes a 101 on and joins both connections until either side closes.
@@ -32,8 +33,4 @@ export function joinSockets(
   client.pipe(upstream)
   upstream.pipe(client)
   return end
-}
-
-function text(value: Buffer | string): string {
-  return typeof value === 'string' ? value : value.toString('latin1')
 }

@@ -1,12 +1,16 @@
 import { isIP } from 'node:net'
 import type { BreakerStats } from '@banyan/contracts'
 import { Pool } from 'undici'
+import { Connections } from './upstream/connections.ts'
 import { type GuardOptions, UpstreamGuard } from './upstream-guard.ts'
 
 /** A base URL requests are forwarded to. */
 export interface Upstream {
   /** What problems call it. */
   readonly name: string
+  /** For requests whose body is whole, or that have none. */
+  readonly connections: Connections
+  /** For what goes piece by piece: uploads, WebSockets, and shadow reads. */
   readonly pool: Pool
   readonly origin: string
   /** Path of the base URL without a slash at the end: stands before every forwarded path. */
@@ -29,9 +33,17 @@ export interface UpstreamConnections {
   readonly waiting: number
 }
 
-/** One connection pool an origin, shared by every table that names it. */
+interface Clients {
+  readonly connections: Connections
+  readonly pool: Pool
+}
+
+/** Close before the upstream does, ms: a write on a connection it is closing cannot be sent again. */
+const KEEP_MS = 4_000
+
+/** Connections of an origin are shared by every table that names it. */
 export class Upstreams {
-  readonly #pools = new Map<string, Pool>()
+  readonly #clients = new Map<string, Clients>()
   /** By side; another origin has its own past. */
   readonly #guards = new Map<string, { origin: string; guard: UpstreamGuard }>()
   readonly #options: UpstreamOptions
@@ -47,21 +59,10 @@ export class Upstreams {
    */
   get(baseUrl: string, name: string, side = name): Upstream {
     const url = new URL(baseUrl)
-    let pool = this.#pools.get(url.origin)
-    if (!pool) {
-      pool = new Pool(url.origin, {
-        connections: this.#options.connections,
-        connectTimeout: this.#options.connectMs,
-        pipelining: 1,
-        // Close before the upstream does: a write on a connection it is closing cannot be sent again.
-        keepAliveTimeout: 4_000,
-        keepAliveTimeoutThreshold: 2_000,
-      })
-      this.#pools.set(url.origin, pool)
-    }
+    const clients = this.#clients.get(url.origin) ?? this.#open(url)
     return {
       name,
-      pool,
+      ...clients,
       origin: url.origin,
       prefix: url.pathname.replace(/\/$/, ''),
       guard: this.#guard(side, url.origin),
@@ -74,25 +75,45 @@ export class Upstreams {
     const origins = new Set(used.map(({ origin }) => origin))
     const guards = new Set(used.map(({ guard }) => guard))
     for (const [side, { guard }] of this.#guards) if (!guards.has(guard)) this.#guards.delete(side)
-    for (const [origin, pool] of this.#pools) {
+    for (const [origin, { connections, pool }] of this.#clients) {
       if (origins.has(origin)) continue
-      this.#pools.delete(origin)
+      this.#clients.delete(origin)
+      connections.close()
       pool.close().catch(() => {})
     }
   }
 
   /** How many connections stand, by origin, and how many requests wait for one. */
   connections(): UpstreamConnections[] {
-    return [...this.#pools].map(([origin, { stats }]) => ({
-      origin,
-      open: stats.connected,
-      idle: stats.free,
-      waiting: stats.queued + stats.pending,
-    }))
+    return [...this.#clients].map(([origin, { connections, pool }]) => {
+      const [own, { connected, free, queued, pending }] = [connections.stats, pool.stats]
+      return {
+        origin,
+        open: own.open + connected,
+        idle: own.idle + free,
+        waiting: own.waiting + queued + pending,
+      }
+    })
   }
 
   breakers(): BreakerStats[] {
     return [...this.#guards.values()].map(({ guard }) => guard.stats())
+  }
+
+  #open(url: URL): Clients {
+    const { connections, connectMs } = this.#options
+    const clients = {
+      connections: new Connections(url, { connections, connectMs, keepMs: KEEP_MS }),
+      pool: new Pool(url.origin, {
+        connections,
+        connectTimeout: connectMs,
+        pipelining: 1,
+        keepAliveTimeout: KEEP_MS,
+        keepAliveTimeoutThreshold: 2_000,
+      }),
+    }
+    this.#clients.set(url.origin, clients)
+    return clients
   }
 
   #guard(side: string, origin: string): UpstreamGuard {
@@ -104,6 +125,8 @@ export class Upstreams {
   }
 
   async destroy(): Promise<void> {
-    await Promise.all([...this.#pools.values()].map((pool) => pool.destroy()))
+    const all = [...this.#clients.values()]
+    for (const { connections } of all) connections.destroy()
+    await Promise.all(all.map(({ pool }) => pool.destroy()))
   }
 }
