@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { alerts, ROOT } from './rules.ts'
+import { EVENT_FAULTS } from './testing/event-faults.ts'
+import { EXTRACTION_FAULTS } from './testing/extraction-faults.ts'
+import { SERVICE_FAULTS } from './testing/service-faults.ts'
 
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
 
@@ -29,6 +32,15 @@ describe.each(alerts())('the alert $name', ({ name, file, severity, runbook }) =
       `| [\`${name}\`](${runbook.slice('docs/'.length)}) | ${severity} |`,
     )
   })
+})
+
+it('each alert is set off by a fault of real processes, and each fault sets off one that there is', () => {
+  const faults = [EXTRACTION_FAULTS, SERVICE_FAULTS, EVENT_FAULTS].flat()
+  expect(faults.flatMap((fault) => Object.keys(fault.alerts)).sort()).toEqual(
+    alerts()
+      .map(({ name }) => name)
+      .sort(),
+  )
 })
 
 /** `{ eval_time: 1m, alertname: X, exp_alerts: [] }`, or the same over several lines. */

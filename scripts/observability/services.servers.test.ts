@@ -1,6 +1,6 @@
 import { seeAlerts } from './testing/see-alerts.ts'
 import { SERVICE_FAULTS } from './testing/service-faults.ts'
-import { ServiceSystem } from './testing/service-system.ts'
+import { startShelves } from './testing/shelf-system.ts'
 
 // All at once: each is of a service of its own.
-seeAlerts(() => ServiceSystem.start(), [SERVICE_FAULTS])
+seeAlerts(startShelves, [SERVICE_FAULTS])

@@ -31,6 +31,8 @@ export interface Registry {
   ended(pid: number): void
 }
 
+/** By its place: a name is looked for from the process's own folder. */
+const TSX = import.meta.resolve('tsx')
 const KEPT_LINES = 100
 
 /** A node process of its own that can be killed, paused and started again on the same port. */
@@ -88,7 +90,7 @@ export class ManagedProcess {
     if (this.running) return
     const { file, args = [], env = {}, cwd, ready = 'listening', readyMs = 30_000 } = this.#options
     this.#note(`start ${++this.#starts}`)
-    const child = spawn(process.execPath, ['--import', 'tsx', file, ...args], {
+    const child = spawn(process.execPath, ['--import', TSX, file, ...args], {
       // A group of its own: Ctrl-C in the terminal must reach us alone, who stop it in order.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],

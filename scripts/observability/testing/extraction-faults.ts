@@ -6,7 +6,7 @@ function divergence(): Fault<System> {
     name: 'a write past the guard',
     alerts: { ExtractionDiverges: { extraction: 'notes' } },
     async begin(system) {
-      const client = await system.pool(system.sides.url('target')).connect()
+      const client = await system.pool(system.target.url('target')).connect()
       await client.query('BEGIN')
       await client.query(
         "SELECT set_config('banyan.exempt', secret, true), set_config('session_replication_role', 'replica', true) FROM banyan.engine",
@@ -27,17 +27,30 @@ function heldStream(): Fault<System> {
     name: 'a session that keeps a table of the target to itself',
     alerts: { ExtractionLags: { extraction: 'notes', stream: 'forward' } },
     async begin(system) {
-      const client = await system.pool(system.sides.url('target')).connect()
+      const client = await system.pool(system.target.url('target')).connect()
       await client.query('BEGIN; LOCK TABLE public.note IN ACCESS EXCLUSIVE MODE')
       release = async () => {
         await client.query('ROLLBACK')
         client.release()
       }
       await system
-        .pool(system.sides.url('source'))
+        .pool(system.source.url('source'))
         .query("UPDATE public.note SET body = 'changed' WHERE id = 8")
     },
     mend: () => release(),
+  }
+}
+
+function noTarget(): Fault<System> {
+  return {
+    name: 'an engine that starts while the target is away',
+    alerts: { ExtractionInTrouble: { extraction: 'notes' } },
+    async begin(system) {
+      await system.target.stop()
+      // One that runs waits for it, which shows as lag.
+      await system.process('engine').restart()
+    },
+    mend: (system) => system.target.start(),
   }
 }
 
@@ -54,4 +67,9 @@ function noEngine(): Fault<System> {
   }
 }
 
-export const EXTRACTION_FAULTS: readonly Fault<System>[] = [divergence(), heldStream(), noEngine()]
+export const EXTRACTION_FAULTS: readonly Fault<System>[] = [
+  divergence(),
+  heldStream(),
+  noTarget(),
+  noEngine(),
+]

@@ -1,5 +1,6 @@
 import type { Fault } from './fault.ts'
 import { SESSION, type ServiceSystem } from './service-system.ts'
+import { ITEM } from './shelves.ts'
 
 function misnamedTable(): Fault<ServiceSystem> {
   const of = { service: 'misnamed' }
@@ -32,7 +33,7 @@ function slowStatement(): Fault<ServiceSystem> {
         CREATE VIEW slow.item AS SELECT kept.* FROM slow.kept, LATERAL (SELECT pg_sleep(2)) AS waited;
         COMMIT`)
       // Whoever waits leaves the table to few: without more of them there is little to measure.
-      system.ask('slow', { atOnce: 4 })
+      system.ask('slow', ITEM, { atOnce: 4 })
     },
     async mend(system) {
       await system
@@ -55,7 +56,7 @@ function forgottenTransaction(): Fault<ServiceSystem> {
       const { rows } = await session.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
       pid = rows[0]!.pid
       await session.query('BEGIN; LOCK TABLE locked.item IN ACCESS EXCLUSIVE MODE')
-      system.ask('locked', { atOnce: WAITING })
+      system.ask('locked', ITEM, { atOnce: WAITING })
     },
     async mend(system) {
       await system.pool('locked').query('SELECT pg_terminate_backend($1)', [pid])

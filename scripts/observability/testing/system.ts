@@ -1,17 +1,13 @@
-import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { type ManagedProcess, Supervisor } from '@banyan/lab'
 import { createPool, type EmbeddedPostgres, freePort, type Pool } from '@banyan/postgres'
-import { ROOT } from '../rules.ts'
+import { BANYAN, banyan } from './banyan.ts'
 import type { Target } from './prometheus.ts'
 import type { Watched } from './see-alerts.ts'
 
-const run = promisify(execFile)
-const BANYAN = join(ROOT, 'packages/cli/bin/banyan.js')
 const IDENTITY_KEY = 'a-key-for-this-test-alone'
 const CONTROL_TOKEN = 'a-control-token-of-this-test'
 /** Until a process listens; a machine that others keep busy takes a minute. */
@@ -23,23 +19,31 @@ export class System implements Watched {
   readonly targets: Target[] = []
   readonly #processes = new Map<string, ManagedProcess>()
   readonly #monolith: Server
-  /** Of both sides, and of the control plane. */
-  readonly sides: EmbeddedPostgres
+  /** The control plane's too. */
+  readonly source: EmbeddedPostgres
+  readonly target: EmbeddedPostgres
   readonly #pools: Pool[] = []
   #adminPort = 0
 
-  private constructor(supervisor: Supervisor, sides: EmbeddedPostgres, monolith: Server) {
-    this.supervisor = supervisor
-    this.sides = sides
-    this.#monolith = monolith
+  private constructor(parts: {
+    supervisor: Supervisor
+    source: EmbeddedPostgres
+    target: EmbeddedPostgres
+    monolith: Server
+  }) {
+    this.supervisor = parts.supervisor
+    this.source = parts.source
+    this.target = parts.target
+    this.#monolith = parts.monolith
   }
 
   static async start(): Promise<System> {
     const supervisor = await Supervisor.create({ name: 'banyan-alerts', handleSignals: false })
-    const sides = await supervisor.postgres()
+    const source = await supervisor.postgres()
+    const target = await supervisor.postgres()
     const monolith = createServer((_, response) => response.end())
     await new Promise<void>((resolve) => monolith.listen(0, '127.0.0.1', resolve))
-    const system = new System(supervisor, sides, monolith)
+    const system = new System({ supervisor, source, target, monolith })
     await system.#startMove()
     return system
   }
@@ -60,7 +64,7 @@ export class System implements Watched {
 
   /** Runs the command as an operator would. @throws with what it says when it fails */
   async banyan(args: readonly string[]): Promise<void> {
-    await run(process.execPath, [BANYAN, ...args], { cwd: this.supervisor.folder })
+    await banyan(args, this.folder)
   }
 
   async stop(): Promise<void> {
@@ -71,16 +75,17 @@ export class System implements Watched {
 
   /** An extraction that stays in its shadowing: it never gets its answers to compare. */
   async #startMove(): Promise<void> {
-    const { sides } = this
-    const [source, target, control] = await Promise.all(
-      ['source', 'target', 'control'].map((name) => sides.createDatabase(name)),
-    )
+    const [source, control, target] = await Promise.all([
+      this.source.createDatabase('source'),
+      this.source.createDatabase('control'),
+      this.target.createDatabase('target'),
+    ])
     const table =
       'CREATE TABLE public.note (id bigint PRIMARY KEY, owner text NOT NULL, body text NOT NULL)'
-    await this.pool(source!).query(
+    await this.pool(source).query(
       `${table}; INSERT INTO public.note SELECT n, 'user ' || n, 'text' FROM generate_series(1, 100) n`,
     )
-    await this.pool(target!).query(table)
+    await this.pool(target).query(table)
     const port = await freePort()
     const plan = {
       control: { databaseUrl: control, token: CONTROL_TOKEN, port },
