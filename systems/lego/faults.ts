@@ -1,4 +1,5 @@
 import { Random } from '@banyan/lab'
+import { HANDOVER_STEPS } from '@banyan/migration'
 import type { DataPlane } from './haproxy.ts'
 import type { ExtractionName } from './topology.ts'
 
@@ -39,17 +40,7 @@ export function victimsOf(dataPlane: DataPlane): readonly Victim[] {
 }
 
 /** The steps of a handover that the ledger names before they are done. */
-export const STEPS = [
-  'hold',
-  'close',
-  'drain',
-  'check',
-  'give',
-  'move reads',
-  'open',
-  'flip',
-  'settle',
-] as const
+export const STEPS = HANDOVER_STEPS.filter((step) => step !== 'ready')
 export type Step = (typeof STEPS)[number]
 
 /** The phases something is struck in, in their order. */

@@ -50,17 +50,19 @@ class OutcomeUnknown extends Error {
 }
 
 /** The steps of docs/handover.md, by the names they have in the ledger. */
-export type Step =
-  | 'ready'
-  | 'hold'
-  | 'close'
-  | 'drain'
-  | 'check'
-  | 'give'
-  | 'move reads'
-  | 'open'
-  | 'flip'
-  | 'settle'
+export const STEPS = [
+  'ready',
+  'hold',
+  'close',
+  'drain',
+  'check',
+  'give',
+  'move reads',
+  'open',
+  'flip',
+  'settle',
+] as const
+export type Step = (typeof STEPS)[number]
 
 /** How long step 0 waits for a marker to cross each stream, ms. */
 const PROBE_MS = 2_000

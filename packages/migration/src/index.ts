@@ -11,6 +11,7 @@ export { consequence } from './consequences.ts'
 export { ControlClient, type ControlClientOptions, ControlError } from './control-client.ts'
 export { databaseReach, diagnose, type Finding, type Severity } from './doctor/index.ts'
 export { type ConsoleParts, type EngineOptions, type RunningEngine, startEngine } from './engine.ts'
+export { STEPS as HANDOVER_STEPS } from './handover.ts'
 export {
   definePlan,
   type ExtractionPlan,

@@ -186,7 +186,7 @@ function verifying(plan: ResolvedTables): StepPreview {
     does: [
       'every row of both sides compared by hash while they change; a difference is looked at again before it counts',
       `goes on with at most ${plan.gates.divergentRows} rows that differ; more: it pauses and says which`,
-      'repeated every 30 s while users are on the service',
+      `goes on until the end, ${number(plan.verify.share * 100)} % of the time; all of it while a step waits`,
       'way back: banyan cancel',
     ],
   }
