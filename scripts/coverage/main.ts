@@ -30,6 +30,19 @@ const LEAST = 80
 /** What no user of a service runs: tests, what they are made of, and commands that check its data. */
 const ASIDE = ['*.test.ts', '*-conformance.ts', 'testing/**', 'fixtures/**', 'check/**']
 
+interface Way {
+  readonly name: string
+  /** What runs vitest with the arguments behind it. */
+  readonly command: readonly [string, ...string[]]
+}
+/** The tests that `npm test` has. */
+const PLAIN: Way = { name: 'plain', command: ['npx', 'vitest', 'run'] }
+/** Those that need real servers. */
+const WITH_SERVERS: Way = {
+  name: 'servers',
+  command: [process.execPath, '--import', 'tsx', 'scripts/test-servers.ts'],
+}
+
 class UsageError extends Error {}
 
 try {
@@ -102,19 +115,6 @@ function readArguments() {
   } catch (error) {
     throw new UsageError((error as Error).message)
   }
-}
-
-interface Way {
-  readonly name: string
-  /** What runs vitest with the arguments behind it. */
-  readonly command: readonly [string, ...string[]]
-}
-/** The tests that `npm test` has. */
-const PLAIN: Way = { name: 'plain', command: ['npx', 'vitest', 'run'] }
-/** Those that need real servers. */
-const WITH_SERVERS: Way = {
-  name: 'servers',
-  command: [process.execPath, '--import', 'tsx', 'scripts/test-servers.ts'],
 }
 
 async function measure(
