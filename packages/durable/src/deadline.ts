@@ -48,7 +48,7 @@ export class CutOff {
   #timer: NodeJS.Timeout | undefined
   #ended = false
 
-  /** Cuts off what runs now, and whatever is begun later. */
+  /** Cuts off what runs now; nothing is begun any more. */
   end(): void {
     this.#ended = true
     for (const limit of this.#running) this.#cutOff(limit, STOPS)
@@ -61,24 +61,36 @@ export class CutOff {
    * @throws TookTooLong, or what the work threw.
    */
   within<T>(ms: number, what: string, work: (limit: TimeLimit) => Promise<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      const limit = new TimeLimit(ms, what, reject)
-      if (this.#ended) limit.cutOff(STOPS)
-      else {
-        this.#running.add(limit)
-        this.#timer ??= setInterval(() => this.#look(), LOOK_MS)
-      }
-      begun(work, limit).then(
-        (answer) => {
-          this.#running.delete(limit)
-          resolve(answer)
-        },
-        (error) => {
-          this.#running.delete(limit)
-          reject(error)
-        },
-      )
-    })
+    return new Promise<T>((resolve, reject) => this.carry(ms, what, work, resolve, reject))
+  }
+
+  /**
+   * As `within`, without a promise of its own: `done` or `failed` is called, once, and must not throw. For who makes these
+   * functions once for many pieces of work.
+   */
+  carry<T>(
+    ms: number,
+    what: string,
+    work: (limit: TimeLimit) => Promise<T>,
+    done: (answer: T) => void,
+    failed: (error: unknown) => void,
+  ): void {
+    const limit = new TimeLimit(ms, what, failed)
+    if (this.#ended) {
+      limit.cutOff(STOPS)
+      return
+    }
+    this.#running.add(limit)
+    this.#timer ??= setInterval(() => this.#look(), LOOK_MS)
+    // What was cut off is no longer among them: its answer comes too late.
+    begun(work, limit).then(
+      (answer) => {
+        if (this.#running.delete(limit)) done(answer)
+      },
+      (error) => {
+        if (this.#running.delete(limit)) failed(error)
+      },
+    )
   }
 
   #look(): void {
@@ -95,10 +107,10 @@ export class CutOff {
   }
 }
 
-/** The work, also where it throws before it is a promise. */
+/** The work, also where it throws before it is a promise, or is none. */
 function begun<T>(work: (limit: TimeLimit) => Promise<T>, limit: TimeLimit): Promise<T> {
   try {
-    return work(limit)
+    return Promise.resolve(work(limit))
   } catch (error) {
     return Promise.reject(error)
   }

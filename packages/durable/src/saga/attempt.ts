@@ -1,6 +1,6 @@
 import type { Queryable } from '@banyan/postgres'
 import { storable } from '../storable.ts'
-import type { CompensationContext, Json } from './definition.ts'
+import type { AnyStep, CompensationContext, Json } from './definition.ts'
 import { outputsOf, type Progress, type Task } from './progress.ts'
 import type { LeasedSaga } from './store.ts'
 
@@ -13,7 +13,6 @@ export class StepAttempt implements CompensationContext<unknown, Outputs, Json |
   readonly headers: Readonly<Record<string, string>>
   readonly attempt: number
   readonly input: unknown
-  readonly idempotencyKey: string
   readonly #progress: Progress
   readonly #limit: { readonly signal: AbortSignal }
   #outputs: Outputs | undefined
@@ -30,12 +29,15 @@ export class StepAttempt implements CompensationContext<unknown, Outputs, Json |
     this.headers = saga.headers
     this.attempt = progress.attempts + 1
     this.input = input
-    this.idempotencyKey = `${saga.id}/${step}`
     this.#progress = progress
     this.#limit = limit
   }
 
-  /** Made when it is asked for, as the two below. */
+  /** Made when it is asked for, as the three below. */
+  get idempotencyKey(): string {
+    return `${this.sagaId}/${this.step}`
+  }
+
   get outputs(): Outputs {
     this.#outputs ??= outputsOf(this.#progress)
     return this.#outputs
@@ -61,6 +63,11 @@ export async function carryOut(
     return undefined
   }
   const output = await step.run(attempt, tx)
-  if (output !== undefined) storable(`The answer of step "${step.name}"`, output)
+  checkAnswer(step, output)
   return output
+}
+
+/** @throws an Error when the answer cannot be kept. */
+export function checkAnswer({ name }: AnyStep, output: Json | undefined): void {
+  if (output !== undefined) storable(`The answer of step "${name}"`, output)
 }

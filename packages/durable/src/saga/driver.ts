@@ -1,7 +1,7 @@
 import type { Queryable } from '@banyan/postgres'
-import type { CutOff } from '../deadline.ts'
+import type { CutOff, TimeLimit } from '../deadline.ts'
 import { errorText } from '../retry.ts'
-import { carryOut, StepAttempt } from './attempt.ts'
+import { carryOut, checkAnswer, StepAttempt } from './attempt.ts'
 import type { Json, SagaDefinition } from './definition.ts'
 import type { Journal, Written } from './journal.ts'
 import {
@@ -54,6 +54,12 @@ export class Driver {
   #cancel: boolean
   /** Whether the row says what `#progress` does. */
   #written = true
+  #resolve!: (more: boolean) => void
+  #reject!: (error: unknown) => void
+  readonly #registered = this.#onRegistered.bind(this)
+  readonly #makeCall = this.#onCall.bind(this)
+  readonly #answered = this.#onAnswered.bind(this)
+  readonly #refused = this.#onRefused.bind(this)
 
   constructor(saga: LeasedSaga, definition: SagaDefinition, parts: DriverParts) {
     this.#saga = saga
@@ -88,28 +94,72 @@ export class Driver {
     if (exhausted(this.#progress, task)) {
       return this.#fail(task, this.#progress.error ?? 'its runner ended in the middle of it')
     }
-    return task.step.writes ? this.#transact(task) : this.#call(task)
+    return task.step.writes ? this.#transact(task) : this.#calls()
   }
 
-  async #call(task: Task): Promise<boolean> {
-    if (!this.#written) {
-      const written = await this.#write(this.#progress, null)
-      if (written === 'lost') return false
-      if (written === 'cancel') this.#cancel = true
-      this.#written = true
-      if (this.#stop() && this.#progress.state === 'running') {
-        this.#go(this.#progress)
-        return true
-      }
-    }
+  /**
+   * Calls, one after the other, for as long as there is nothing else to do. Told by functions that are made once for a
+   * saga: promises of each step would be a third of what it allocates.
+   */
+  #calls(): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+      this.#register()
+    })
+  }
+
+  #register(): void {
+    if (this.#written) this.#call(this.#task!)
+    else this.#parts.journal.add(this.#writeOf(this.#progress, null), this.#registered)
+  }
+
+  #onRegistered(written: Written): void {
     try {
-      const output = await this.#run(task, NO_TRANSACTION)
+      if (written === 'cancel') this.#cancel = true
+      this.#written = written !== 'lost'
+      if (!this.#written) this.#resolve(false)
+      else if (!this.#stop() || this.#progress.state !== 'running') this.#call(this.#task!)
+      else {
+        this.#go(this.#progress)
+        this.#resolve(true)
+      }
+    } catch (error) {
+      this.#reject(error)
+    }
+  }
+
+  #call(task: Task): void {
+    const { cutOff } = this.#parts
+    cutOff.carry(this.#leftFor(task), titleOf(task), this.#makeCall, this.#answered, this.#refused)
+  }
+
+  #onCall(limit: TimeLimit): Promise<Json | undefined> {
+    const task = this.#task!
+    if (task.kind === 'undo' || this.#parts.around) {
+      return this.#carryOut(task, NO_TRANSACTION, limit)
+    }
+    // As `carryOut` does it, without one more promise: `#onAnswered` looks at the answer.
+    return task.step.run(this.#attemptAt(task, limit), NO_TRANSACTION)
+  }
+
+  #onAnswered(output: Json | undefined): void {
+    const task = this.#task!
+    try {
+      checkAnswer(task.step, output)
       this.#parts.onStep()
       this.#go(succeeded(this.#progress, task, output))
-      return true
+      const next = this.#task
+      const call = next && !next.step.writes && !exhausted(this.#progress, next)
+      if (call && !this.#parts.stopping()) this.#register()
+      else this.#resolve(true)
     } catch (error) {
-      return this.#fail(task, error)
+      this.#fail(task, error).then(this.#resolve, this.#reject)
     }
+  }
+
+  #onRefused(error: unknown): void {
+    this.#fail(this.#task!, error).then(this.#resolve, this.#reject)
   }
 
   async #transact(task: Task): Promise<boolean> {
@@ -141,22 +191,32 @@ export class Driver {
     }
   }
 
-  /** The step, or its compensation, with its time limit. */
   #run(task: Task, tx: Queryable): Promise<Json | undefined> {
-    const { step } = task
+    return this.#parts.cutOff.within(this.#leftFor(task), titleOf(task), (limit) =>
+      this.#carryOut(task, tx, limit),
+    )
+  }
+
+  /** ms */
+  #leftFor({ kind, step }: Task): number {
+    if (kind === 'undo') return step.timeoutMs
+    return Math.min(step.timeoutMs, this.#endsAt - performance.now())
+  }
+
+  #carryOut(task: Task, tx: Queryable, limit: TimeLimit): Promise<Json | undefined> {
+    const { around } = this.#parts
+    const attempt = this.#attemptAt(task, limit)
+    if (!around) return carryOut(task, attempt, tx)
+    const { id: sagaId, name: saga, headers } = this.#saga
     const compensates = task.kind === 'undo'
-    const left = compensates ? Number.POSITIVE_INFINITY : this.#endsAt - performance.now()
-    const what = compensates ? `Compensation of "${step.name}"` : `Step "${step.name}"`
-    const { around, cutOff } = this.#parts
-    return cutOff.within(Math.min(step.timeoutMs, left), what, (limit) => {
-      const attempt = new StepAttempt(this.#saga, step.name, this.#input, this.#progress, limit)
-      if (!around) return carryOut(task, attempt, tx)
-      const { id: sagaId, name: saga, headers } = this.#saga
-      return around(
-        { sagaId, step: step.name, headers, attempt: attempt.attempt, saga, compensates },
-        () => carryOut(task, attempt, tx),
-      )
-    })
+    return around(
+      { sagaId, step: task.step.name, headers, attempt: attempt.attempt, saga, compensates },
+      () => carryOut(task, attempt, tx),
+    )
+  }
+
+  #attemptAt({ step }: Task, limit: TimeLimit): StepAttempt {
+    return new StepAttempt(this.#saga, step.name, this.#input, this.#progress, limit)
   }
 
   async #fail(task: Task, error: unknown): Promise<boolean> {
@@ -217,6 +277,10 @@ export class Driver {
       releaseAfterMs: active ? releaseAfterMs : 0,
     }
   }
+}
+
+function titleOf({ kind, step }: Task): string {
+  return kind === 'undo' ? `Compensation of "${step.name}"` : `Step "${step.name}"`
 }
 
 /** What a call would be given in place of a transaction, if it asked. */

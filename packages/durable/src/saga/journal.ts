@@ -11,7 +11,7 @@ export type Written = 'kept' | 'cancel' | 'lost'
 
 interface Waiting {
   readonly write: SagaWrite
-  resolve(written: Written): void
+  told(written: Written): void
 }
 
 /** A statement with more rows gains little, and makes the first of them wait. */
@@ -40,12 +40,15 @@ export class Journal {
     this.#onProblem = onProblem
   }
 
-  /** Never rejects: one promise fewer for each step. */
+  /** Never rejects. */
   write(write: SagaWrite): Promise<Written> {
-    return new Promise((resolve) => {
-      this.#waiting.push({ write, resolve })
-      this.#gather()
-    })
+    return new Promise((resolve) => this.add(write, resolve))
+  }
+
+  /** As `write`, without a promise: `told` must not throw. */
+  add(write: SagaWrite, told: (written: Written) => void): void {
+    this.#waiting.push({ write, told })
+    this.#gather()
   }
 
   /** No longer waits for a database that is away: what is not written then is `lost`. */
@@ -72,7 +75,7 @@ export class Journal {
   async #write(group: readonly Waiting[]): Promise<void> {
     try {
       const written = await this.#send(group.map((each) => each.write))
-      for (const { write, resolve } of group) resolve(fateOf(written, write.id))
+      for (const { write, told } of group) told(fateOf(written, write.id))
     } catch (error) {
       // One that the database refuses (a NUL in an answer) must not hold up the others.
       if (group.length > 1) {
@@ -80,7 +83,7 @@ export class Journal {
         return
       }
       this.#onProblem(error as Error)
-      group[0]!.resolve('lost')
+      group[0]!.told('lost')
     }
   }
 
