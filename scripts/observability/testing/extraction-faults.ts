@@ -46,7 +46,7 @@ function noTarget(): Fault<System> {
     name: 'an engine that starts while the target is away',
     alerts: { ExtractionInTrouble: { extraction: 'notes' } },
     async begin(system) {
-      await system.target.stop()
+      await system.target.kill()
       // One that runs waits for it, which shows as lag.
       await system.process('engine').restart()
     },

@@ -19,6 +19,11 @@ export interface ActiveAlert {
   readonly state: 'pending' | 'firing'
 }
 
+export interface Line {
+  readonly metric: Readonly<Record<string, string>>
+  readonly values: readonly (readonly [at: number, value: string])[]
+}
+
 export interface Series {
   readonly metric: Readonly<Record<string, string>>
   readonly value: readonly [at: number, value: string]
@@ -28,6 +33,8 @@ export interface Series {
 const SHORTENED = 30
 /** Some files otherwise: a process takes its time to start three times, and budgets are looked at over days. */
 const OTHERWISE: Readonly<Record<string, number>> = { 'processes.yml': 10, 'objectives.yml': 360 }
+/** Between two scrapes of a target, s. */
+export const SCRAPED_S = 2
 const LOOK_MS = 500
 /** A lag of 60 s takes its time, on a busy machine twice that. */
 const PATIENCE_MS = 280_000
@@ -58,7 +65,11 @@ export class Prometheus {
     await mkdir(rules)
     for (const file of ruleFiles()) await writeFile(join(rules, file.name), shortened(file))
     const configuration = {
-      global: { scrape_interval: '2s', scrape_timeout: '2s', evaluation_interval: '1s' },
+      global: {
+        scrape_interval: `${SCRAPED_S}s`,
+        scrape_timeout: `${SCRAPED_S}s`,
+        evaluation_interval: '1s',
+      },
       rule_files: [join(rules, '*.yml')],
       scrape_configs: [...new Set(targets.map(({ job }) => job))].map((job) => ({
         job_name: job,
@@ -95,6 +106,18 @@ export class Prometheus {
       `query?query=${encodeURIComponent(query)}`,
     )
     return result
+  }
+
+  /** From a time, s since 1970, until now, at each scrape. @throws with what Prometheus says of the query */
+  async queryRange(query: string, since: number): Promise<readonly Line[]> {
+    const range = { start: String(since), end: String(Date.now() / 1_000), step: String(SCRAPED_S) }
+    const parameters = new URLSearchParams({ query, ...range })
+    return (await this.#ask<{ result: Line[] }>(`query_range?${parameters}`)).result
+  }
+
+  /** The values that a label has in the series of a metric. */
+  labelValues(metric: string, label: string): Promise<readonly string[]> {
+    return this.#ask(`label/${label}/values?match[]=${metric}`)
   }
 
   /** Of one alert, pending and firing. */

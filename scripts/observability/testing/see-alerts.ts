@@ -11,7 +11,7 @@ export interface Watched {
 }
 
 /** For what starts processes, ms; a machine that others keep busy takes minutes. */
-const STARTING_MS = 600_000
+export const STARTING_MS = 600_000
 
 /**
  * Tests that each fault sets its alerts off in a real Prometheus, and that they clear when it is mended. What stands

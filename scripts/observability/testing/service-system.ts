@@ -59,7 +59,10 @@ export class ServiceSystem implements Watched {
   /** Starts a service here, with a database on the server where there is one. */
   async run<C, T extends Record<string, unknown>, D extends Dependencies>(
     definition: ServiceDefinition<C, T, D>,
-    { server, env = {} }: { server?: EmbeddedPostgres; env?: Readonly<Record<string, string>> },
+    {
+      server,
+      env = {},
+    }: { server?: EmbeddedPostgres; env?: Readonly<Record<string, string>> } = {},
   ): Promise<void> {
     const { name } = definition
     if (server) this.#databases.set(name, await server.createDatabase(name))
@@ -117,7 +120,12 @@ export class ServiceSystem implements Watched {
 
   /** More clients of a service, until the end. */
   ask(service: string, path: string, options?: TrafficOptions): void {
-    const traffic = new Traffic(this.url(service), path, options)
+    this.askAt(this.url(service), path, options)
+  }
+
+  /** Clients of something else. */
+  askAt(origin: string, path: string, options?: TrafficOptions): void {
+    const traffic = new Traffic(origin, path, options)
     this.#ends.push(() => traffic.stop())
   }
 

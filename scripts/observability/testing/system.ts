@@ -10,6 +10,8 @@ import type { Watched } from './see-alerts.ts'
 
 const IDENTITY_KEY = 'a-key-for-this-test-alone'
 const CONTROL_TOKEN = 'a-control-token-of-this-test'
+/** What the monolith fails at. */
+export const BROKEN = '/notes/broken'
 /** Until a process listens; a machine that others keep busy takes a minute. */
 const READY_MS = 180_000
 
@@ -37,14 +39,17 @@ export class System implements Watched {
     this.#monolith = parts.monolith
   }
 
-  static async start(): Promise<System> {
+  /** @param change to the plan of the extraction, which otherwise stays in its shadowing: it never gets its answers */
+  static async start(change: Readonly<Record<string, unknown>> = {}): Promise<System> {
     const supervisor = await Supervisor.create({ name: 'banyan-alerts', handleSignals: false })
     const source = await supervisor.postgres()
     const target = await supervisor.postgres()
-    const monolith = createServer((_, response) => response.end())
+    const monolith = createServer(({ url }, response) => {
+      response.writeHead(url === BROKEN ? 500 : 200).end()
+    })
     await new Promise<void>((resolve) => monolith.listen(0, '127.0.0.1', resolve))
     const system = new System({ supervisor, source, target, monolith })
-    await system.#startMove()
+    await system.#startMove(change)
     return system
   }
 
@@ -73,8 +78,7 @@ export class System implements Watched {
     this.#monolith.close()
   }
 
-  /** An extraction that stays in its shadowing: it never gets its answers to compare. */
-  async #startMove(): Promise<void> {
+  async #startMove(change: Readonly<Record<string, unknown>>): Promise<void> {
     const [source, control, target] = await Promise.all([
       this.source.createDatabase('source'),
       this.source.createDatabase('control'),
@@ -105,6 +109,7 @@ export class System implements Watched {
           tables: [{ source: 'public.note', target: 'public.note', owner: 'owner' }],
           shadow: { minimumCompared: 1_000_000 },
           verify: { share: 1 },
+          ...change,
         },
       ],
     }

@@ -6,6 +6,8 @@ export interface TrafficOptions {
   readonly atOnce?: number
   /** Between an answer and the next request, ms; 100 by default. */
   readonly pauseMs?: number
+  /** The body of each, as JSON, which makes them POSTs. */
+  readonly body?: () => unknown
 }
 
 /** Clients that ask for one thing again and again, whatever they are answered. */
@@ -14,9 +16,10 @@ export class Traffic {
   readonly #clients: readonly Promise<void>[]
   #ended = false
 
-  constructor(origin: string, path: string, { atOnce = 1, pauseMs = 100 }: TrafficOptions = {}) {
+  constructor(origin: string, path: string, options: TrafficOptions = {}) {
+    const { atOnce = 1 } = options
     this.#pool = new Pool(origin, { connections: atOnce })
-    this.#clients = Array.from({ length: atOnce }, () => this.#ask(path, pauseMs))
+    this.#clients = Array.from({ length: atOnce }, () => this.#ask(path, options))
   }
 
   /** Breaks off what is under way. */
@@ -26,11 +29,20 @@ export class Traffic {
     await Promise.all(this.#clients)
   }
 
-  async #ask(path: string, pauseMs: number): Promise<void> {
+  async #ask(path: string, { pauseMs = 100, body }: TrafficOptions): Promise<void> {
     while (!this.#ended) {
       try {
-        const { body } = await this.#pool.request({ method: 'GET', path })
-        await body.dump()
+        const answer = await this.#pool.request({
+          path,
+          ...(body
+            ? {
+                method: 'POST',
+                headers: { 'content-type': 'application/json' },
+                body: JSON.stringify(body()),
+              }
+            : { method: 'GET' }),
+        })
+        await answer.body.dump()
       } catch {
         // Nobody there: its alert says so.
       }
