@@ -31,7 +31,7 @@ export function tablesOf(
   defaults: ReadonlyMap<string, string> = new Map(),
 ): Section[] {
   const queue: Place[] = [{ path: '', shape: root, schema }]
-  const sections = new Map<string, { places: string[]; text: () => string }>()
+  const sections = new Map<string, { readonly places: string[]; readonly text: string }>()
   const silent: string[] = []
 
   for (let place = queue.shift(); place; place = queue.shift()) {
@@ -49,18 +49,15 @@ export function tablesOf(
   return [...sections.entries()].map(([title, { places, text }]) => ({
     title,
     places,
-    text: sectionText(title, places, text()),
+    text: sectionText(title, places, text),
   }))
 
   function addObject(path: string, shape: ObjectShape, schema: Schema | undefined): void {
     const title = shape.name ?? path
     if (isKnown(title, path)) return
-    const option = optionOf(
-      schema,
-      shape.keys.map(({ name }) => name),
-    )
+    const option = optionFor(schema, shape)
     const rows = rowsOf(path, shape.keys, option)
-    sections.set(title, { places: [path], text: () => said(shape.meaning) + table(rows) })
+    sections.set(title, { places: [path], text: said(shape.meaning) + table(rows) })
   }
 
   /** A type that is met again is told once, with all its places. */
@@ -83,24 +80,18 @@ export function tablesOf(
     if (objects.length < 2 || isKnown(name ?? path, path)) return
     const shared = sharedBy(objects)
     const parts = objects.map((one) => {
-      const option = optionOf(
-        schema,
-        one.keys.map(({ name }) => name),
-      )
+      const option = optionFor(schema, one)
       const own = one.keys.filter(({ name, type }) => !shared.includes(name) && !isConstant(type))
       const rows = rowsOf(path, own, option)
       return `**${nameOf(one)}**\n\n${said(one.meaning)}${rows.length > 0 ? table(rows) : ''}`
     })
     if (shared.length > 0) {
       const [first] = objects
-      const option = optionOf(
-        schema,
-        first!.keys.map(({ name }) => name),
-      )
+      const option = optionFor(schema, first!)
       const keys = first!.keys.filter(({ name }) => shared.includes(name))
       parts.unshift(`**All of them**\n\n${table(rowsOf(path, keys, option))}`)
     }
-    sections.set(name ?? path, { places: [path], text: () => said(meaning) + parts.join('\n') })
+    sections.set(name ?? path, { places: [path], text: said(meaning) + parts.join('\n') })
   }
 
   function rowsOf(path: string, keys: readonly Key[], schema: Schema | undefined): string[] {
@@ -123,6 +114,13 @@ export function tablesOf(
     queue.unshift(...below)
     return rows
   }
+}
+
+function optionFor(schema: Schema | undefined, { keys }: ObjectShape): Schema | undefined {
+  return optionOf(
+    schema,
+    keys.map(({ name }) => name),
+  )
 }
 
 function sectionText(title: string, places: readonly string[], text: string): string {
