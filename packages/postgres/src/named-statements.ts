@@ -46,7 +46,7 @@ type Answer = (error: Error | null, result: pg.QueryResult) => void
  * A client that has statements with parameters prepared by these names. One whose plan a migration has made
  * useless was not carried out: it is read anew, unless it stands in a transaction, which has failed with it.
  */
-export function clientNaming(names: StatementNames) {
+export function clientNaming(names: StatementNames): typeof pg.Client {
   return class NamingClient extends pg.Client {
     // pg has a dozen overloads; whoever calls sees those of the class above.
     // biome-ignore lint/suspicious/noExplicitAny: as above
