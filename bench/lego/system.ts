@@ -15,6 +15,7 @@ import { processing } from '../../systems/lego/extractions/processing.ts'
 import { profile } from '../../systems/lego/extractions/profile.ts'
 import { search } from '../../systems/lego/extractions/search.ts'
 import { wishlist } from '../../systems/lego/extractions/wishlist.ts'
+import { createServiceDatabase } from '../../systems/lego/service-database.ts'
 
 const ROUTES = { gallery, inventory, moc, processing, profile, search, wishlist }
 export const SERVICES = [...(Object.keys(ROUTES) as (keyof typeof ROUTES)[]), 'storage'] as const
@@ -35,6 +36,7 @@ export interface System {
   readonly monolith: ManagedProcess
   /** Everything that it is asked goes to the monolith. */
   readonly monolithGateway: ManagedProcess
+  /** As the superuser; each service connects as the role that is its own. */
   readonly databases: Readonly<Record<ServiceName | 'auth' | 'monolith' | 'bus', string>>
   readonly servers: Readonly<Record<'services' | 'monolith', EmbeddedPostgres>>
   /** What signs who asks, where a service is asked directly. */
@@ -58,9 +60,12 @@ export async function startSystem(supervisor: Supervisor, options: SystemOptions
     supervisor.postgres({ settings: SERVER_SETTINGS }),
   ])
   const databases: Partial<Record<keyof System['databases'], string>> = {}
-  for (const name of [...SERVICES, 'auth', 'bus'] as const) {
-    databases[name] = await server.createDatabase(name)
+  const own: Partial<Record<ServiceName, string>> = {}
+  for (const name of SERVICES) {
+    own[name] = await createServiceDatabase(server.url(), name)
+    databases[name] = server.url(name)
   }
+  for (const name of ['auth', 'bus'] as const) databases[name] = await server.createDatabase(name)
   databases.monolith = await source.createDatabase('lego')
   const urls = databases as System['databases']
 
@@ -85,7 +90,7 @@ export async function startSystem(supervisor: Supervisor, options: SystemOptions
       env: {
         PORT: '0',
         LOG_LEVEL: 'warn',
-        DATABASE_URL: urls[name],
+        DATABASE_URL: own[name]!,
         BUS_URL: urls.bus,
         BANYAN_IDENTITY_KEY: IDENTITY_KEY,
         BANYAN_SERVICE_KEYS: publicKeys,
