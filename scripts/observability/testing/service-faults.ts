@@ -32,7 +32,7 @@ function slowStatement(): Fault<ServiceSystem> {
         ALTER TABLE slow.item RENAME TO kept;
         CREATE VIEW slow.item AS SELECT kept.* FROM slow.kept, LATERAL (SELECT pg_sleep(2)) AS waited;
         COMMIT`)
-      // Whoever waits leaves the table to few: without more of them there is little to measure.
+      // One client alone would have five answers in the window.
       system.ask('slow', ITEM, { atOnce: 4 })
     },
     async mend(system) {
