@@ -100,6 +100,11 @@ export class Shadow {
     const { shadow } = placement.route.extraction
     if (!shadow || call.method !== 'GET' || placement.route.write || call.socket) return null
     if (this.#options.random() * 100 >= shadow.percent) return null
+    // Before anything is kept for it: a side that hangs must cost the clients nothing.
+    if (this.#open >= this.#options.queued) {
+      this.#of(placement.route.extraction.name).dropped++
+      return null
+    }
     return new Capture(new ShadowRead(call, placement), this.#options.answerBytes)
   }
 

@@ -13,6 +13,8 @@ interface Limit {
   readonly methods: ReadonlySet<string> | null
   /** In lower case, as routes are matched: another spelling must not be another limit. */
   readonly paths: readonly string[]
+  /** Whether it is for all paths. */
+  readonly everywhere: boolean
   readonly rate: CellRate
   passed: number
   refused: number
@@ -83,6 +85,7 @@ export class Limits {
       rule,
       methods: rule.methods ? new Set(rule.methods) : null,
       paths: rule.paths.map((path) => path.toLowerCase()),
+      everywhere: rule.paths.includes('/'),
       rate: new CellRate(
         rule.requests,
         rule.seconds,
@@ -200,13 +203,14 @@ export class Limits {
 
 function isFor(limit: Limit, { method, target }: Call): boolean {
   if (limit.methods && !limit.methods.has(method)) return false
+  if (limit.everywhere) return true
   // Parameters are no part of what is routed, and must not be a way around a limit.
   const path = target.path.toLowerCase().replace(/;[^/]*/g, '')
   return limit.paths.some((top) => isAtOrBelow(path, top))
 }
 
 function isAtOrBelow(path: string, top: string): boolean {
-  if (top === '/' || path === top) return true
+  if (path === top) return true
   return path.startsWith(top) && path.charCodeAt(top.length) === 0x2f /* / */
 }
 
