@@ -17,7 +17,8 @@ export class Caller {
   readonly identity: Identity
   readonly bucket: number
   readonly #plain: readonly string[]
-  #signed = ''
+  /** With the signature. */
+  #signed: readonly string[] = []
   #signedAt = Number.NEGATIVE_INFINITY
 
   constructor(identity: Identity) {
@@ -43,16 +44,16 @@ export class Caller {
     keys: IdentityKeys,
   ): string[] {
     const others = namesCaller ? without(headers, IDENTITY_NAMES) : headers
-    return [...others, ...this.#headers(keys)]
+    return others.concat(this.#headers(keys))
   }
 
   #headers(keys: IdentityKeys): readonly string[] {
     const now = Date.now()
     if (now - this.#signedAt > REUSE_MS) {
-      this.#signed = signIdentity(this.identity, keys, now)
+      this.#signed = [...this.#plain, signIdentity(this.identity, keys, now)]
       this.#signedAt = now
     }
-    return [...this.#plain, this.#signed]
+    return this.#signed
   }
 }
 
