@@ -238,6 +238,7 @@ export class Extraction {
     this.#waitsFor = [`the handover of ${buckets.size} buckets`]
     if (Date.now() < this.#retryAt) return false
     const from = toSource.size > 0 ? 'target' : 'source'
+    if (from === 'source') await this.#measurements.refresh()
     const record = await cargo.handOver(buckets, from, ++this.#attempts)
     this.#handovers.push(record)
     await this.#d.store.addHandover(this.#d.plan.name, record)

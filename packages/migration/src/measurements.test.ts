@@ -87,6 +87,17 @@ it('counts the burst after a handover as requests, and does not time it', async 
   expect(await look()).toMatchObject({ requests: 50, timed: 10 })
 })
 
+it('does not count against a step what failed before it and was not told yet', async () => {
+  const { gateway, measurements, look } = measuring()
+  await look()
+  gateway.answer(30, 5)
+  gateway.errors = 25
+  await measurements.refresh()
+  measurements.rebase()
+  gateway.answer(10, 5)
+  expect(await look()).toMatchObject({ requests: 10, now: { requests: 10, errors: 0 } })
+})
+
 it('tells of the latencies span by span, from behind the burst', async () => {
   const { gateway, measurements, look } = measuring()
   const slow = () => measurements.measures([0, 0], 0).spans.map(({ target }) => target.at(-1))

@@ -46,7 +46,8 @@ export class Measurements {
   /** When the step began. */
   #begunAt = 0
   #lookedAt = 0
-  #polling = false
+  /** What is asked of the gateways now. */
+  #asking: Promise<void> | null = null
   #polledAt = 0
 
   constructor(gateways: Gateways, name: string) {
@@ -66,9 +67,21 @@ export class Measurements {
     this.#lookedAt = Date.now()
     this.#caughtUpAt = stoodStill || !inStep ? null : (this.#caughtUpAt ?? Date.now())
     const every = watched ? POLL_WATCHED_MS : POLL_MS
-    if (this.#polling || Date.now() - this.#polledAt < every) return
-    this.#polling = true
-    this.#gateways
+    if (this.#asking || Date.now() - this.#polledAt < every) return
+    void this.#ask()
+  }
+
+  /**
+   * Asks the gateways, and waits for it: what they have counted until now is known then. Else what failed before the users
+   * were taken back, and was not told yet, would be counted against a step that begins right after.
+   */
+  async refresh(): Promise<void> {
+    await this.#asking
+    await this.#ask()
+  }
+
+  #ask(): Promise<void> {
+    this.#asking = this.#gateways
       .stats()
       .then((stats) => {
         const total = this.#totals.add(stats)
@@ -84,9 +97,10 @@ export class Measurements {
         // The control database is away: the lease tells the engine; figures stay as they are.
       })
       .finally(() => {
-        this.#polling = false
+        this.#asking = null
         this.#polledAt = Date.now()
       })
+    return this.#asking
   }
 
   get #shadowCounts(): boolean {
