@@ -75,7 +75,7 @@ async function untilFree(server: Server, processes: readonly ServerProcess[]): P
     for (let problem = await listening(port); problem; problem = await listening(port)) {
       if (Date.now() > deadline) {
         throw new Error(
-          `${server.name} cannot listen on ${HOST}:${port} (${name}): ${problem}; a program or a connection that lasts holds it: end it, or set BANYAN_SERVERS_OFFSET (30000 when left out)`,
+          `${server.name} cannot listen on ${HOST}:${port} (${name}): ${problem}; a program or a connection that lasts holds it: end it, or set BANYAN_SERVERS_OFFSET (5000 when left out)`,
         )
       }
       await delay(250)
@@ -127,6 +127,6 @@ async function refuseStranger(server: Server): Promise<void> {
   )
   if (!answers) return
   throw new Error(
-    `something else answers at ${server.url}: stop it, or set BANYAN_SERVERS_OFFSET (30000 when left out) to listen elsewhere`,
+    `something else answers at ${server.url}: stop it, or set BANYAN_SERVERS_OFFSET (5000 when left out) to listen elsewhere`,
   )
 }

@@ -1,5 +1,5 @@
 /**
- * Real servers on this machine, for tests and developers, each on its usual port + 30,000:
+ * Real servers on this machine, for tests and developers, each on its usual port + 5,000:
  * `npm run servers -- install | start | stop | restart | kill | status [names…]`
  */
 import { serversNamed } from './all.ts'

@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { SERVERS } from './all.ts'
-import { OFFSET } from './server.ts'
+import { OFFSET, USUAL_OFFSET } from './server.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const TABLE = rowsOf(readFileSync(join(ROOT, 'docs/ports.md'), 'utf8'))
 const COMPOSE = readFileSync(join(ROOT, 'deploy/compose.servers.yaml'), 'utf8')
 
 /** Tests may run beside a set of servers that was moved; the documents tell the usual place. */
-const documented = (port: number) => port - OFFSET + 30_000
+const documented = (port: number) => port - OFFSET + USUAL_OFFSET
 
 describe.each(SERVERS)('the ports of $name', (server) => {
   const ports = Object.entries(server.ports)
@@ -37,6 +37,11 @@ describe.each(SERVERS)('the ports of $name', (server) => {
   it('are where its URL points', () => {
     expect(Number(new URL(server.url.replace(/^(kafka|clamd):/, 'http:')).port)).toBe(ports[0]![1])
   })
+})
+
+it('none lies among the ports of outgoing connections', () => {
+  const all = SERVERS.flatMap(({ ports }) => Object.values(ports))
+  expect(all.map(documented).filter((port) => port >= 32_768)).toEqual([])
 })
 
 it('no two servers share a port', () => {

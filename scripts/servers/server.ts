@@ -32,10 +32,12 @@ const ROOT = join(import.meta.dirname, '..', '..')
 const FOLDER = process.env.BANYAN_SERVERS_FOLDER ?? join(ROOT, '.servers')
 
 /**
- * Servers listen on their usual port + this, so that they never meet those a machine has already. Two
- * checkouts whose servers run at once need two offsets.
+ * Servers listen on their usual port + this, so that they never meet those a machine has already, and below the
+ * ports of outgoing connections: a client that asks for one again and again while it is away may be given
+ * its very port, and then it cannot start. Two checkouts whose servers run at once need two offsets.
  */
-export const OFFSET = Number(process.env.BANYAN_SERVERS_OFFSET ?? 30_000)
+export const USUAL_OFFSET = 5_000
+export const OFFSET = Number(process.env.BANYAN_SERVERS_OFFSET ?? USUAL_OFFSET)
 
 export const HOST = '127.0.0.1'
 

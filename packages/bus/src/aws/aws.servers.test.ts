@@ -29,9 +29,9 @@ process.env.AWS_SECRET_ACCESS_KEY ??= 'test'
 
 const REGION = 'us-east-1'
 /** Keeps its messages over a restart. */
-const SQS = serverUrl('BANYAN_SQS_URL', 'http://127.0.0.1:39324')
+const SQS = serverUrl('BANYAN_SQS_URL', 'http://127.0.0.1:14324')
 /** Has EventBridge beside SQS. */
-const MOTO = serverUrl('BANYAN_AWS_URL', 'http://127.0.0.1:35000')
+const MOTO = serverUrl('BANYAN_AWS_URL', 'http://127.0.0.1:10000')
 
 const settings = (sqsEndpoint: string): AwsSettings => ({
   region: REGION,

@@ -3,7 +3,7 @@ import { BanyanError } from '@banyan/contracts'
 export interface AwsSettings {
   /** Left out: what the SDK finds (AWS_REGION, the profile). Credentials it always finds itself. */
   readonly region?: string
-  /** Another SQS than that of the region, e.g. http://127.0.0.1:39324. */
+  /** Another SQS than that of the region, e.g. http://127.0.0.1:14324. */
   readonly sqsEndpoint?: string
   /** Queues of this bus begin with it; two buses of one account need two. */
   readonly queuePrefix?: string

@@ -11,7 +11,7 @@ import type { Transport } from '../transport.ts'
 import { type KafkaSettings, openKafkaTransport } from './index.ts'
 
 const SETTINGS: KafkaSettings = {
-  brokers: [new URL(serverUrl('BANYAN_KAFKA_URL', 'kafka://127.0.0.1:39092')).host],
+  brokers: [new URL(serverUrl('BANYAN_KAFKA_URL', 'kafka://127.0.0.1:14092')).host],
   topic: `test-${randomUUID()}`,
   create: { partitions: 4 },
   // The least that brokers allow as they come; with 2 s a busy machine gives members up that live.

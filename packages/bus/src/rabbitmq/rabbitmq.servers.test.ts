@@ -12,7 +12,7 @@ import type { Transport } from '../transport.ts'
 import { openRabbitmqTransport, type RabbitmqSettings } from './index.ts'
 
 const SETTINGS: RabbitmqSettings = {
-  url: serverUrl('BANYAN_RABBITMQ_URL', 'amqp://guest:guest@127.0.0.1:35672'),
+  url: serverUrl('BANYAN_RABBITMQ_URL', 'amqp://guest:guest@127.0.0.1:10672'),
   exchange: `test-${randomUUID().slice(0, 8)}`,
   rebalanceMs: 200,
 }

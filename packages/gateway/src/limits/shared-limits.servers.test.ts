@@ -7,7 +7,7 @@ import { createClient } from '@redis/client'
 import { expect, it, onTestFinished } from 'vitest'
 import { startGateway, until, upstream } from '../testing.ts'
 
-const url = process.env.BANYAN_REDIS_URL ?? 'redis://127.0.0.1:36379'
+const url = process.env.BANYAN_REDIS_URL ?? 'redis://127.0.0.1:11379'
 const ROOT = join(import.meta.dirname, '..', '..', '..', '..')
 const run = promisify(execFile)
 

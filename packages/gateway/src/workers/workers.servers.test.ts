@@ -3,7 +3,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { until, upstream } from '../testing.ts'
 import { Group } from './testing/group.ts'
 
-const url = process.env.BANYAN_REDIS_URL ?? 'redis://127.0.0.1:36379'
+const url = process.env.BANYAN_REDIS_URL ?? 'redis://127.0.0.1:11379'
 
 it('two workers that count in Redis let no more pass than one would, within a hundredth', async () => {
   const monolith = await upstream('monolith')

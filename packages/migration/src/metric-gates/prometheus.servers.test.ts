@@ -5,7 +5,7 @@ import { MetricGates } from './metric-gates.ts'
 import { askPrometheus } from './prometheus.ts'
 import type { MetricGate } from './setting.ts'
 
-const url = process.env.BANYAN_PROMETHEUS_URL ?? 'http://127.0.0.1:39090'
+const url = process.env.BANYAN_PROMETHEUS_URL ?? 'http://127.0.0.1:14090'
 const never = new AbortController().signal
 const ask = (query: string, window?: string) =>
   askPrometheus({ url, query, ...(window ? { window } : {}) }, 5_000, never)

@@ -11,7 +11,7 @@ import { objectStoreConformance } from '../conformance/index.ts'
 import { openObjectStore } from '../open-object-store.ts'
 import { S3Store } from './s3-store.ts'
 
-const endpoint = process.env.BANYAN_S3_URL ?? 'http://127.0.0.1:39000'
+const endpoint = process.env.BANYAN_S3_URL ?? 'http://127.0.0.1:14000'
 // Children of the suite inherit them, as services do from their environment.
 process.env.AWS_ACCESS_KEY_ID = 'test'
 process.env.AWS_SECRET_ACCESS_KEY = 'test-secret'

@@ -9,7 +9,7 @@ import { eventually } from '../testing/index.ts'
 import { cacheConformance, cachesOver, heldLoad } from './conformance.ts'
 import { RedisStore, type RedisStoreOptions } from './redis-store.ts'
 
-const url = process.env.BANYAN_REDIS_URL ?? 'redis://127.0.0.1:36379'
+const url = process.env.BANYAN_REDIS_URL ?? 'redis://127.0.0.1:11379'
 const ROOT = join(import.meta.dirname, '..', '..', '..', '..')
 const run = promisify(execFile)
 

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { RenewedCredentials } from './renewed-credentials.ts'
 import { readSecret } from './secrets-manager.ts'
 
-const endpoint = process.env.BANYAN_AWS_URL ?? 'http://127.0.0.1:35000'
+const endpoint = process.env.BANYAN_AWS_URL ?? 'http://127.0.0.1:10000'
 const region = 'eu-central-1'
 // The server that stands in for AWS asks for some, and looks at none.
 process.env.AWS_ACCESS_KEY_ID ??= 'test'

@@ -8,7 +8,7 @@ const EICAR = [...'*H+H$!ELIF-TSET-SURIVITNA-DRADNATS-RACIE$}7)CC7)^P(45XZP\\4[P
   .join('')
 
 describe('ClamAV', () => {
-  const scanner = scannerFor(process.env.BANYAN_CLAMD_URL ?? 'clamd://127.0.0.1:33310')
+  const scanner = scannerFor(process.env.BANYAN_CLAMD_URL ?? 'clamd://127.0.0.1:8310')
   const scan = (bytes: Buffer) => scanner.scan(parts(bytes))
   async function* parts(bytes: Buffer) {
     for (let at = 0; at < bytes.length; at += 100_000) yield bytes.subarray(at, at + 100_000)
