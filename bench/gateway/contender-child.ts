@@ -21,6 +21,8 @@ const ROLES: Readonly<Record<Role, () => Promise<Ready>>> = {
   logged: () => gateway({ logLevel: 'info' }),
   full,
   shadowing: () => gateway({ table: table('source', { percent: 100, ignore: [] }) }),
+  /** The same extraction, so that nothing but the shadow differs. */
+  unshadowed: () => gateway({ table: table('source', null) }),
   async fastifyHttpProxy() {
     const app = fastify()
     await app.register(proxy, { upstream: url(upstream) })

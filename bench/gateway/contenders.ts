@@ -12,6 +12,7 @@ export type Role =
   | 'full'
   | 'logged'
   | 'shadowing'
+  | 'unshadowed'
   | 'fastifyHttpProxy'
   | 'httpProxyMiddleware'
 

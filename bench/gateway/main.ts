@@ -161,7 +161,7 @@ async function shadow(rounds: number, seconds: number): Promise<Measured> {
   const [upstream, hung] = [await startContender('upstream'), await startContender('hung')]
   const ports = { upstream: upstream.port, hung: hung.port }
   const [without, shadowing] = [
-    await startContender('bare', ports),
+    await startContender('unshadowed', ports),
     await startContender('shadowing', ports),
   ]
   const p99 = async (contender: Contender): Promise<number> => {
