@@ -54,8 +54,11 @@ export interface ServiceContext<
   readonly metrics: Metrics
   /** Of the services it calls: `clients.orders.getOrder({ params: { id } })`. */
   readonly clients: ClientsOf<D>
-  /** Opens its caches: `cache.open({ name, schema, ttlMs })`. @throws Error when it did not ask for one */
-  readonly cache: Pick<Caches, 'open'>
+  /**
+   * Opens its caches: `cache.open({ name, schema, ttlMs })`, and of rows, with the `channel` that says which changed,
+   * `cache.openHeard`. @throws Error when it did not ask for one
+   */
+  readonly cache: Pick<Caches, 'open' | 'openHeard'>
   /** @throws Error when the service has no database; as do the next two */
   readonly db: Database<T>
   readonly pool: Pool

@@ -93,7 +93,7 @@ export async function startService<Config, T extends Tables, D extends Dependenc
     }
     if (durable) opened.push(durable.close)
     const caches = definition.cache
-      ? await openCaches(config.CACHE_URL!, { service: name, log, metrics })
+      ? await openCaches(config.CACHE_URL!, { service: name, log, metrics, pool: database?.pool })
       : null
     if (caches) {
       opened.push(() => caches.close())

@@ -22,9 +22,14 @@ export interface Cache<T> {
   get(key: string): Promise<T | null | undefined>
   /** @param ttlMs as the cache has it by default */
   set(key: string, value: T, ttlMs?: number): Promise<void>
-  /** Call it after the commit of what changed: before, a reader would bring the old value back. */
-  delete(key: string): Promise<void>
-  deleteMany(keys: readonly string[]): Promise<void>
+  /**
+   * Call it after the commit of what changed: before, a reader would bring the old value back.
+   *
+   * @returns false where what keeps it did not answer: it may still be there
+   */
+  delete(key: string): Promise<boolean>
+  /** The same of many. */
+  deleteMany(keys: readonly string[]): Promise<boolean>
   /**
    * What is there, else what `load` answers, which is then kept: unless it was deleted meanwhile. Who asks
    * for the same key in this process while it loads gets the same answer.
@@ -95,14 +100,14 @@ export class StoredCache<T> implements Cache<T> {
     )
   }
 
-  delete(key: string): Promise<void> {
+  delete(key: string): Promise<boolean> {
     return this.deleteMany([key])
   }
 
-  async deleteMany(keys: readonly string[]): Promise<void> {
-    if (keys.length === 0) return
+  async deleteMany(keys: readonly string[]): Promise<boolean> {
+    if (keys.length === 0) return true
     for (const key of keys) this.#outdate(key)
-    await this.#wrote(() => this.#store.delete(keys.map((key) => this.#at(key))))
+    return this.#wrote(() => this.#store.delete(keys.map((key) => this.#at(key))))
   }
 
   getOrLoad(key: string, load: () => Promise<T | null>): Promise<T | null> {
@@ -182,12 +187,13 @@ export class StoredCache<T> implements Cache<T> {
     return value
   }
 
-  async #wrote(work: () => Promise<unknown>): Promise<void> {
+  async #wrote(work: () => Promise<unknown>): Promise<boolean> {
     const done = await this.#asked(async () => {
       await work()
       return true
     })
     this.#watch.wrote(done ? 'ok' : 'error')
+    return done ?? false
   }
 
   /** What the store answers, or undefined when it does not. */

@@ -1,9 +1,11 @@
+import type { Pool } from '@banyan/postgres'
 import type { Counter } from 'prom-client'
 import { z } from 'zod'
 import { rootCause } from '../failures.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { type Cache, type CacheRules, StoredCache } from './cache.ts'
+import { type HeardCache, type HeardCacheRules, ListeningCache } from './heard-cache.ts'
 import { MemoryStore } from './memory-store.ts'
 import type { CacheStore } from './store.ts'
 
@@ -13,6 +15,9 @@ export const CacheUrl = z
   .regex(/^(memory|rediss?:\/\/[^\s]+)$/, 'must be "memory", redis://… or rediss://…')
   .default('memory')
 
+/** PostgreSQL's names have 63 bytes, and a second channel's is longer by 11. */
+const CHANNEL = /^[a-z_][a-z0-9_]{0,51}$/
+
 /** The caches of one service: its keys begin with its name, so that services may share a Redis. */
 export interface Caches {
   /**
@@ -21,6 +26,13 @@ export interface Caches {
    * @throws Error when the name or a time is none
    */
   open<T>(rules: CacheRules<T>): Cache<T>
+  /**
+   * Opens a cache of rows, which their database keeps true. Each opened one has a connection of the service's pool
+   * to itself: open it once.
+   *
+   * @throws Error as `open`; when the channel's name is none; when the service has no database
+   */
+  openHeard<T>(rules: HeardCacheRules<T>): HeardCache<T>
   /** @throws Error while what keeps them is away */
   check(): Promise<void>
   close(): Promise<void>
@@ -31,6 +43,8 @@ export interface CachesParts {
   readonly service: string
   readonly log: Log
   readonly metrics: Metrics
+  /** Of the service's database, which says of changes; none by default. */
+  readonly pool?: Pool | undefined
 }
 
 /** Opens what keeps them. It need not be there, and is found when it comes. */
@@ -51,12 +65,15 @@ export class StoredCaches implements Caches {
   readonly #log: Log
   readonly #reads: Counter<'cache' | 'result'>
   readonly #writes: Counter<'cache' | 'result'>
+  readonly #pool: Pool | undefined
+  readonly #heard: { close(): Promise<void> }[] = []
   #away = false
 
-  constructor(store: CacheStore, { service, log, metrics }: CachesParts) {
+  constructor(store: CacheStore, { service, log, metrics, pool }: CachesParts) {
     this.#store = store
     this.#service = service
     this.#log = log
+    this.#pool = pool
     const labels = ['cache', 'result'] as const
     const reads = 'Reads of a cache: "hit", "miss", or "error" when what keeps it did not answer'
     this.#reads = metrics.counter('cache_reads_total', reads, labels)
@@ -79,12 +96,26 @@ export class StoredCaches implements Caches {
     })
   }
 
+  openHeard<T>({ channel, ...rules }: HeardCacheRules<T>): HeardCache<T> {
+    const pool = this.#pool
+    if (!pool) {
+      throw new Error(`cache ${rules.name}: ${this.#service} has no database that says of changes`)
+    }
+    if (!CHANNEL.test(channel)) {
+      throw new Error(`"${channel}" is no name of a channel: letters, digits and _, at most 52`)
+    }
+    const heard = new ListeningCache(this.open(rules), { pool, channel, log: this.#log })
+    this.#heard.push(heard)
+    return heard
+  }
+
   check(): Promise<void> {
     return this.#store.check()
   }
 
-  close(): Promise<void> {
-    return this.#store.close()
+  async close(): Promise<void> {
+    await Promise.all(this.#heard.map((heard) => heard.close()))
+    await this.#store.close()
   }
 
   /** Two lines for an outage, and not two for each request in it. */

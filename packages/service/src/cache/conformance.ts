@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Pool } from '@banyan/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { createLog } from '../log.ts'
@@ -18,9 +19,11 @@ export function cachesOver(
   store: CacheStore,
   service = 'shop',
   log: (line: string) => void = () => {},
+  pool?: Pool,
 ) {
   const metrics = new Metrics(service)
-  const caches = new StoredCaches(store, { service, log: createLog(service, 'info', log), metrics })
+  const parts = { service, log: createLog(service, 'info', log), metrics, pool }
+  const caches = new StoredCaches(store, parts)
   return { caches, metrics }
 }
 
