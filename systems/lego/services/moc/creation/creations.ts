@@ -169,12 +169,13 @@ export async function getCreation(db: Db, ownerId: string, mocId: string): Promi
     .from(creations)
     .where(and(eq(creations.mocId, mocId), eq(creations.ownerId, ownerId)))
   if (!row) throw noSuch('creation')
-  const [moc] = await db.select().from(mocs).where(eq(mocs.id, mocId))
   const files = await db
     .select()
     .from(storedFiles)
     .where(eq(storedFiles.mocId, mocId))
     .orderBy(asc(storedFiles.createdAt), storedFiles.id)
+  // After its files: where one is said to be read, the MOC has its pieces.
+  const [moc] = await db.select().from(mocs).where(eq(mocs.id, mocId))
   const { status, problem } = row
   return {
     mocId,
