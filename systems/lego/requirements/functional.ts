@@ -173,6 +173,10 @@ export const functional: readonly Requirement[] = [
         'finds MOCs by what events tell of them, and by the pieces their parts lists add up to',
       ),
       ...lego.mocs('go when their image, or album, goes'),
+      ...lego.keptMocs(
+        'answers a MOC from the cache, and what its owner has done at once, whoever tells of it',
+        'hears what another process does to a MOC, and replication, and what goes at once with all others',
+      ),
     ],
   },
   {

@@ -21,6 +21,7 @@ export const lego = {
   events: inTests('events'),
   eventsPage: testsIn('systems/lego/events/page.test.ts'),
   mocs: inTests('mocs'),
+  keptMocs: inTests('kept-mocs'),
   withFiles: inTests('moc-with-files'),
   userFiles: inTests('user-files'),
   galleryContract: inServices('moc/gallery-contract'),

@@ -6,6 +6,7 @@ import type { Context } from './context.ts'
 import { creationRoutes } from './creation/routes.ts'
 import { removeFiles } from './creation/saga.ts'
 import * as files from './files.ts'
+import { type FindMoc, keepMocs } from './kept-mocs.ts'
 import { checkLinks } from './links.ts'
 import {
   AddedPartsList,
@@ -34,17 +35,18 @@ const Gone = z.null()
 /** Everything under /v1/mocs. Everybody sees a MOC; its owner changes it. */
 export async function mocRoutes(app: App, context: Context): Promise<void> {
   readBodiesAsMonolith(app)
-  wholeRoutes(app, context)
-  partsListRoutes(app, context)
-  fileRoutes(app, context)
+  const findMoc = keepMocs(app, context)
+  wholeRoutes(app, context, findMoc)
+  partsListRoutes(app, context, findMoc)
+  fileRoutes(app, context, findMoc)
   await app.register(async (uploads: App) => {
     takeUploads(uploads)
     uploadRoutes(uploads, context)
   })
-  await app.register((creations: App) => creationRoutes(creations, context))
+  await app.register((creations: App) => creationRoutes(creations, context, findMoc))
 }
 
-function wholeRoutes(app: App, context: Context): void {
+function wholeRoutes(app: App, context: Context, findMoc: FindMoc): void {
   app.get(
     '/',
     {
@@ -76,7 +78,7 @@ function wholeRoutes(app: App, context: Context): void {
         response: { 200: Moc },
       },
     },
-    ({ params }) => mocs.getMoc(context.db, idOf(params.id, 'MOC')),
+    ({ params }) => findMoc(params.id),
   )
   app.patch(
     '/:id',
@@ -116,12 +118,12 @@ function wholeRoutes(app: App, context: Context): void {
   )
 }
 
-function partsListRoutes(app: App, context: Context): void {
+function partsListRoutes(app: App, context: Context, findMoc: FindMoc): void {
   app.get(
     '/:id/parts-lists',
     { schema: { summary: 'Parts lists of a MOC', params: PathId, response: { 200: PartsLists } } },
     async ({ params }) => {
-      const { id } = await mocs.getMoc(context.db, idOf(params.id, 'MOC'))
+      const { id } = await findMoc(params.id)
       return partsLists.listPartsLists(context.db, id)
     },
   )
@@ -165,12 +167,12 @@ function partsListRoutes(app: App, context: Context): void {
   )
 }
 
-function fileRoutes(app: App, context: Context): void {
+function fileRoutes(app: App, context: Context, findMoc: FindMoc): void {
   app.get(
     '/:id/files',
     { schema: { summary: 'Files of a MOC', params: PathId, response: { 200: MocFiles } } },
     async ({ params }) => {
-      const { id } = await mocs.getMoc(context.db, idOf(params.id, 'MOC'))
+      const { id } = await findMoc(params.id)
       return files.listFiles(context.db, id)
     },
   )

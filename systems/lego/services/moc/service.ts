@@ -25,6 +25,7 @@ export default defineService({
   port: 9100,
   title: 'MOC Management Service',
   config: Settings,
+  cache: true,
   database: { tables, migrations: new URL('migrations', import.meta.url) },
   dependencies,
   routes: {

@@ -3,8 +3,8 @@ import { z } from 'zod'
 import { idOf, PathId } from '../../../monolith-shape.ts'
 import type { Context } from '../context.ts'
 import { fail } from '../fail.ts'
+import type { FindMoc } from '../kept-mocs.ts'
 import { Creation, CreationForm, DownloadUrl, type NewMoc, StoredMocFiles } from '../messages.ts'
-import { getMoc } from '../mocs.ts'
 import { askingWith } from '../upload.ts'
 import { getCreation, stage } from './creations.ts'
 import { Endings } from './endings.ts'
@@ -13,7 +13,7 @@ import { createMocWithFiles } from './saga.ts'
 import { downloadUrl, listStoredFiles, processingOf, storageOf } from './stored-files.ts'
 
 /** A MOC created together with its files, and what Storage holds of it. */
-export async function creationRoutes(app: App, context: Context): Promise<void> {
+export async function creationRoutes(app: App, context: Context, findMoc: FindMoc): Promise<void> {
   app.get(
     '/:id/creation',
     {
@@ -35,7 +35,7 @@ export async function creationRoutes(app: App, context: Context): Promise<void> 
       },
     },
     async ({ params }) => {
-      const { id } = await getMoc(context.db, idOf(params.id, 'MOC'))
+      const { id } = await findMoc(params.id)
       return listStoredFiles(context.db, id)
     },
   )
