@@ -8,9 +8,11 @@ import { type SessionLookUp, SessionVerifier } from './session.ts'
 export interface Authenticator {
   /**
    * At once when the answer is cached.
+   *
+   * @param connection on which it was asked: its requests bear the same credentials, as a rule.
    * @throws BanyanError UPSTREAM_UNREACHABLE when it cannot be known (no key set yet, database away).
    */
-  verify(head: RequestHead): Credentials | Promise<Credentials>
+  verify(head: RequestHead, connection?: object): Credentials | Promise<Credentials>
   /** A header in lower case that carries the identity although clients may not send such; see `kind: 'header'`. */
   readonly trustedHeader: string | undefined
   /** Whether requests without credentials belong to nobody, rather than to the monolith to refuse. */
@@ -55,9 +57,9 @@ export function createAuthenticator(
       const scheme = setting.scheme ?? 'Bearer'
       return {
         ...plain,
-        verify(head) {
+        verify(head, connection) {
           const token = schemeToken(head.authorization, scheme)
-          return token === undefined ? MISSING : verifier.verify(token)
+          return token === undefined ? MISSING : verifier.verify(token, connection)
         },
       }
     }

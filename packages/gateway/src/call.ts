@@ -93,6 +93,14 @@ export class Call {
     return this.request.method!
   }
 
+  /** What it came on: the same thing for each request of a connection. Undefined when that is over. */
+  get connection(): object | undefined {
+    const { request } = this
+    return request.httpVersionMajor === 2
+      ? (request as SecondRequest).stream.session
+      : request.socket
+  }
+
   /** Of its trace, which goes on with it. */
   get traceId(): string {
     return this.span?.spanContext().traceId ?? this.head.traceparent.slice(3, 35)

@@ -6,6 +6,7 @@ import {
   signIdentity,
 } from '@banyan/contracts'
 import { type RequestHead, without } from './request-head.ts'
+import { fieldsText } from './upstream/request-text.ts'
 
 const IDENTITY_NAMES: ReadonlySet<string> = new Set(Object.values(IDENTITY_HEADERS))
 
@@ -16,14 +17,19 @@ const REUSE_MS = 20_000
 export class Caller {
   readonly identity: Identity
   readonly bucket: number
+  /** What he is counted by. One text for all his requests: it is hashed once. */
+  readonly key: string
   readonly #plain: readonly string[]
   /** With the signature. */
   #signed: readonly string[] = []
+  /** The same as it is sent. */
+  #text = ''
   #signedAt = Number.NEGATIVE_INFINITY
 
   constructor(identity: Identity) {
     this.identity = identity
     this.bucket = bucketOf(identity.userId)
+    this.key = `user ${identity.userId}`
     this.#plain = [
       IDENTITY_HEADERS.userId,
       headerSafe(identity.userId),
@@ -34,27 +40,38 @@ export class Caller {
     ]
   }
 
-  /**
-   * Headers for a service, flat names and values: the gateway's word on who asks, and no other beside it. Two of one name
-   * are one value with a comma to whoever reads them.
-   */
-  onto(
-    headers: readonly string[],
-    { namesCaller }: Pick<RequestHead, 'namesCaller'>,
-    keys: IdentityKeys,
-  ): string[] {
-    const others = namesCaller ? without(headers, IDENTITY_NAMES) : headers
-    return others.concat(this.#headers(keys))
+  /** Headers for a service, flat names and values, with the gateway's word on who asks. */
+  onto(headers: readonly string[], head: NamesCaller, keys: IdentityKeys): string[] {
+    this.#sign(keys)
+    return withoutCaller(headers, head).concat(this.#signed)
   }
 
-  #headers(keys: IdentityKeys): readonly string[] {
-    const now = Date.now()
-    if (now - this.#signedAt > REUSE_MS) {
-      this.#signed = [...this.#plain, signIdentity(this.identity, keys, now)]
-      this.#signedAt = now
-    }
-    return this.#signed
+  /** The gateway's word on who asks, for a service: fields as they are sent. What is beside it must be `withoutCaller`. */
+  fields(keys: IdentityKeys): string {
+    this.#sign(keys)
+    return this.#text
   }
+
+  #sign(keys: IdentityKeys): void {
+    const now = Date.now()
+    if (now - this.#signedAt <= REUSE_MS) return
+    this.#signed = [...this.#plain, signIdentity(this.identity, keys, now)]
+    this.#text = fieldsText(this.#signed)
+    this.#signedAt = now
+  }
+}
+
+type NamesCaller = Pick<RequestHead, 'namesCaller'>
+
+/**
+ * Headers among which nobody but the gateway says who asks: two of one name are one value with a comma to whoever reads
+ * them.
+ */
+export function withoutCaller(
+  headers: readonly string[],
+  { namesCaller }: NamesCaller,
+): readonly string[] {
+  return namesCaller ? without(headers, IDENTITY_NAMES) : headers
 }
 
 /** Visible ASCII as it is; anything else percent-encoded, since a header cannot carry it. */

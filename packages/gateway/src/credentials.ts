@@ -13,6 +13,9 @@ export const INVALID: Credentials = { state: 'invalid' }
 export function schemeToken(header: string | undefined, scheme: string): string | undefined {
   if (header === undefined || header.length <= scheme.length) return undefined
   if (header.charCodeAt(scheme.length) !== 0x20) return undefined
-  if (header.slice(0, scheme.length).toLowerCase() !== scheme.toLowerCase()) return undefined
+  if (!header.startsWith(scheme)) {
+    const named = header.slice(0, scheme.length)
+    if (named.toLowerCase() !== scheme.toLowerCase()) return undefined
+  }
   return header.slice(scheme.length).trim() || undefined
 }

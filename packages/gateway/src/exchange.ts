@@ -80,7 +80,7 @@ export class Exchange implements Dispatcher.DispatchHandler, AnswerHandler {
     }
     if (!head.notOwner) this.#outcome.answering(status, head)
     const { response, limitHeaders } = call
-    if (limitHeaders.length > 0) head.headers.push(...limitHeaders)
+    for (const text of limitHeaders) head.headers.push(text)
     // Answered before the request was read: what is left of it would be taken for the next request.
     if (call.hasUnreadBody && !call.request.complete) {
       head.headers.push(...endConnection(call.request))

@@ -9,7 +9,7 @@ import type { ClientRequest, ClientResponse } from './client-side.ts'
 import type { Credentials } from './credentials.ts'
 import type { HoldQueue } from './hold-queue.ts'
 import { SecondResponse } from './http2-message.ts'
-import type { Admission, Limits } from './limits/limits.ts'
+import type { Admission, Concern, Limits } from './limits/limits.ts'
 import type { Observation } from './observation.ts'
 import type { Settings } from './options.ts'
 import { readHead } from './request-head.ts'
@@ -221,17 +221,17 @@ export class Forwarder {
   /** Counts a call that has just arrived, and goes on with it if it may. */
   #limit(call: Call): void {
     const concern = this.parts.limits.concern(call)
-    if (concern === 'none') this.route(call)
-    else if (concern === 'address') this.#admit(call, null)
+    if (concern.limits.length === 0) this.route(call)
+    else if (!concern.asksUser) this.#admit(call, concern, null)
     // Who cannot be told now counts by address; a moved route asks again, and refuses.
-    else this.#recognise(call, (known) => this.#admit(call, known))
+    else this.#recognise(call, (known) => this.#admit(call, concern, known))
   }
 
   /** Goes on with who asks; with null where that cannot be told now. */
   #recognise(call: Call, then: (known: Credentials | null) => void): void {
     let credentials: Credentials | Promise<Credentials> | null = null
     try {
-      credentials = this.parts.authenticator.verify(call.head)
+      credentials = this.parts.authenticator.verify(call.head, call.connection)
     } catch {
       // A key set or database that is away.
     }
@@ -239,9 +239,9 @@ export class Forwarder {
     else then(credentials)
   }
 
-  #admit(call: Call, credentials: Credentials | null): void {
+  #admit(call: Call, concern: Concern, credentials: Credentials | null): void {
     call.credentials = credentials
-    const admission = this.parts.limits.admit(call)
+    const admission = this.parts.limits.admit(call, concern)
     if (admission instanceof Promise) admission.then((late) => this.#judge(call, late))
     else this.#judge(call, admission)
   }
@@ -260,7 +260,7 @@ export class Forwarder {
       call.refuse(problem, problem.status === 502 ? 503 : problem.status)
     }
     try {
-      const credentials = authenticator.verify(call.head)
+      const credentials = authenticator.verify(call.head, call.connection)
       if (!(credentials instanceof Promise)) {
         call.credentials = credentials
         this.route(call)

@@ -29,6 +29,7 @@ export class InFlight {
 
   start(flight: Flight): void {
     this.#flights.add(flight)
+    if (this.#waiters.size === 0) return
     for (const waiter of this.#waiters) if (concerns(waiter.scope, flight)) waiter.count++
   }
 
@@ -87,6 +88,7 @@ export class InFlight {
   }
 
   #left(flight: Flight): void {
+    if (this.#waiters.size === 0) return
     for (const waiter of this.#waiters) {
       if (concerns(waiter.scope, flight) && --waiter.count === 0) waiter.resolve()
     }

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import { bucketOf } from '@banyan/contracts'
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Credentials } from './credentials.ts'
 import { jwksVerifier, secretVerifier, type TokenVerifier } from './json-web-token.ts'
 import { listen } from './testing.ts'
@@ -76,6 +76,61 @@ it('takes a good token, and knows it at once the second time', async () => {
   })
   expect(verifier.verify(good)).toBe(credentials)
   expect(state.fetches).toBe(1)
+})
+
+it('knows a token by the connection it came on last, and no other token there by it', async () => {
+  const { verifier } = await keySet([await jwk(first, 'one')])
+  const [ann, bob] = [await token(), await token({ claims: { sub: 'bob' } })]
+  const connection = {}
+  const [annKnown, bobKnown] = [await verifier.verify(ann), await verifier.verify(bob)]
+  for (const [given, known] of [
+    [ann, annKnown],
+    [ann, annKnown],
+    [bob, bobKnown],
+    [ann, annKnown],
+  ] as const) {
+    expect(verifier.verify(given, connection)).toBe(known)
+  }
+  expect(await verifier.verify(`${ann.slice(0, -2)}AA`, connection)).toEqual({ state: 'invalid' })
+  expect(await verifier.verify(bob, connection)).toBe(bobKnown)
+})
+
+describe('once a token was verified', () => {
+  const connection = {}
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+  const minutesLater = (minutes: number) => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + minutes * 60_000 })
+  }
+
+  it('it is good until it says that it is over, and never after', async () => {
+    const { verifier } = await keySet([await jwk(first, 'one')])
+    const given = await token()
+    const known = await verifier.verify(given, connection)
+    minutesLater(9)
+    expect(verifier.verify(given, connection)).toBe(known)
+    minutesLater(2)
+    for (let i = 0; i < 3; i++) {
+      expect(await verifier.verify(given, connection)).toEqual({ state: 'invalid' })
+    }
+  })
+
+  it('it is verified anew after a minute where it does not say when it is over', async () => {
+    const verifier = secretVerifier({ kind: 'secret', secret: 'shared' })
+    const given = await token({
+      key: new TextEncoder().encode('shared'),
+      header: { alg: 'HS256', kid: undefined },
+      without: ['exp'],
+    })
+    const known = await verifier.verify(given, connection)
+    expect(known).toMatchObject({ state: 'valid' })
+    minutesLater(2)
+    const again = await verifier.verify(given, connection)
+    expect(again).toMatchObject({ state: 'valid' })
+    expect(again).not.toBe(known)
+    expect(verifier.verify(given, connection)).toBe(again)
+  })
 })
 
 describe('refuses', () => {
@@ -168,12 +223,16 @@ it('fetches once for an unknown kid, then not again until the cool-down is over'
 it('forgets verified tokens when the keys change', async () => {
   const { state, verifier } = await keySet([await jwk(first, 'one')])
   const old = await token()
-  expect(await stateOf(verifier, old)).toBe('valid')
+  const connection = {}
+  for (let i = 0; i < 2; i++) {
+    expect(await verifier.verify(old, connection)).toMatchObject({ state: 'valid' })
+  }
   state.keys = [await jwk(second, 'two')]
   state.now = 11_000
   expect(await stateOf(verifier, token({ key: second.privateKey, header: { kid: 'two' } }))).toBe(
     'valid',
   )
+  expect(await verifier.verify(old, connection)).toEqual({ state: 'invalid' })
   expect(await stateOf(verifier, old)).toBe('invalid')
 })
 

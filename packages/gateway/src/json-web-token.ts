@@ -17,6 +17,7 @@ const CACHED = 10_000
 const NO_EXPIRY_MS = 60_000
 
 interface Verified {
+  readonly token: string
   readonly credentials: Credentials
   readonly untilMs: number
 }
@@ -35,23 +36,29 @@ interface Rules {
 export class TokenVerifier {
   readonly #rules: Rules
   readonly #verified = new Lru<Verified>(CACHED)
+  /** The one that each connection bore last: to compare a token of 300 letters costs a thirtieth of looking it up. */
+  #last = new WeakMap<object, Verified>()
 
   constructor(rules: Rules) {
     this.#rules = rules
   }
 
-  verify(token: string): Credentials | Promise<Credentials> {
-    const known = this.#verified.get(token)
-    if (known) {
-      if (known.untilMs > Date.now()) return known.credentials
-      this.#verified.delete(token)
-      return INVALID
+  /** @param connection that it came on. */
+  verify(token: string, connection?: object): Credentials | Promise<Credentials> {
+    const last = connection && this.#last.get(connection)
+    const known = last?.token === token ? last : this.#verified.get(token)
+    if (known && known.untilMs > Date.now()) {
+      if (connection && known !== last) this.#last.set(connection, known)
+      return known.credentials
     }
+    // One that does not say when it ends may be good for longer.
+    this.#verified.delete(token)
     return this.#verify(token)
   }
 
   forget(): void {
     this.#verified.clear()
+    this.#last = new WeakMap()
   }
 
   async #verify(token: string): Promise<Credentials> {
@@ -72,7 +79,7 @@ export class TokenVerifier {
     }
     const untilMs = payload.exp === undefined ? Date.now() + NO_EXPIRY_MS : payload.exp * 1000
     // The keys may have changed while this one was at work: then the next request verifies it anew.
-    if ((await key(kid)) === bound) this.#verified.set(token, { credentials, untilMs })
+    if ((await key(kid)) === bound) this.#verified.set(token, { token, credentials, untilMs })
     return credentials
   }
 }

@@ -48,15 +48,35 @@ class RouteSeries {
 
 /** What is counted of one extraction's users at one side, by group of buckets. */
 class GroupSeries {
+  readonly labels: Labels
   readonly requests = new Float64Array(GROUPS)
   readonly errors = new Float64Array(GROUPS)
   readonly ms = new Float64Array(GROUPS)
+
+  constructor(labels: Labels) {
+    this.labels = labels
+  }
+}
+
+type BySide<T> = Readonly<Record<Call['side'], Map<string, T>>>
+
+function bySide<T>(): BySide<T> {
+  return { source: new Map(), target: new Map(), none: new Map() }
+}
+
+function allOf<T>({ source, target, none }: BySide<T>): T[] {
+  return [source, target, none].flatMap((series) => [...series.values()])
 }
 
 /** Requests that are over, by what they were about and what came of them, since the gateway started. */
 export class RequestCounters {
-  readonly #routes = new Map<string, RouteSeries>()
-  readonly #groups = new Map<string, { labels: Labels; series: GroupSeries }>()
+  /** By route's label: a text that is made once for a table, unlike one with the side in it. */
+  readonly #routes = bySide<RouteSeries>()
+  /** By extraction. */
+  readonly #groups = bySide<GroupSeries>()
+  #routeCount = 0
+  /** Of all routes beyond `ROUTES`. */
+  #others: RouteSeries | null = null
   readonly #refusals = new Map<string, number>()
   #left = 0
 
@@ -82,10 +102,10 @@ export class RequestCounters {
   }
 
   writeTo(page: Exposition): void {
-    const routes = [...this.#routes.values()]
-    const groups = [...this.#groups.values()].flatMap(({ labels, series }) =>
+    const routes = [...allOf(this.#routes), ...(this.#others ? [this.#others] : [])]
+    const groups = allOf(this.#groups).flatMap((series) =>
       Array.from(series.requests.keys(), (group) => ({
-        labels: { ...labels, bucket_group: group },
+        labels: { ...series.labels, bucket_group: group },
         requests: series.requests[group]!,
         errors: series.errors[group]!,
         seconds: series.ms[group]! / 1000,
@@ -137,30 +157,34 @@ export class RequestCounters {
 
   #routeOf(call: Call): RouteSeries {
     const { placement, side } = call
-    const key = `${side} ${placement?.route.label ?? ''}`
-    let series = this.#routes.get(key)
-    if (!series) {
-      const many = this.#routes.size >= ROUTES
-      series = this.#routes.get(many ? 'others' : key) ?? new RouteSeries(labelsOf(call, many))
-      this.#routes.set(many ? 'others' : key, series)
+    const key = placement === null ? '' : placement.route.label
+    const known = this.#routes[side].get(key)
+    if (known) return known
+    if (this.#routeCount >= ROUTES) {
+      this.#others ??= new RouteSeries(OTHERS)
+      return this.#others
     }
+    const series = new RouteSeries(labelsOf(call))
+    this.#routes[side].set(key, series)
+    this.#routeCount++
     return series
   }
 
   #groupOf(call: Call): GroupSeries {
+    const { side } = call
     const extraction = call.placement!.route.extraction.name
-    const key = `${call.side} ${extraction}`
-    let found = this.#groups.get(key)
-    if (!found) {
-      found = { labels: { extraction, side: call.side }, series: new GroupSeries() }
-      this.#groups.set(key, found)
+    let series = this.#groups[side].get(extraction)
+    if (!series) {
+      series = new GroupSeries({ extraction, side })
+      this.#groups[side].set(extraction, series)
     }
-    return found.series
+    return series
   }
 }
 
-function labelsOf({ placement, side }: Call, others: boolean): Labels {
-  if (others) return { extraction: '', route: 'others', access: '', side: '' }
+const OTHERS: Labels = { extraction: '', route: 'others', access: '', side: '' }
+
+function labelsOf({ placement, side }: Call): Labels {
   if (!placement) return { extraction: '', route: 'unmatched', access: '', side }
   const { extraction, path, write } = placement.route
   return { extraction: extraction.name, route: path, access: write ? 'write' : 'read', side }

@@ -1,7 +1,7 @@
 import { BanyanError, type Outcome as Result, type Settle, withJitter } from '@banyan/contracts'
 import type { Claim } from './cache/answer-cache.ts'
 import type { Call } from './call.ts'
-import type { Caller } from './caller.ts'
+import { type Caller, withoutCaller } from './caller.ts'
 import { Exchange, isConnectionFailure, type Outcome, problemOf, wasKept } from './exchange.ts'
 import type { Forwarder, ForwarderParts } from './forwarder.ts'
 import type { Flight } from './in-flight.ts'
@@ -35,6 +35,8 @@ export class Trip implements Outcome {
   #counted = false
   #answering = false
   #settled = false
+  /** From its begin to its end, ms. */
+  #tookMs: number | null = null
 
   /**
    * @param settle tells the side's breaker how it went; called once, whatever happens.
@@ -224,7 +226,8 @@ export class Trip implements Outcome {
   #end(sure: boolean): void {
     this.#claim?.end()
     this.#written?.(sure)
-    this.#call.upstreamMs += performance.now() - this.#startedAt
+    this.#tookMs = performance.now() - this.#startedAt
+    this.#call.upstreamMs += this.#tookMs
     this.#call.askedAt = null
     if (this.#flight) this.#state!.inFlight.finish(this.#flight)
   }
@@ -232,7 +235,8 @@ export class Trip implements Outcome {
   #count(status: number): void {
     if (!this.placement || this.#counted) return
     this.#counted = true
-    const ms = performance.now() - this.#startedAt
+    // What `end` has found, unless the answer goes on.
+    const ms = this.#tookMs ?? performance.now() - this.#startedAt
     this.#state!.counters[this.placement.side].answered(status, ms)
   }
 }
@@ -247,28 +251,35 @@ export function dispatchCall(call: Call, trip: Trip, parts: ForwarderParts): voi
   const { timeouts, identityKey } = parts.settings
   const { head, target, credentials } = call
   const toTarget = placement?.side === 'target'
+  const streamed = call.hasUnreadBody
+  const isWhole = !streamed && !call.socket
   let path: string
+  let fields = ''
   let headers: readonly string[] = head.forward
   if (toTarget) {
     path = targetPath(placement.route, placement.segments)
     // A service is reached by its own name; the client's stands in X-Forwarded-Host.
     if (head.host !== undefined) headers = headers.slice(2)
     if (credentials?.state === 'valid') {
-      headers = credentials.caller.onto(headers, head, identityKey)
+      const { caller } = credentials
+      if (isWhole) {
+        headers = withoutCaller(headers, head)
+        fields = caller.fields(identityKey)
+      } else headers = caller.onto(headers, head, identityKey)
     }
   } else path = passedPath(call, placement !== null)
-  const streamed = call.hasUnreadBody
   call.bodyTaken ||= streamed
   const request = {
     path: upstream.prefix + path + target.query,
     method: call.method as 'GET',
     headers: headers as string[],
+    fields,
     body: call.body,
     headersTimeout: timeoutOf(call, timeouts),
     bodyTimeout: timeouts.idleMs,
   }
   const exchange = new Exchange(call, trip)
-  if (!streamed && !call.socket) {
+  if (isWhole) {
     upstream.connections.dispatch(request, exchange)
     return
   }

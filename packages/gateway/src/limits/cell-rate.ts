@@ -11,6 +11,11 @@ export interface Verdict {
   readonly retryMs: number
 }
 
+/** What is kept of a caller; looked up once for a request, and changed where it is. */
+interface Cell {
+  emptyAt: number
+}
+
 /**
  * The generic cell rate algorithm (ITU-T I.371): of each caller one time is kept, the one at which its
  * bucket would be empty. Nothing has to run to fill it, and no window has an edge to be used twice.
@@ -21,12 +26,12 @@ export class CellRate {
   /** How far ahead of now a bucket may be empty, ms. */
   readonly depthMs: number
   /** When it is empty, by caller. Who was not seen longest is forgotten: most likely it was empty by then. */
-  readonly #emptyAt: Lru<number>
+  readonly #cells: Lru<Cell>
 
   constructor(requests: number, seconds: number, burst: number, callers: number) {
     this.intervalMs = (seconds * 1000) / requests
     this.depthMs = burst * this.intervalMs
-    this.#emptyAt = new Lru(callers)
+    this.#cells = new Lru(callers)
   }
 
   /**
@@ -39,19 +44,23 @@ export class CellRate {
     const intervalMs = this.intervalMs * sharers
     // One request at least must fit.
     const depthMs = Math.max(this.depthMs, intervalMs)
-    const { allowed, emptyAt } = filled(this.#emptyAt.get(caller), now, intervalMs, depthMs)
-    if (allowed) this.#emptyAt.set(caller, emptyAt)
+    const cell = this.#cells.get(caller)
+    const { allowed, emptyAt } = filled(cell?.emptyAt, now, intervalMs, depthMs)
+    if (allowed) {
+      if (cell) cell.emptyAt = emptyAt
+      else this.#cells.set(caller, { emptyAt })
+    }
     return verdictOf(allowed, emptyAt - now, intervalMs, depthMs)
   }
 
   /** How far ahead of now the caller's bucket is empty by what is known here, ms. */
   aheadMs(caller: string, now: number): number {
-    return Math.max(0, (this.#emptyAt.get(caller) ?? now) - now)
+    return Math.max(0, (this.#cells.get(caller)?.emptyAt ?? now) - now)
   }
 
   /** Takes over what was counted elsewhere. */
   note(caller: string, allowed: boolean, aheadMs: number, now: number): Verdict {
-    this.#emptyAt.set(caller, now + aheadMs)
+    this.#cells.set(caller, { emptyAt: now + aheadMs })
     return verdictOf(allowed, aheadMs, this.intervalMs, this.depthMs)
   }
 }

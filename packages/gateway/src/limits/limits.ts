@@ -8,17 +8,26 @@ import { SharedRates, type SharedRatesOptions } from './shared-rates.ts'
 const CALLERS = 100_000
 
 /** A rule at work. */
-interface Limit {
+export interface Limit {
   readonly rule: LimitRule
   readonly methods: ReadonlySet<string> | null
   /** In lower case, as routes are matched: another spelling must not be another limit. */
   readonly paths: readonly string[]
   /** Whether it is for all paths. */
   readonly everywhere: boolean
+  /** What it allows, for headers. */
+  readonly most: string
   readonly rate: CellRate
   passed: number
   refused: number
   alone: number
+}
+
+/** The limits that are for one call. */
+export interface Concern {
+  readonly limits: readonly Limit[]
+  /** Whether one of them asks who the user is. */
+  readonly asksUser: boolean
 }
 
 /** What limits say to a call. */
@@ -68,6 +77,8 @@ class Tally {
 /** Counts requests by rule and caller: in this process, with other workers in their primary, or in Redis with other gateways. */
 export class Limits {
   readonly #limits: readonly Limit[]
+  /** That of every call, where all limits are for all; else null. */
+  readonly #same: Concern | null
   readonly #address: ClientAddress
   readonly #now: () => number
   readonly #shared: RateCounter | null
@@ -86,6 +97,7 @@ export class Limits {
       methods: rule.methods ? new Set(rule.methods) : null,
       paths: rule.paths.map((path) => path.toLowerCase()),
       everywhere: rule.paths.includes('/'),
+      most: String(rule.burst ?? rule.requests),
       rate: new CellRate(
         rule.requests,
         rule.seconds,
@@ -96,17 +108,13 @@ export class Limits {
       refused: 0,
       alone: 0,
     }))
+    const same = this.#limits.every(({ everywhere, methods }) => everywhere && !methods)
+    this.#same = same ? concernOf(this.#limits) : null
   }
 
-  /** Whether any rule is for the call, and whether one of them asks who the user is. */
-  concern(call: Call): 'none' | 'address' | 'user' {
-    let found: 'none' | 'address' = 'none'
-    for (const limit of this.#limits) {
-      if (!isFor(limit, call)) continue
-      if (limit.rule.per === 'user') return 'user'
-      found = 'address'
-    }
-    return found
+  /** Which limits are for the call. */
+  concern(call: Call): Concern {
+    return this.#same ?? concernOf(this.#limits.filter((limit) => isFor(limit, call)))
   }
 
   /** Connects to where is counted; requests are judged without it meanwhile. */
@@ -125,9 +133,8 @@ export class Limits {
     return { counting: away ? this.#whenAway : 'together', gateways }
   }
 
-  /** Counts the call under each rule that is for it, up to the first that refuses it. */
-  admit(call: Call): Admission | Promise<Admission> {
-    const limits = this.#limits.filter((limit) => isFor(limit, call))
+  /** Counts the call under each limit that is for it, up to the first that refuses it. */
+  admit(call: Call, { limits }: Concern): Admission | Promise<Admission> {
     if (!this.#shared) return this.#admitHere(call, limits, 1)
     return this.#admitTogether(call, limits, this.#shared)
   }
@@ -195,10 +202,14 @@ export class Limits {
   #callerOf({ rule }: Limit, call: Call): string {
     const { credentials, request } = call
     if (rule.per === 'user' && credentials?.state === 'valid') {
-      return `user ${credentials.caller.identity.userId}`
+      return credentials.caller.key
     }
     return this.#address.of(request.socket.remoteAddress, call.head.forwardedFor)
   }
+}
+
+function concernOf(limits: readonly Limit[]): Concern {
+  return { limits, asksUser: limits.some(({ rule }) => rule.per === 'user') }
 }
 
 function isFor(limit: Limit, { method, target }: Call): boolean {
@@ -218,12 +229,10 @@ function seconds(ms: number): number {
   return Math.ceil(ms / 1000)
 }
 
-function headersOf({ rule }: Limit, { remaining, resetMs, allowed, retryMs }: Verdict): string[] {
-  const headers = [
-    ...['ratelimit-limit', String(rule.burst ?? rule.requests)],
-    ...['ratelimit-remaining', String(remaining)],
-    ...['ratelimit-reset', String(seconds(resetMs))],
-  ]
+function headersOf({ most }: Limit, { remaining, resetMs, allowed, retryMs }: Verdict): string[] {
+  const reset = String(seconds(resetMs))
+  const headers = ['ratelimit-limit', most, 'ratelimit-remaining', String(remaining)]
+  headers.push('ratelimit-reset', reset)
   if (!allowed) headers.push('retry-after', String(Math.max(1, seconds(retryMs))))
   return headers
 }

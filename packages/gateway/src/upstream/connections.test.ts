@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { cleanUp, until } from '../testing.ts'
 import type { AnswerHandler } from './connection.ts'
 import { Connections, type ConnectionsOptions } from './connections.ts'
-import type { WholeRequest } from './request-text.ts'
+import { fieldsText, type WholeRequest } from './request-text.ts'
 
 const OK = 'HTTP/1.1 200 OK\r\n'
 const answer = (body: string) => `${OK}Content-Length: ${body.length}\r\n\r\n${body}`
@@ -41,7 +41,7 @@ async function upstream(
 }
 
 const request = (given: Partial<WholeRequest> = {}): WholeRequest => ({
-  ...{ method: 'GET', path: '/', headers: ['Host', 'a'], body: null },
+  ...{ method: 'GET', path: '/', headers: ['Host', 'a'], fields: '', body: null },
   ...{ headersTimeout: 60_000, bodyTimeout: 60_000, ...given },
 })
 
@@ -105,6 +105,27 @@ it('asks one thing after the other on a connection', async () => {
   expect(requests[2]).toMatch(
     /^DELETE \/ HTTP\/1\.1\r\nhost: 127\.0\.0\.1:\d+\r\nconnection: keep-alive\r\n\r\n$/,
   )
+})
+
+it('sends fields that were put together before behind those of the request', async () => {
+  const { connections, requests } = await upstream((_, socket) => socket.write(answer('x')))
+  const fields = fieldsText(['X-Who', 'ann', 'x-roles', ''])
+  await ask(connections, { headers: ['Host', 'a', 'X-A', 'b'], fields })
+  expect(requests).toEqual([
+    'GET / HTTP/1.1\r\nhost: a\r\nconnection: keep-alive\r\nX-A: b\r\nX-Who: ann\r\nx-roles: \r\n\r\n',
+  ])
+  for (const [name, value] of [
+    ['X-Who', 'ann\r\nx-roles: admin'],
+    ['X-Who\r\nx-roles', 'admin'],
+    ['', 'ann'],
+    ['X-Who', 'änn\u0100'],
+    ['Host', 'b'],
+    ['Content-Length', '0'],
+    ['Transfer-Encoding', 'chunked'],
+    ['connection', 'close'],
+  ] as const) {
+    expect(() => fieldsText(['x-roles', '', name, value]), name).toThrow(/cannot be sent on/)
+  }
 })
 
 it('sends a large body whole', async () => {

@@ -7,6 +7,8 @@ export interface WholeRequest {
   readonly path: string
   /** Flat names and values, without those of a connection. */
   readonly headers: readonly string[]
+  /** More of them, by `fieldsText`: the gateway's own, which are the same for many requests. */
+  readonly fields: string
   readonly body: Buffer | null
   /** Until the answer's head is there, ms. */
   readonly headersTimeout: number
@@ -32,7 +34,7 @@ export function isLastOfItsConnection({ method, body }: WholeRequest): boolean {
  * @throws BanyanError BAD_REQUEST for what would not be read as it is meant.
  */
 export function requestText(request: WholeRequest, host: string): string {
-  const { method, path, headers, body } = request
+  const { method, path, headers, fields: more, body } = request
   if (NO_NAME.test(method)) throw bad('method', method)
   if (NO_PATH.test(path)) throw bad('path', path)
   let named: string | null = null
@@ -41,24 +43,49 @@ export function requestText(request: WholeRequest, host: string): string {
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!
     const value = headers[i + 1]!
-    if (name === '' || NO_NAME.test(name)) throw bad('header name', name)
-    if (NO_VALUE.test(value)) throw bad(`value of "${name}"`, value)
-    const special = name.length === 4 || OF_FRAMING.has(name.length) ? name.toLowerCase() : ''
+    const special = specialOf(name, value)
     if (special === 'host') {
       if (named !== null) throw bad('second Host', value)
       named = value
     } else if (special === 'content-length') {
       if (length !== null) throw bad('second Content-Length', value)
       length = value
-    } else if (FRAMING.has(special)) throw bad('header of a connection', name)
-    else fields += `${name}: ${value}\r\n`
+    } else fields += `${name}: ${value}\r\n`
   }
   const bytes = body?.length ?? 0
   // What it was said to have is what the gateway has read; else something is wrong here.
   if (length !== null && Number(length) !== bytes) throw bad('Content-Length', length)
   const says = isLastOfItsConnection(request) ? 'close' : 'keep-alive'
   const framing = bytes > 0 || WITH_BODY.has(method) ? `content-length: ${bytes}\r\n` : ''
-  return `${method} ${path} HTTP/1.1\r\nhost: ${named ?? host}\r\nconnection: ${says}\r\n${fields}${framing}\r\n`
+  return `${method} ${path} HTTP/1.1\r\nhost: ${named ?? host}\r\nconnection: ${says}\r\n${fields}${more}${framing}\r\n`
+}
+
+/**
+ * Fields as they are sent; none that a request has once, or that is a connection's.
+ *
+ * @param headers flat names and values.
+ * @throws BanyanError BAD_REQUEST for what would not be read as it is meant.
+ */
+export function fieldsText(headers: readonly string[]): string {
+  let fields = ''
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i]!
+    const value = headers[i + 1]!
+    if (specialOf(name, value) !== '') throw bad('header', name)
+    fields += `${name}: ${value}\r\n`
+  }
+  // In one piece: what V8 has put together of pieces is gone through for each request that it is a part of.
+  return Buffer.from(fields, 'latin1').toString('latin1')
+}
+
+/** Its name in lower case where it is `host` or `content-length`, empty for others. @throws BanyanError BAD_REQUEST */
+function specialOf(name: string, value: string): string {
+  if (name === '' || NO_NAME.test(name)) throw bad('header name', name)
+  if (NO_VALUE.test(value)) throw bad(`value of "${name}"`, value)
+  if (!LENGTHS.has(name.length)) return ''
+  const special = name.toLowerCase()
+  if (FRAMING.has(special)) throw bad('header of a connection', name)
+  return ONCE.has(special) ? special : ''
 }
 
 const NO_NAME = /[^!#$%&'*+\-.^_`|~\dA-Za-z]/
@@ -72,9 +99,8 @@ const FRAMING: ReadonlySet<string> = new Set([
   'upgrade',
   'expect',
 ])
-const OF_FRAMING: ReadonlySet<number> = new Set(
-  ['content-length', ...FRAMING].map(({ length }) => length),
-)
+const ONCE: ReadonlySet<string> = new Set(['host', 'content-length'])
+const LENGTHS: ReadonlySet<number> = new Set([...ONCE, ...FRAMING].map(({ length }) => length))
 
 function bad(what: string, given: string): BanyanError {
   const reason = `The ${what} cannot be sent on: ${JSON.stringify(given.slice(0, 100))}.`
