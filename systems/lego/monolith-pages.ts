@@ -14,15 +14,32 @@ export const Pagination = z.object({
   totalPages: z.int(),
 })
 
-/** @param total rows on all pages together */
-export function paginationOf(
-  { page, limit }: PageQuery,
-  total: number,
-): z.infer<typeof Pagination> {
-  return { page, limit, total, totalPages: Math.ceil(total / limit) }
-}
-
 /** Rows before the page. */
 export function offsetOf({ page, limit }: PageQuery): number {
   return (page - 1) * limit
+}
+
+interface PageOf<Row> {
+  readonly rows: readonly Row[]
+  readonly pagination: z.infer<typeof Pagination>
+}
+
+/**
+ * A page, and how many rows there are on all pages together. What reads the rows counts them too, so that both are
+ * of one moment; past the end there is no row to say it with, and they are counted apart.
+ *
+ * @param selected `db.select({ row: …, total })`, of this page
+ * @param total `db.$count(…)`, with the condition of the rows
+ */
+export async function readPage<Row>(
+  { page, limit }: PageQuery,
+  selected: PromiseLike<readonly { readonly row: Row; readonly total: number }[]>,
+  total: PromiseLike<number>,
+): Promise<PageOf<Row>> {
+  const found = await selected
+  const all = found[0]?.total ?? (page === 1 ? 0 : await total)
+  return {
+    rows: found.map(({ row }) => row),
+    pagination: { page, limit, total: all, totalPages: Math.ceil(all / limit) },
+  }
 }

@@ -1,7 +1,7 @@
 import { BanyanError } from '@banyan/contracts'
 import { noSuch } from '@banyan/service'
-import { and, count, desc, eq, inArray, sql } from 'drizzle-orm'
-import { offsetOf, paginationOf } from '../../monolith-pages.ts'
+import { and, desc, eq, getTableColumns, inArray, sql } from 'drizzle-orm'
+import { offsetOf, readPage } from '../../monolith-pages.ts'
 import { AlbumCreated, AlbumDeleted, AlbumUpdated } from './events.ts'
 import { type Db, fail, lockGallery, type Tx } from './gallery.ts'
 import { listImages } from './images.ts'
@@ -13,17 +13,16 @@ const SHOWN_IMAGES = 100
 
 export async function listAlbums(db: Db, ownerId: string, query: AlbumQuery): Promise<AlbumPage> {
   const where = eq(albums.ownerId, ownerId)
-  const [rows, [counted]] = await Promise.all([
-    db
-      .select()
-      .from(albums)
-      .where(where)
-      .orderBy(desc(albums.createdAt), albums.id)
-      .limit(query.limit)
-      .offset(offsetOf(query)),
-    db.select({ total: count() }).from(albums).where(where),
-  ])
-  return { albums: rows.map(view), pagination: paginationOf(query, counted?.total ?? 0) }
+  const total = db.$count(albums, where)
+  const selected = db
+    .select({ row: getTableColumns(albums), total })
+    .from(albums)
+    .where(where)
+    .orderBy(desc(albums.createdAt), albums.id)
+    .limit(query.limit)
+    .offset(offsetOf(query))
+  const { rows, pagination } = await readPage(query, selected, total)
+  return { albums: rows.map(view), pagination }
 }
 
 /** An album is seen by everybody, with those of its images that they may see. @throws NOT_FOUND */

@@ -1,7 +1,7 @@
 import { BanyanError } from '@banyan/contracts'
 import { noSuch } from '@banyan/service'
-import { and, count, desc, eq, inArray, or, type SQL, sql } from 'drizzle-orm'
-import { offsetOf, paginationOf } from '../../monolith-pages.ts'
+import { and, desc, eq, getTableColumns, inArray, or, type SQL, sql } from 'drizzle-orm'
+import { offsetOf, readPage } from '../../monolith-pages.ts'
 import { dropCover } from './albums.ts'
 import { ImageDeleted, ImageUpdated, ImageUploaded } from './events.ts'
 import { type Db, fail, lockGallery, type Tx } from './gallery.ts'
@@ -15,17 +15,16 @@ export async function listImages(db: Db, viewer: string, query: ImageQuery): Pro
     mine === 'true' ? eq(images.ownerId, viewer) : visibleTo(viewer),
     albumId ? eq(images.albumId, albumId) : undefined,
   )
-  const [rows, [counted]] = await Promise.all([
-    db
-      .select()
-      .from(images)
-      .where(where)
-      .orderBy(desc(images.createdAt), images.id)
-      .limit(limit)
-      .offset(offsetOf(query)),
-    db.select({ total: count() }).from(images).where(where),
-  ])
-  return { images: rows.map(imageView), pagination: paginationOf(query, counted?.total ?? 0) }
+  const total = db.$count(images, where)
+  const selected = db
+    .select({ row: getTableColumns(images), total })
+    .from(images)
+    .where(where)
+    .orderBy(desc(images.createdAt), images.id)
+    .limit(limit)
+    .offset(offsetOf(query))
+  const { rows, pagination } = await readPage(query, selected, total)
+  return { images: rows.map(imageView), pagination }
 }
 
 /** @throws BanyanError NOT_FOUND when there is none, or it is hidden from the viewer */

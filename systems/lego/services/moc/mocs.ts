@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { BanyanError } from '@banyan/contracts'
 import { noSuch } from '@banyan/service'
-import { and, count, desc, eq, getTableColumns, sql } from 'drizzle-orm'
-import { offsetOf, paginationOf } from '../../monolith-pages.ts'
+import { and, desc, eq, getTableColumns, sql } from 'drizzle-orm'
+import { offsetOf, readPage } from '../../monolith-pages.ts'
 import { MocCreated, MocDeleted, MocGalleryImagesLinked, MocUpdated } from './events.ts'
 import { type Db, fail, type Tx } from './fail.ts'
 import {
@@ -27,17 +27,16 @@ export async function listMocs(db: Db, viewer: string, query: MocQuery): Promise
     theme ? eq(mocs.theme, theme) : undefined,
     mine === 'true' ? eq(mocs.ownerId, viewer) : undefined,
   )
-  const [rows, [counted]] = await Promise.all([
-    db
-      .select(summary)
-      .from(mocs)
-      .where(where)
-      .orderBy(desc(mocs.createdAt), mocs.id)
-      .limit(limit)
-      .offset(offsetOf(query)),
-    db.select({ total: count() }).from(mocs).where(where),
-  ])
-  return { mocs: rows.map(summaryView), pagination: paginationOf(query, counted?.total ?? 0) }
+  const total = db.$count(mocs, where)
+  const selected = db
+    .select({ row: summary, total })
+    .from(mocs)
+    .where(where)
+    .orderBy(desc(mocs.createdAt), mocs.id)
+    .limit(limit)
+    .offset(offsetOf(query))
+  const { rows, pagination } = await readPage(query, selected, total)
+  return { mocs: rows.map(summaryView), pagination }
 }
 
 /** @throws BanyanError NOT_FOUND */

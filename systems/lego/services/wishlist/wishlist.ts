@@ -1,6 +1,6 @@
 import { type Database, noSuch } from '@banyan/service'
-import { and, asc, count, eq, sql } from 'drizzle-orm'
-import { offsetOf, paginationOf } from '../../monolith-pages.ts'
+import { and, asc, eq, getTableColumns, sql } from 'drizzle-orm'
+import { offsetOf, readPage } from '../../monolith-pages.ts'
 import type { Item, ItemChange, ItemPage, ListQuery, NewItem } from './messages.ts'
 import type * as tables from './schema.ts'
 import { items } from './schema.ts'
@@ -23,17 +23,16 @@ export async function listItems(db: Db, owner: string, query: ListQuery): Promis
     eq(items.ownerId, owner),
     category === undefined ? undefined : eq(items.theme, themeCode(category)),
   )
-  const [rows, [counted]] = await Promise.all([
-    db
-      .select()
-      .from(items)
-      .where(where)
-      .orderBy(asc(items.position))
-      .limit(limit)
-      .offset(offsetOf(query)),
-    db.select({ total: count() }).from(items).where(where),
-  ])
-  return { items: rows.map(view), pagination: paginationOf(query, counted?.total ?? 0) }
+  const total = db.$count(items, where)
+  const selected = db
+    .select({ row: getTableColumns(items), total })
+    .from(items)
+    .where(where)
+    .orderBy(asc(items.position))
+    .limit(limit)
+    .offset(offsetOf(query))
+  const { rows, pagination } = await readPage(query, selected, total)
+  return { items: rows.map(view), pagination }
 }
 
 /** @throws BanyanError NOT_FOUND when the owner has no such item */

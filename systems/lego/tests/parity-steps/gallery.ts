@@ -56,6 +56,7 @@ export const gallerySteps: readonly Step[] = [
   ['POST', '/albums', { title: '', coverImageId: NOBODYS }],
   ['GET', '/albums?limit=1'],
   ['GET', '/albums?limit=1&page=2'],
+  ['GET', '/albums?limit=1&page=9'],
   ['GET', '/albums/$5'],
   ['GET', '/albums/$5', undefined, 'other'],
   ['GET', `/albums/${NOBODYS}`],

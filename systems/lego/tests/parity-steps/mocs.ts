@@ -55,6 +55,7 @@ export const mocSteps: readonly Step[] = [
   ['GET', '?theme=Space'],
   ['GET', '?theme=Spaceship'],
   ['GET', '?mine=true&limit=1&page=2'],
+  ['GET', '?theme=Space&limit=1&page=9'],
   ['GET', '?mine=1&limit=0'],
   ['GET', '/$5'],
   ['GET', '/$5', undefined, 'other'],
