@@ -193,9 +193,9 @@ export class Bus {
   }
 
   async #subscribe(consumer: Consumer): Promise<void> {
-    const { name, types, concurrency, handle } = consumer
+    const { name, types, concurrency, gatherMs, handle } = consumer
     const { durable, transport } = this.#options
-    const inbox = new Gathered<WireMessage>(concurrency, BATCH, async (batch) => {
+    const receive = async (batch: readonly WireMessage[]) => {
       let handlingMs = 0
       await durable.inbox.receiveBatch(name, batch.map(toInbox), async (tx, messages) => {
         const began = performance.now()
@@ -203,7 +203,8 @@ export class Bus {
         handlingMs += performance.now() - began
       })
       return handlingMs
-    })
+    }
+    const inbox = new Gathered(concurrency, BATCH, receive, gatherMs)
     const deliver = async (message: WireMessage) => {
       try {
         await inbox.add(message)

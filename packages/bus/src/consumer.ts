@@ -47,6 +47,7 @@ interface Handles<Ds extends readonly EventDefinition[]> {
    */
   readonly handler: (event: AnyOf<Ds>, context: HandlerContext) => Promise<void>
   readonly batchHandler?: undefined
+  readonly gatherMs?: undefined
 }
 
 interface HandlesBatches<Ds extends readonly EventDefinition[]> {
@@ -59,6 +60,11 @@ interface HandlesBatches<Ds extends readonly EventDefinition[]> {
     events: readonly AnyOf<Ds>[],
     context: Pick<HandlerContext, 'tx'>,
   ) => Promise<void>
+  /**
+   * From the begin of one batch to the next, ms, so that more come together; 0 by default. An event after a longer
+   * pause waits for nothing.
+   */
+  readonly gatherMs?: number
 }
 
 export type ConsumerDefinition<Ds extends readonly EventDefinition[]> = Subscriber<Ds> &
@@ -75,6 +81,7 @@ export interface Consumer {
   readonly name: string
   readonly types: readonly string[]
   readonly concurrency: number
+  readonly gatherMs: number
   readonly handle: BatchHandler
 }
 
@@ -93,13 +100,14 @@ export function consumerOf<const Ds extends readonly EventDefinition[]>(
   given: ConsumerDefinition<Ds>,
   { handling, around, publish }: ConsumerSurroundings,
 ): Consumer {
-  const { consumer, events, handler, batchHandler, concurrency = 4 } = given
+  const { consumer, events, handler, batchHandler, concurrency = 4, gatherMs = 0 } = given
   const types = events.map(({ type }) => type)
   checkSubscription({ group: consumer, types, concurrency })
   return {
     name: consumer,
     types,
     concurrency,
+    gatherMs,
     handle: batchHandler
       ? async (tx, messages) => {
           const received = messages.map((message) => read(events, message))

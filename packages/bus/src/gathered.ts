@@ -16,9 +16,11 @@ export class Gathered<T> {
   readonly #work: (batch: readonly T[]) => Promise<number>
   readonly #atOnce: number
   readonly #largest: number
+  readonly #restMs: number
   readonly #waiting: Waiting<T>[] = []
   #running = 0
   #beginning = false
+  #resting = false
   /** What the work on one item takes, ms, as it was lately. */
   #itemMs = 1
 
@@ -27,11 +29,19 @@ export class Gathered<T> {
    * @param largest items in a batch at most
    * @param work answers how long, ms, it worked on the items: without what a batch costs by itself, or
    *   on a busy server batches of one would be what keeps batches small
+   * @param restMs after the begin of a batch that took all there was, for others to come together, unless they are
+   *   `largest`; who comes after a longer pause waits for nothing
    */
-  constructor(atOnce: number, largest: number, work: (batch: readonly T[]) => Promise<number>) {
+  constructor(
+    atOnce: number,
+    largest: number,
+    work: (batch: readonly T[]) => Promise<number>,
+    restMs = 0,
+  ) {
     this.#work = work
     this.#atOnce = atOnce
     this.#largest = largest
+    this.#restMs = restMs
   }
 
   /** Resolves when its batch is done. @throws what the batch threw. */
@@ -54,9 +64,20 @@ export class Gathered<T> {
 
   #begin(): void {
     while (this.#running < this.#atOnce && this.#waiting.length > 0) {
+      if (this.#resting && this.#waiting.length < this.#largest) return
       const size = Math.max(1, Math.min(this.#largest, Math.floor(TARGET_MS / this.#itemMs)))
       void this.#run(this.#waiting.splice(0, size))
+      if (this.#waiting.length === 0) this.#rest()
     }
+  }
+
+  #rest(): void {
+    if (this.#restMs === 0 || this.#resting) return
+    this.#resting = true
+    setTimeout(() => {
+      this.#resting = false
+      this.#begin()
+    }, this.#restMs)
   }
 
   async #run(batch: readonly Waiting<T>[]): Promise<void> {

@@ -13,6 +13,8 @@ export interface LoopOptions {
   readonly pass: (signal: AbortSignal) => Promise<boolean | 'all'>
   /** How long nothing will be due, ms, as far as the tables say; asked before each sleep. */
   readonly dueInMs?: () => Promise<number>
+  /** Of a loop that helps another one: whether that has more than it can do. Until then it looks for nothing. */
+  readonly needed?: () => boolean
   /** Looks for work at least this often, ms, for what no notification announced. */
   readonly pollMs: number
   /** Told of each round that failed; the loop goes on by itself. */
@@ -21,11 +23,11 @@ export interface LoopOptions {
 
 const BACKOFF_MS = [100, 200, 400, 800, 1_600, 3_200, 5_000]
 /** While work keeps coming it is looked for this often, ms, and writers need not notify. */
-const AWAKE_POLL_MS = 20
+const AWAKE_POLL_MS = 50
 /** After a round that took all there was. Nobody who is alone waits for it: only who comes within it. */
 const GATHER_MS = 50
 /** Rounds without work before the runner sleeps. */
-const IDLE_PASSES = 10
+const IDLE_PASSES = 4
 /** A runner of another process that died awake has said that writers need not notify: so often that is taken back, ms. */
 const SAY_AGAIN_MS = 5_000
 
@@ -48,6 +50,12 @@ export class Loop {
     this.#running ??= this.#run()
   }
 
+  /** Ends its rest, as a notification does. */
+  wake(): void {
+    this.#woken = true
+    this.#wake()
+  }
+
   /** Lets the round that runs finish, then ends. */
   async stop(): Promise<void> {
     this.#stop.abort()
@@ -56,18 +64,19 @@ export class Loop {
   }
 
   async #run(): Promise<void> {
-    const { pass, waker, topic, onProblem } = this.#options
+    const { pass, waker, topic, onProblem, pollMs, needed = () => true } = this.#options
     const { signal } = this.#stop
-    const unsubscribe = waker.subscribe(topic, () => {
-      this.#woken = true
-      this.#wake()
-    })
+    const unsubscribe = waker.subscribe(topic, () => this.wake())
     let failures = 0
     let idle = IDLE_PASSES
     let busy = 0
     while (!signal.aborted) {
       try {
         this.#woken = false
+        if (!needed()) {
+          await this.#rest(pollMs)
+          continue
+        }
         const found = await pass(signal)
         const worked = found !== false
         failures = 0

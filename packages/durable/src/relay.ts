@@ -3,7 +3,7 @@ import type { Durable } from './durable.ts'
 import { isolate, refusedBy } from './isolate.ts'
 import { Loop } from './loop.ts'
 import { type MessageRow, type OutgoingMessage, toMessage } from './messages.ts'
-import { RelayStatements } from './relay-statements.ts'
+import { FEW, RelayStatements } from './relay-statements.ts'
 import { RETRY_DELAYS_MS } from './retry.ts'
 
 export interface OutboxRelayOptions {
@@ -15,7 +15,10 @@ export interface OutboxRelayOptions {
   readonly send: (batch: readonly OutgoingMessage[]) => Promise<void>
   /** Messages at most in a batch; 2,000 by default. */
   readonly batchSize?: number
-  /** Batches on their way at once, each of other keys; 2 by default, so that one is read while one is sent. */
+  /**
+   * Batches on their way at once, each of other keys; 2 by default, so that one is read while one is sent. As long
+   * as they are small there is one.
+   */
   readonly concurrency?: number
   /** After this long, ms, without a sign of life another relay takes over; 30,000 by default. */
   readonly leaseMs?: number
@@ -26,9 +29,6 @@ export interface OutboxRelayOptions {
   /** Told of each batch that could not be sent, and each message refused. */
   readonly onProblem?: (error: Error) => void
 }
-
-/** A batch of so many is worth its round trips. */
-const FEW = 50
 
 interface Taken extends MessageRow {
   /** Null in the one row of a claim whose lanes hold nothing to send. */
@@ -49,6 +49,8 @@ export class OutboxRelay {
   readonly #loops: readonly Loop[]
   readonly #report: (error: Error) => void
   #failures = 0
+  /** Whether the last batch was no small one: then there is work for more than one loop. */
+  #backlog = false
 
   constructor(options: OutboxRelayOptions) {
     this.#options = options
@@ -58,13 +60,14 @@ export class OutboxRelay {
     this.#statements = new RelayStatements(options.durable, concurrency)
     this.#loops = Array.from(
       { length: concurrency },
-      () =>
+      (_, i) =>
         new Loop({
           tables: options.durable,
           waker: options.durable.waker,
           topic: 'outbox',
           pollMs: options.pollMs ?? 500,
           pass: () => this.#round(),
+          ...(i === 0 ? {} : { needed: () => this.#backlog }),
           onProblem: this.#report,
         }),
     )
@@ -91,6 +94,8 @@ export class OutboxRelay {
     const { durable, batchSize = 2_000, leaseMs = 30_000 } = this.#options
     const takenAt = performance.now()
     const taken = await claim<Taken>(durable.pool, this.#statements.take, batchSize, leaseMs)
+    this.#backlog = taken !== null && taken.rows.length >= FEW
+    if (this.#backlog) for (const loop of this.#loops) loop.wake()
     if (taken === null) return false
     if (taken.rows[0]!.position === null) {
       await this.#statements.release(taken.token)

@@ -39,6 +39,7 @@ interface Reacts<T extends Tables, Ds extends readonly EventDefinition[]> {
    */
   readonly handler: (event: AnyOf<Ds>, tx: Transaction<T>) => Promise<void>
   readonly batchHandler?: undefined
+  readonly gatherMs?: undefined
 }
 
 interface ReactsToBatches<T extends Tables, Ds extends readonly EventDefinition[]> {
@@ -48,6 +49,11 @@ interface ReactsToBatches<T extends Tables, Ds extends readonly EventDefinition[
    * for each. When it throws, each of them is heard again alone. What it publishes has no event as its cause.
    */
   readonly batchHandler: (events: readonly AnyOf<Ds>[], tx: Transaction<T>) => Promise<void>
+  /**
+   * From the begin of one batch to the next, ms, so that more come together; 0 by default. An event after a longer
+   * pause waits for nothing.
+   */
+  readonly gatherMs?: number
 }
 
 export type Reaction<T extends Tables, Ds extends readonly EventDefinition[]> = Heard<Ds> &
@@ -118,7 +124,7 @@ export class ServiceEvents<T extends Tables> {
     this.#count()
   }
 
-  readonly hear: Hear<T> = ({ name, events, handler, batchHandler, concurrency }) => {
+  readonly hear: Hear<T> = ({ name, events, handler, batchHandler, concurrency, gatherMs = 0 }) => {
     const { service, transactionOver } = this.#options
     const subscriber = {
       consumer: `${service}.${name}`,
@@ -127,7 +133,11 @@ export class ServiceEvents<T extends Tables> {
     }
     this.#bus.subscribe(
       batchHandler
-        ? { ...subscriber, batchHandler: (all, { tx }) => batchHandler(all, transactionOver(tx)) }
+        ? {
+            ...subscriber,
+            gatherMs,
+            batchHandler: (all, { tx }) => batchHandler(all, transactionOver(tx)),
+          }
         : { ...subscriber, handler: (event, { tx }) => handler(event, transactionOver(tx)) },
     )
     // A first failure is a step up from 0; without this it would be no change of anything.

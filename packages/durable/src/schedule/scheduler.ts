@@ -16,7 +16,7 @@ export interface SchedulerOptions {
   /** All that the service has: one that no scheduler of the schema names is forgotten. */
   readonly schedules?: readonly ScheduleDefinition[]
   readonly jobs?: readonly JobDefinition[]
-  /** Groups of jobs at once, each with a connection of the pool; 2 by default. */
+  /** Groups of jobs at once, each with a connection of the pool; 2 by default. While none runs, one of them looks for any. */
   readonly connections?: number
   /** Jobs at most in one transaction, however quick they are; 2,000 by default. */
   readonly groupSize?: number
@@ -75,6 +75,8 @@ export class Scheduler {
   /** Groups that were announced and not withdrawn. */
   #leftOver: string[] = []
   #houseKept = false
+  /** Groups that are being worked on. */
+  #working = 0
   #jobsDone = 0
   #attemptsFailed = 0
   #plannedAt = Number.NEGATIVE_INFINITY
@@ -111,6 +113,7 @@ export class Scheduler {
         pollMs: this.#pollMs,
         onProblem: this.#report,
         pass,
+        ...(i === 0 ? {} : { needed: () => this.#working > 0 }),
       })
     })
   }
@@ -182,6 +185,8 @@ export class Scheduler {
     const ids = await this.#store.pick(group, kind, [...this.#runners.keys()], limit)
     if (ids.length === 0) return false
     const began = performance.now()
+    this.#working++
+    for (const loop of this.#loops) loop.wake()
     try {
       const held = ids.map((id): Held => ({ id, job: null }))
       const outcome = await runTogether(pool, held, this.#work(group, held.length))
@@ -197,6 +202,8 @@ export class Scheduler {
     } catch (error) {
       this.#leftOver.push(group)
       throw error
+    } finally {
+      this.#working--
     }
   }
 

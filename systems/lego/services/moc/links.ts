@@ -4,7 +4,8 @@ import type { Context } from './context.ts'
 import { type Db, fail } from './fail.ts'
 import { goneFromGallery, type Link, pendingLinks } from './schema.ts'
 
-export type Kind = 'image' | 'album'
+const KINDS = ['image', 'album'] as const
+export type Kind = (typeof KINDS)[number]
 
 /** What Gallery says of the ids that a MOC is to link; undefined: the MOC's links of that kind stay. */
 export type Verdicts = Readonly<Record<Kind, Verdict | undefined>>
@@ -85,26 +86,31 @@ export async function requireThere(db: Db, verdicts: Verdicts): Promise<void> {
     .from(goneFromGallery)
     .where(inArray(goneFromGallery.id, all))
   const gone = new Set(rows.map((row) => row.id))
-  for (const kind of ['image', 'album'] as const) {
+  for (const kind of KINDS) {
     const { ids = [], missing = [] } = verdicts[kind] ?? {}
     const unknown = ids.filter((id) => missing.includes(id) || gone.has(id))
     if (unknown.length > 0) throw fail('UNKNOWN_REFERENCE', { kind, ids: unknown.join(', ') })
   }
 }
 
-/** Remembers which of the MOC's links are to be settled, in place of what was remembered before. */
+/** Remembers which of a MOC's links are to be settled, in place of what was remembered before. */
 export async function keepPending(db: Db, mocId: string, verdicts: Verdicts): Promise<void> {
-  for (const kind of ['image', 'album'] as const) {
-    const verdict = verdicts[kind]
-    if (!verdict) continue
+  for (const kind of KINDS) {
+    if (!verdicts[kind]) continue
     await db
       .delete(pendingLinks)
       .where(and(eq(pendingLinks.mocId, mocId), eq(pendingLinks.kind, kind)))
-    if (!verdict.pending) continue
-    await db
-      .insert(pendingLinks)
-      .values(verdict.ids.map((galleryId) => ({ mocId, kind, galleryId })))
   }
+  await rememberPending(db, mocId, verdicts)
+}
+
+/** The same of a new MOC. */
+export async function rememberPending(db: Db, mocId: string, verdicts: Verdicts): Promise<void> {
+  const pending = KINDS.flatMap((kind) => {
+    const verdict = verdicts[kind]
+    return verdict?.pending ? verdict.ids.map((galleryId) => ({ mocId, kind, galleryId })) : []
+  })
+  if (pending.length > 0) await db.insert(pendingLinks).values(pending)
 }
 
 /** The MOC's links that Gallery has not confirmed yet. */

@@ -9,6 +9,7 @@ import {
   asLinks,
   keepPending,
   pendingOf,
+  rememberPending,
   requireThere,
   shareLinks,
   type Verdicts,
@@ -74,7 +75,7 @@ export async function insertMoc(
       galleryAlbumIds: asLinks(galleryAlbumIds),
     })
     .returning()
-  await keepPending(db, row!.id, verdicts)
+  await rememberPending(db, row!.id, verdicts)
   return row!
 }
 

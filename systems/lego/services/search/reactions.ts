@@ -15,6 +15,9 @@ const WISHLIST = [WishlistItemCreated, WishlistItemUpdated, WishlistItemDeleted]
 const IMAGES = [ImageUploaded, ImageUpdated, ImageFlagged, ImageDeleted] as const
 const MOCS = [MocCreated, MocUpdated, MocDeleted, PartsListUpdated] as const
 
+/** Of what comes within it, documents are written together, ms. Their own users see changes at once (`recent.ts`). */
+const GATHER_MS = 250
+
 /** Keeps the documents as the events of the others say they are. */
 export function searchReactions(
   hear: Hear<Record<never, never>>,
@@ -26,6 +29,7 @@ export function searchReactions(
   hear({
     name: 'wishlist',
     events: WISHLIST,
+    gatherMs: GATHER_MS,
     async batchHandler(events, { client }) {
       await recordChanges(client, events.map(ofWishlist), recording)
     },
@@ -34,6 +38,7 @@ export function searchReactions(
   hear({
     name: 'images',
     events: IMAGES,
+    gatherMs: GATHER_MS,
     async batchHandler(events, { client }) {
       await recordChanges(client, events.map(ofImage), recording)
     },
@@ -42,6 +47,7 @@ export function searchReactions(
   hear({
     name: 'mocs',
     events: MOCS,
+    gatherMs: GATHER_MS,
     async batchHandler(events, { client }) {
       await recordChanges(client, events.map(ofMoc), recording)
     },
