@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Random } from '@banyan/lab'
 import { Pool } from 'undici'
+import { answerOf } from './answered.ts'
 import type { LoadResult, LoadSetting } from './load-setting.ts'
 import { partLists } from './part-lists.ts'
 import { Recorder } from './samples.ts'
@@ -109,19 +110,14 @@ async function answered(pool: Pool, ask: Ask): Promise<string | undefined> {
   underWay++
   try {
     const path = ask.path.replace(/\{user (\d+)\}/, (_, n: string) => users[Number(n)]!.id)
-    const { statusCode, body } = await pool.request({
-      method: ask.method,
-      path,
-      headers: ask.body === undefined ? headersOf[ask.user]! : jsonOf[ask.user]!,
-      ...(ask.body === undefined ? {} : { body: ask.body }),
-    })
-    if (statusCode !== ask.wants) {
-      await body.dump()
-      return String(statusCode)
-    }
-    if (ask.taken) ask.taken(await body.text())
-    // Read to its end, which is when it has been answered.
-    else for await (const _ of body);
+    const { method, body, taken } = ask
+    const request =
+      body === undefined
+        ? { method, path, headers: headersOf[ask.user]! }
+        : { method, path, headers: jsonOf[ask.user]!, body }
+    const { status, text } = await answerOf(pool, request, taken !== undefined)
+    if (status !== ask.wants) return String(status)
+    taken?.(text)
     return undefined
   } catch (error) {
     return (error as NodeJS.ErrnoException).code ?? String(error)
@@ -134,13 +130,10 @@ async function answered(pool: Pool, ask: Ask): Promise<string | undefined> {
 async function follow(word: string, user: number): Promise<void> {
   const began = performance.now()
   while (performance.now() - began < FOUND_WITHIN_MS) {
-    const { statusCode, body } = await followers.request({
-      method: 'GET',
-      path: `/api/search?q=${word}&type=moc`,
-      headers: headersOf[user]!,
-    })
-    const text = await body.text()
-    if (statusCode === 200 && (JSON.parse(text) as { results: unknown[] }).results.length > 0) {
+    const path = `/api/search?q=${word}&type=moc`
+    const request = { method: 'GET', path, headers: headersOf[user]! } as const
+    const { status, text } = await answerOf(followers, request, true)
+    if (status === 200 && (JSON.parse(text) as { results: unknown[] }).results.length > 0) {
       indexLagMs.push(performance.now() - began)
       return
     }

@@ -38,6 +38,11 @@ interface Subscriber<Ds extends readonly EventDefinition[]> {
   readonly events: Ds
   /** Transactions at once in this process; 4 by default. Quick handlers share one. */
   readonly concurrency?: number
+  /**
+   * From the begin of one transaction to the next, ms, so that more events come into each; 0 by default. An event after
+   * a longer pause waits for nothing.
+   */
+  readonly gatherMs?: number
 }
 
 interface Handles<Ds extends readonly EventDefinition[]> {
@@ -47,7 +52,6 @@ interface Handles<Ds extends readonly EventDefinition[]> {
    */
   readonly handler: (event: AnyOf<Ds>, context: HandlerContext) => Promise<void>
   readonly batchHandler?: undefined
-  readonly gatherMs?: undefined
 }
 
 interface HandlesBatches<Ds extends readonly EventDefinition[]> {
@@ -60,11 +64,6 @@ interface HandlesBatches<Ds extends readonly EventDefinition[]> {
     events: readonly AnyOf<Ds>[],
     context: Pick<HandlerContext, 'tx'>,
   ) => Promise<void>
-  /**
-   * From the begin of one batch to the next, ms, so that more come together; 0 by default. An event after a longer
-   * pause waits for nothing.
-   */
-  readonly gatherMs?: number
 }
 
 export type ConsumerDefinition<Ds extends readonly EventDefinition[]> = Subscriber<Ds> &

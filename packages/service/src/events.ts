@@ -29,6 +29,11 @@ interface Heard<Ds extends readonly EventDefinition[]> {
   readonly events: Ds
   /** Transactions at once in this process; 4 by default. */
   readonly concurrency?: number
+  /**
+   * From the begin of one transaction to the next, ms, so that more events come into each; 0 by default. An event after
+   * a longer pause waits for nothing.
+   */
+  readonly gatherMs?: number
 }
 
 interface Reacts<T extends Tables, Ds extends readonly EventDefinition[]> {
@@ -39,7 +44,6 @@ interface Reacts<T extends Tables, Ds extends readonly EventDefinition[]> {
    */
   readonly handler: (event: AnyOf<Ds>, tx: Transaction<T>) => Promise<void>
   readonly batchHandler?: undefined
-  readonly gatherMs?: undefined
 }
 
 interface ReactsToBatches<T extends Tables, Ds extends readonly EventDefinition[]> {
@@ -49,11 +53,6 @@ interface ReactsToBatches<T extends Tables, Ds extends readonly EventDefinition[
    * for each. When it throws, each of them is heard again alone. What it publishes has no event as its cause.
    */
   readonly batchHandler: (events: readonly AnyOf<Ds>[], tx: Transaction<T>) => Promise<void>
-  /**
-   * From the begin of one batch to the next, ms, so that more come together; 0 by default. An event after a longer
-   * pause waits for nothing.
-   */
-  readonly gatherMs?: number
 }
 
 export type Reaction<T extends Tables, Ds extends readonly EventDefinition[]> = Heard<Ds> &
@@ -129,15 +128,12 @@ export class ServiceEvents<T extends Tables> {
     const subscriber = {
       consumer: `${service}.${name}`,
       events,
+      gatherMs,
       ...(concurrency === undefined ? {} : { concurrency }),
     }
     this.#bus.subscribe(
       batchHandler
-        ? {
-            ...subscriber,
-            gatherMs,
-            batchHandler: (all, { tx }) => batchHandler(all, transactionOver(tx)),
-          }
+        ? { ...subscriber, batchHandler: (all, { tx }) => batchHandler(all, transactionOver(tx)) }
         : { ...subscriber, handler: (event, { tx }) => handler(event, transactionOver(tx)) },
     )
     // A first failure is a step up from 0; without this it would be no change of anything.
