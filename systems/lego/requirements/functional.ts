@@ -174,8 +174,8 @@ export const functional: readonly Requirement[] = [
       ),
       ...lego.mocs('go when their image, or album, goes'),
       ...lego.keptMocs(
-        'answers a MOC from the cache, and what its owner has done at once, whoever tells of it',
-        'hears what another process does to a MOC, and replication, and what goes at once with all others',
+        'answers a MOC from the cache, but to its owner, who sees what was done at once by way of every process',
+        'hears what any process does to a MOC, and replication, and what goes at once with all others',
       ),
     ],
   },

@@ -6,7 +6,7 @@ import type { Context } from './context.ts'
 import { creationRoutes } from './creation/routes.ts'
 import { removeFiles } from './creation/saga.ts'
 import * as files from './files.ts'
-import { type FindMoc, keepMocs } from './kept-mocs.ts'
+import { type FindMoc, openMocs } from './kept-mocs.ts'
 import { checkLinks } from './links.ts'
 import {
   AddedPartsList,
@@ -35,7 +35,7 @@ const Gone = z.null()
 /** Everything under /v1/mocs. Everybody sees a MOC; its owner changes it. */
 export async function mocRoutes(app: App, context: Context): Promise<void> {
   readBodiesAsMonolith(app)
-  const findMoc = keepMocs(app, context)
+  const findMoc = openMocs(context)
   wholeRoutes(app, context, findMoc)
   partsListRoutes(app, context, findMoc)
   fileRoutes(app, context, findMoc)
@@ -78,7 +78,7 @@ function wholeRoutes(app: App, context: Context, findMoc: FindMoc): void {
         response: { 200: Moc },
       },
     },
-    ({ params }) => findMoc(params.id),
+    (request) => findMoc(request),
   )
   app.patch(
     '/:id',
@@ -122,8 +122,8 @@ function partsListRoutes(app: App, context: Context, findMoc: FindMoc): void {
   app.get(
     '/:id/parts-lists',
     { schema: { summary: 'Parts lists of a MOC', params: PathId, response: { 200: PartsLists } } },
-    async ({ params }) => {
-      const { id } = await findMoc(params.id)
+    async (request) => {
+      const { id } = await findMoc(request)
       return partsLists.listPartsLists(context.db, id)
     },
   )
@@ -171,8 +171,8 @@ function fileRoutes(app: App, context: Context, findMoc: FindMoc): void {
   app.get(
     '/:id/files',
     { schema: { summary: 'Files of a MOC', params: PathId, response: { 200: MocFiles } } },
-    async ({ params }) => {
-      const { id } = await findMoc(params.id)
+    async (request) => {
+      const { id } = await findMoc(request)
       return files.listFiles(context.db, id)
     },
   )

@@ -34,8 +34,8 @@ export async function creationRoutes(app: App, context: Context, findMoc: FindMo
         response: { 200: StoredMocFiles },
       },
     },
-    async ({ params }) => {
-      const { id } = await findMoc(params.id)
+    async (request) => {
+      const { id } = await findMoc(request)
       return listStoredFiles(context.db, id)
     },
   )
