@@ -19,7 +19,9 @@ const ROLES: Readonly<Record<Role, () => Promise<Ready>>> = {
   hung: async () => plain(await listen(createTcpServer(() => {}))),
   bare: () => gateway({}),
   logged: () => gateway({ logLevel: 'info' }),
-  full,
+  full: () => full(table('target', null)),
+  /** The same chain, and the answer is kept: after the first request no upstream is asked. */
+  cached: () => full(table('target', null, { seconds: 86_400 })),
   shadowing: () => gateway({ table: table('source', { percent: 100, ignore: [] }) }),
   /** The same extraction, so that nothing but the shadow differs. */
   unshadowed: () => gateway({ table: table('source', null) }),
@@ -40,7 +42,7 @@ const ROLES: Readonly<Record<Role, () => Promise<Ready>>> = {
 }
 
 /** The whole chain: a token signed by ES256, limits, a trace, and the owner of each request by a moved route. */
-async function full(): Promise<Ready> {
+async function full(given: RouteTable): Promise<Ready> {
   const tokens = new Tokens()
   const keys = await listen(createServer((_, response) => response.end(tokens.keySet)))
   const { port } = await gateway({
@@ -48,7 +50,7 @@ async function full(): Promise<Ready> {
     limits: {
       rules: [{ name: 'all', paths: ['/'], per: 'user', requests: 1_000_000, seconds: 1 }],
     },
-    table: table('target', null),
+    table: given,
   })
   return { port, headers: [`Authorization: Bearer ${tokens.make()}`] }
 }
@@ -71,6 +73,7 @@ async function gateway(options: Partial<GatewayOptions>): Promise<Ready> {
 function table(
   side: 'source' | 'target',
   shadow: RouteTable['extractions'][0]['shadow'],
+  cache?: RouteTable['extractions'][0]['routes'][0]['cache'],
 ): RouteTable {
   const target = side === 'target' ? upstream : hung
   return {
@@ -81,7 +84,7 @@ function table(
       {
         extraction: 'things',
         target: url(target),
-        routes: [{ methods: [], path: '/api/*' }],
+        routes: [{ methods: [], path: '/api/*', ...(cache ? { cache } : {}) }],
         targetBuckets: (side === 'target' ? BucketSet.all : BucketSet.none).toString(),
         hold: null,
         shadow,

@@ -10,6 +10,7 @@ export type Role =
   | 'hung'
   | 'bare'
   | 'full'
+  | 'cached'
   | 'logged'
   | 'shadowing'
   | 'unshadowed'

@@ -9,6 +9,8 @@ export interface Figures {
     readonly ratioToHaproxy?: number
   }
   full?: { readonly ratioToBare: number; readonly ratioToBareFastifyHttpProxy: number }
+  /** Requests a second answered by kept answers, to those of the same chain that ask an upstream. */
+  cachedRatioToFull?: number
   /** CPU of a request with a log line, to that without. */
   loggedCpuRatio?: number
   shadowHungP99Ratio?: number

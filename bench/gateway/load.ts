@@ -17,6 +17,18 @@ export interface Loaded {
 
 export type Target = Pick<Contender, 'port' | 'headers'>
 
+/** Asks the same thing twice. @throws Error when an upstream was asked for it again: then nothing is kept. */
+export async function requireKept({ port, headers }: Target): Promise<void> {
+  const fields = headers.map((line) => line.split(': ', 2) as [string, string])
+  const ask = async () => {
+    const answer = await fetch(`http://127.0.0.1:${port}${PATH}`, { headers: fields })
+    await answer.arrayBuffer()
+    return answer.headers
+  }
+  await ask()
+  if (!(await ask()).has('age')) throw new Error('the answer was not one that was kept')
+}
+
 /** As many requests as it answers over `CONNECTIONS` connections: by wrk where it is, which costs the least. */
 export async function load(target: Target, seconds: number): Promise<Loaded> {
   const wrk = await findProgram('wrk')

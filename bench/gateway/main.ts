@@ -11,7 +11,7 @@ import { compare, interleave, median, rounded } from '../statistics.ts'
 import { measureChanges } from './changes.ts'
 import { bind, type Contender, PROXY_CORE, startContender } from './contenders.ts'
 import { type Figures, judge } from './goals.ts'
-import { type Loaded, load, ownLoad } from './load.ts'
+import { type Loaded, load, ownLoad, requireKept } from './load.ts'
 
 const PARTS = ['speed', 'shadow', 'changes'] as const
 /** Requests a second while a candidate hangs: what a core serves easily. */
@@ -98,6 +98,7 @@ async function speed(rounds: number, seconds: number): Promise<Measured> {
   const started: Record<string, Contender> = {
     bare: await startContender('bare', ports),
     full: await startContender('full', ports),
+    cached: await startContender('cached', ports),
     logged: await startContender('logged', ports, logFile),
     fastifyHttpProxy: await startContender('fastifyHttpProxy', ports),
     httpProxyMiddleware: await startContender('httpProxyMiddleware', ports),
@@ -116,6 +117,7 @@ async function speed(rounds: number, seconds: number): Promise<Measured> {
   const cpuMicros: Record<string, number[]> = {}
   try {
     for (const contender of Object.values(all)) await load(contender, 1)
+    await requireKept(started.cached!)
     const contenders = Object.fromEntries(
       Object.entries(all).map(([name, contender]) => [
         name,
@@ -142,6 +144,7 @@ async function speed(rounds: number, seconds: number): Promise<Measured> {
         ratioToBare: ratio('full', 'bare'),
         ratioToBareFastifyHttpProxy: ratio('full', 'fastifyHttpProxy'),
       },
+      cachedRatioToFull: ratio('cached', 'full'),
       loggedCpuRatio: rounded(micros('logged') / micros('bare')),
     }
     const lines = Object.keys(all).map((name): [string, string] => {
