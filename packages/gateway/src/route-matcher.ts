@@ -147,7 +147,9 @@ function find<T>(
     return at.ends.get(method) ?? (trailing ? at.below.get(method) : null)
   }
   const segment = segments[depth]!
-  const literal = at.literals.get(segment) ?? at.literals.get(plainSegment(segment))
+  const { literals } = at
+  const literal =
+    literals.size === 0 ? null : (literals.get(segment) ?? literals.get(plainSegment(segment)))
   return (
     (literal && find(literal, segments, depth + 1, method, trailing)) ||
     (at.param && find(at.param, segments, depth + 1, method, trailing)) ||
