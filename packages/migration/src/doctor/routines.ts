@@ -87,6 +87,22 @@ export function effectsOf(
   return [...effects.values()]
 }
 
+/** What a routine may do besides to notify, or have done; a comparison with such a word is taken for one, too. */
+const DOES =
+  /\b(insert|update|delete|merge|truncate|copy|execute|call|select|into|create|alter|drop|set)\b/i
+
+/** Whether all that a routine does is to notify (`PERFORM pg_notify(…)`): it touches no table, and calls no other routine. */
+export function onlyNotifies(routine: Routine, routines: readonly Routine[]): boolean {
+  const text = routine.text.slice(routine.text.search(/\bas\s+\$/i))
+  const performed = [...text.matchAll(/\bperform\s+([\w.]+)/gi)].map((match) => match[1]!)
+  return (
+    performed.length > 0 &&
+    performed.every((name) => /^(pg_catalog\.)?pg_notify$/i.test(name)) &&
+    !DOES.test(text) &&
+    !routines.some((other) => calls({ ...routine, text }, other))
+  )
+}
+
 /** Every place where a text of SQL names one of the tables, in order. */
 export function mentions(
   text: string,

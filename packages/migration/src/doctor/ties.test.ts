@@ -51,6 +51,42 @@ describe('the doctor, on what ties moved tables to the rest', () => {
     expect(into!.mend).toContain('ALTER TABLE "public"."notes" DISABLE TRIGGER "noted";')
   })
 
+  it('lets a trigger that does nothing but notify fire for rows that are applied, and no other', async () => {
+    const notify = `PERFORM pg_notify('notes', OLD.id::text)`
+    const bodies = {
+      told: notify,
+      told_too: notify.replace('pg_notify', 'pg_catalog.pg_notify'),
+      counted: `${notify}; UPDATE public.counts SET n = n + 1`,
+      called: `${notify}; PERFORM public.count_one()`,
+      hidden: notify.replace('OLD.id', 'public.count_one()'),
+      built: `${notify}; EXECUTE format('%s INTO counts', 'INSERT')`,
+      before: notify,
+    }
+    const triggers = Object.entries(bodies).map(
+      ([name, body]) => `
+        CREATE FUNCTION public.${name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+          ${body}; RETURN NULL; END $$;
+        CREATE TRIGGER ${name} ${name === 'before' ? 'BEFORE' : 'AFTER'} UPDATE OR DELETE ON public.notes
+          FOR EACH ROW EXECUTE FUNCTION public.${name}();
+        ALTER TABLE public.notes ENABLE ALWAYS TRIGGER ${name};`,
+    )
+    const findings = await clinic.examine({
+      source: NOTES,
+      target: `${NOTES} CREATE TABLE public.counts (n int);
+        CREATE FUNCTION public.count_one() RETURNS int LANGUAGE sql AS $$ UPDATE public.counts SET n = n + 1 RETURNING n $$;
+        ${triggers.join('')}`,
+      tables: [NOTES_SPEC],
+    })
+    const found = (check: string) =>
+      findings
+        .filter((one) => one.check === check)
+        .map((one) => `${one.severity} ${/"?(\w+)"? is ENABLE/.exec(one.finding)![1]}`)
+    expect(found('trigger-notifies-on-apply')).toEqual(['note told', 'note told_too'])
+    expect(found('trigger-fires-on-apply').sort()).toEqual(
+      ['before', 'built', 'called', 'counted', 'hidden'].map((name) => `error ${name}`),
+    )
+  })
+
   it('tells foreign keys that cross the border, both ways, and those of the target', async () => {
     const findings = await clinic.examine({
       source: `CREATE TABLE public.users (id text PRIMARY KEY); CREATE TABLE public.places (id int PRIMARY KEY);

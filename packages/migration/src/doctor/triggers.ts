@@ -1,5 +1,5 @@
 import { type Finding, finding } from './finding.ts'
-import { effectsOf, routinesOf, tablesOf } from './routines.ts'
+import { effectsOf, onlyNotifies, type Routine, routinesOf, tablesOf } from './routines.ts'
 import { at, ident, oids, type SideView } from './scene.ts'
 
 /** Triggers and rules that tie moved tables to the rest, by the text of their functions. */
@@ -12,10 +12,13 @@ interface Trigger {
   readonly routine: number
   /** As in pg_trigger: O (origin), A (always), R (replica). */
   readonly enabled: string
+  /** Whether it runs after the row was written, which it cannot change any more. */
+  readonly after: boolean
 }
 
 const TRIGGERS = `
-  SELECT t.tgrelid AS oid, t.tgrelid::regclass::text AS table, t.tgname::text AS name, t.tgfoid AS routine, t.tgenabled AS enabled
+  SELECT t.tgrelid AS oid, t.tgrelid::regclass::text AS table, t.tgname::text AS name, t.tgfoid AS routine, t.tgenabled AS enabled,
+         (t.tgtype & 66) = 0 AS after
     FROM pg_trigger t
     JOIN pg_class c ON c.oid = t.tgrelid
     JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -32,9 +35,9 @@ async function triggersOnMoved(side: SideView): Promise<Finding[]> {
   const found: Finding[] = []
   for (const trigger of triggers) {
     const table = side.tables.find((one) => one.oid === trigger.oid)!
-    found.push(...always(side, table, trigger))
-    if (side.name === 'target') continue
     const routine = routines.find((one) => one.oid === trigger.routine)
+    found.push(...always(side, table, trigger, routine, routines))
+    if (side.name === 'target') continue
     const effects = routine ? effectsOf(routine, routines, unmoved) : []
     const written = effects.filter((effect) => effect.writes)
     const disable = `ALTER TABLE ${table.quoted} DISABLE TRIGGER ${ident(trigger.name)};`
@@ -75,16 +78,35 @@ async function triggersOnMoved(side: SideView): Promise<Finding[]> {
   return found
 }
 
-function always(side: SideView, table: { quoted: string }, trigger: Trigger): Finding[] {
+function always(
+  side: SideView,
+  table: { quoted: string },
+  trigger: Trigger,
+  routine: Routine | undefined,
+  routines: readonly Routine[],
+): Finding[] {
   if (trigger.enabled === 'O') return []
+  const name = ident(trigger.name)
   const word = trigger.enabled === 'A' ? 'ALWAYS' : 'REPLICA'
+  const asOthers = `ALTER TABLE ${table.quoted} ENABLE TRIGGER ${name};`
+  if (trigger.after && routine && onlyNotifies(routine, routines)) {
+    return [
+      finding(
+        'trigger-notifies-on-apply',
+        'note',
+        at(side, table),
+        `Trigger ${name} is ENABLE ${word}, and notifies: also of every row that is copied or applied.`,
+        `Nothing, where whoever listens should hear of those too, as caches should; else: ${asOthers}`,
+      ),
+    ]
+  }
   return [
     finding(
       'trigger-fires-on-apply',
       'error',
       at(side, table),
-      `Trigger ${ident(trigger.name)} is ENABLE ${word}: it fires for every row that is copied or applied, a second time for each change.`,
-      `ALTER TABLE ${table.quoted} ENABLE TRIGGER ${ident(trigger.name)};`,
+      `Trigger ${name} is ENABLE ${word}: it fires for every row that is copied or applied, a second time for each change.`,
+      asOthers,
     ),
   ]
 }
