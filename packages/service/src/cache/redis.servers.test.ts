@@ -3,10 +3,12 @@ import { randomUUID } from 'node:crypto'
 import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { createPool, EmbeddedPostgres } from '@banyan/postgres'
 import { expect, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
 import { eventually } from '../testing/index.ts'
 import { cacheConformance, cachesOver, heldLoad } from './conformance.ts'
+import { ListeningCache } from './heard-cache.ts'
 import { RedisStore, type RedisStoreOptions } from './redis-store.ts'
 
 const url = process.env.BANYAN_REDIS_URL ?? 'redis://127.0.0.1:11379'
@@ -78,6 +80,49 @@ it('goes on without Redis while it is dead, says so once, and with it when it is
   // It was not deleted: an outage costs no more than a value that is as old as it may be.
   expect(await numbers.get(id)).toBe(1)
   expect(lines).toHaveLength(2)
+})
+
+it('forgets what changed while Redis was dead, where the database says of changes', async () => {
+  const database = await EmbeddedPostgres.start()
+  const pool = createPool(await database.createDatabase('numbers'), { name: 'test' })
+  const stores = [await connected(PATIENT), await connected(PATIENT)]
+  const processes = stores.map((store) => {
+    const cache = cachesOver(store).caches.open({
+      name: 'numbers',
+      schema: z.int(),
+      ttlMs: 60_000,
+    })
+    const log = { info: () => {}, warn: () => {} } as never
+    return new ListeningCache(cache, { pool, channel: 'number_changed', log, beatMs: 200 })
+  })
+  onTestFinished(async () => {
+    await server('start')
+    for (const process of processes) await process.close()
+    for (const store of stores) await store.close()
+    await pool.end()
+    await database.stop()
+  })
+  const [one, two] = processes as [(typeof processes)[0], (typeof processes)[0]]
+  const id = randomUUID()
+  let number = 1
+  let loads = 0
+  const load = async () => {
+    loads++
+    return number
+  }
+  const isShared = async () => {
+    const first = await one.getOrLoad(id, load)
+    const before = loads
+    return (await two.getOrLoad(id, load)) === first && loads === before
+  }
+  await eventually('what one has read the other has', isShared)
+  await server('kill')
+  number = 2
+  await pool.query('SELECT pg_notify($1, $2)', ['number_changed', id])
+  await eventually('it is heard of', async () => (await two.getOrLoad(id, load)) === 2)
+  await server('start')
+  await eventually('what one has read the other has', isShared)
+  expect(await one.getOrLoad(id, load)).toBe(2)
 })
 
 it('leaves a connection on which no answer comes, and waits before it tries the next', async () => {
