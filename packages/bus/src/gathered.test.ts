@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Gathered } from './gathered.ts'
 
 describe('gathered work', () => {
@@ -49,5 +49,46 @@ describe('gathered work', () => {
     await expect(gathered.add(1)).rejects.toThrow('no database')
     fails = false
     await gathered.add(2)
+  })
+
+  describe('with a rest between', () => {
+    afterEach(() => {
+      vi.useRealTimers()
+    })
+
+    const RESTS_MS = 1_000
+    const started = () => {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'setImmediate'] })
+      const batches: (readonly number[])[] = []
+      const work = async (batch: readonly number[]) => {
+        batches.push(batch)
+        return 0
+      }
+      return { batches, gathered: new Gathered<number>(4, 3, work, RESTS_MS) }
+    }
+
+    it('begins at once after a pause, and leaves to gather what comes within the rest', async () => {
+      const { batches, gathered } = started()
+      void gathered.add(1)
+      await vi.advanceTimersByTimeAsync(1)
+      void gathered.add(2)
+      await vi.advanceTimersByTimeAsync(RESTS_MS / 2)
+      void gathered.add(3)
+      await vi.advanceTimersByTimeAsync(RESTS_MS / 4)
+      expect(batches).toEqual([[1]])
+      await vi.advanceTimersByTimeAsync(RESTS_MS / 4)
+      expect(batches).toEqual([[1], [2, 3]])
+    })
+
+    it('does not rest while there is a whole batch', async () => {
+      const { batches, gathered } = started()
+      void gathered.add(1)
+      await vi.advanceTimersByTimeAsync(1)
+      for (const n of [2, 3, 4, 5]) void gathered.add(n)
+      await vi.advanceTimersByTimeAsync(1)
+      expect(batches).toEqual([[1], [2, 3, 4]])
+      await vi.advanceTimersByTimeAsync(RESTS_MS)
+      expect(batches).toEqual([[1], [2, 3, 4], [5]])
+    })
   })
 })

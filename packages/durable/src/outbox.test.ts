@@ -110,6 +110,19 @@ describe('an outbox', () => {
     }
   })
 
+  it('claims the lanes of what is there where that is little', async () => {
+    const { durable, pool } = await store()
+    const { send, taken } = transport()
+    const relay = new OutboxRelay({ durable, send })
+    await transaction(pool, (tx) => durable.outbox.write(tx, [message('a', 1), message('a', 2)]))
+    expect(await relay.pass()).toBe(true)
+    expect(taken).toHaveLength(2)
+    const claimed = `SELECT count(*)::int AS lanes FROM ${durable.prefix}outbox_lane WHERE token > 0`
+    expect((await pool.query(claimed)).rows).toEqual([{ lanes: 1 }])
+    expect(await relay.pass()).toBe(false)
+    expect((await pool.query(claimed)).rows).toEqual([{ lanes: 1 }])
+  })
+
   it('lets go of every lane, however many relays take them at the same time', async () => {
     const { durable, pool } = await store()
     await durable.outbox.write(pool, [message('a', 1)])

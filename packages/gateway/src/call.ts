@@ -111,6 +111,12 @@ export class Call {
     return this.head.bodyLength !== 0 && this.body === null
   }
 
+  /** Whether it brings files, and is answered when they are taken in. */
+  get hasForm(): boolean {
+    if (this.body === null) return false
+    return this.request.headers['content-type']?.startsWith('multipart/') ?? false
+  }
+
   /** Called when the body is wanted: a held request's client keeps its body until then. */
   continueIfExpected(): void {
     if (!this.expectsContinue) return

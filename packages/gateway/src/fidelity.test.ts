@@ -3,7 +3,17 @@ import { createServer } from 'node:http'
 import { createServer as createTcpServer, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { expect, it } from 'vitest'
-import { cleanUp, listen, RawClient, raw, startGateway, table, until, upstream } from './testing.ts'
+import {
+  ALL,
+  cleanUp,
+  listen,
+  RawClient,
+  raw,
+  startGateway,
+  table,
+  until,
+  upstream,
+} from './testing.ts'
 
 /** A TCP server that notes the bytes of each connection and answers `reply` once `end` has come. */
 async function recorder(end: RegExp, reply: string | Buffer) {
@@ -185,6 +195,34 @@ it('answers 502 when nobody listens and 504 when nobody answers, and goes on', a
   expect([slow.status, await slow.json()]).toMatchObject([504, { code: 'UPSTREAM_TIMEOUT' }])
   await admin('PUT', '/table', { token: 1, version: 2, monolith: monolith.url, extractions: [] })
   expect((await fetch(url)).status).toBe(200)
+})
+
+it('gives a form with files as long as a body that streams, however small it is', async () => {
+  let arrive = (_answer: () => void) => {}
+  const arrived = new Promise<() => void>((resolve) => {
+    arrive = resolve
+  })
+  const monolith = await upstream('monolith')
+  const service = await upstream('service', (_, response, request) => {
+    if (!request.headers['content-type']?.startsWith('multipart/')) return
+    arrive(() => response.end('taken in'))
+  })
+  const { url } = await startGateway({
+    monolith: monolith.url,
+    table: table(monolith.url, service.url, 1, { targetBuckets: ALL }),
+    timeouts: { answerMs: 100, uploadMs: 60_000 },
+  })
+  const form = new FormData()
+  form.append('file', new Blob(['x']), 'x.txt')
+  const post = (body: string | FormData) =>
+    fetch(`${url}/api/things`, { method: 'POST', headers: { 'x-subject': 'ann' }, body })
+  const taken = post(form)
+  const answer = await arrived
+  const change = await post('x')
+  expect([change.status, await change.json()]).toMatchObject([504, { code: 'UPSTREAM_TIMEOUT' }])
+  // By now the form has waited for longer than the change was given.
+  answer()
+  expect((await taken).status).toBe(200)
 })
 
 it('asks again, once, when a kept connection was closed under a read, and never for a write', async () => {

@@ -304,5 +304,5 @@ function passedPath(call: Call, moved: boolean): string {
 }
 
 function timeoutOf(call: Call, timeouts: { answerMs: number; uploadMs: number }): number {
-  return call.hasUnreadBody ? timeouts.uploadMs : timeouts.answerMs
+  return call.hasUnreadBody || call.hasForm ? timeouts.uploadMs : timeouts.answerMs
 }

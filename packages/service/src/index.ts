@@ -21,6 +21,7 @@ export {
   type RouteOptions,
   routeOptions,
 } from './client/api.ts'
+export { Bulkhead, type BulkheadOptions } from './client/bulkhead.ts'
 export { CallError, type ErrorAnswer } from './client/call-error.ts'
 export type { CallContext } from './client/call-request.ts'
 export {

@@ -7,7 +7,7 @@ export interface BulkheadOptions {
 
 export const BULKHEAD_DEFAULTS: BulkheadOptions = { concurrency: 50, queue: 100 }
 
-/** Keeps a slow service from taking all of its caller: so many calls at a time, so many waiting. */
+/** Keeps what is slow, or dear, from taking a whole process: so many calls at a time, so many waiting. */
 export class Bulkhead {
   readonly #options: BulkheadOptions
   readonly #waiting = new Set<() => void>()

@@ -11,7 +11,8 @@ import type { Settings } from './settings.ts'
  */
 export const dependencies = {
   gallery: { api: galleryApi, timeoutMs: 2_000 },
-  storage: { api: storageApi, optional: true },
+  // Each of many files that are stored at once is a megabyte in memory, or ten.
+  storage: { api: storageApi, optional: true, bulkhead: { concurrency: 4, queue: 500 } },
   processing: { api: processingForServices, optional: true },
 } as const
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { type App, ServiceError } from '@banyan/service'
+import { type App, Bulkhead, ServiceError } from '@banyan/service'
 import multer from 'multer'
 import type { Context } from './context.ts'
 import { fail } from './fail.ts'
@@ -59,6 +59,41 @@ export function holdAtMost(app: App, largest: number): void {
       held -= bytes
     })
   })
+}
+
+/** For a form's turn to come, ms: less than a gateway waits for an answer to one. */
+const TURN_MS = 25_000
+/** Pause after a turn, as so many times as it took: a third of the time at most is for forms. */
+const PAUSE = 2
+const LONGEST_PAUSE_MS = 150
+
+/**
+ * Forms are read, or written down, one after the other and with pauses: a hundred that come at once would keep
+ * everybody else waiting, who want to know something small.
+ */
+export class FormTurns {
+  // The bytes of all that wait are bounded, see `holdAtMost`.
+  readonly #place = new Bulkhead({ concurrency: 1, queue: Number.POSITIVE_INFINITY })
+  readonly #turnMs: number
+
+  constructor(turnMs = TURN_MS) {
+    this.#turnMs = turnMs
+  }
+
+  /** @throws ServiceError TOO_MANY_UPLOADS where its turn does not come in time; or what `work` throws */
+  async take<R>(work: () => Promise<R>): Promise<R> {
+    const late = AbortSignal.timeout(this.#turnMs)
+    await this.#place.enter(late).catch(() => {
+      throw fail('TOO_MANY_UPLOADS')
+    })
+    const began = performance.now()
+    try {
+      return await work()
+    } finally {
+      const pauseMs = Math.min(PAUSE * (performance.now() - began), LONGEST_PAUSE_MS)
+      setTimeout(() => this.#place.leave(), pauseMs)
+    }
+  }
 }
 
 /** The file that came with the request. @throws ServiceError NO_FILE */

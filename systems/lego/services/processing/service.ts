@@ -23,7 +23,7 @@ const JobVariables = z.object({
     )
     .pipe(z.array(z.url({ protocol: /^https?$/ }).transform((url) => new URL(url).origin))),
   /** Part lists that a process reads at a time: each holds one lot for each distinct part. */
-  JOBS_AT_ONCE: z.coerce.number().int().min(1).max(100).default(4),
+  JOBS_AT_ONCE: z.coerce.number().int().min(1).max(100).default(2),
   MAX_FILE_BYTES: z.coerce
     .number()
     .int()

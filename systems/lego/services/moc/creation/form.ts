@@ -4,7 +4,14 @@ import multer from 'multer'
 import { MAX_INLINE_BYTES } from '../../processing/client.ts'
 import { fail } from '../fail.ts'
 import { FILE_KINDS } from '../messages.ts'
-import { holdAtMost, LARGEST_BYTES, LONGEST_NAME, refusal, type Upload } from '../upload.ts'
+import {
+  FormTurns,
+  holdAtMost,
+  LARGEST_BYTES,
+  LONGEST_NAME,
+  refusal,
+  type Upload,
+} from '../upload.ts'
 
 export interface KindOfUpload extends Upload {
   readonly kind: (typeof FILE_KINDS)[number]
@@ -39,13 +46,23 @@ export function takeForms(app: App): void {
     if (given > MOST_BYTES) throw fail('UPLOAD_TOO_LARGE', { most: MOST_BYTES, given })
   })
   holdAtMost(app, MOST_BYTES)
-  app.addContentTypeParser(/^multipart\//, ({ raw }, _payload, done) => {
+  const turns = new FormTurns()
+  // What waits for its turn is not read: it stands at its sender.
+  app.addContentTypeParser(/^multipart\//, ({ raw }: { raw: IncomingMessage }) =>
+    turns.take(() => read(raw)),
+  )
+}
+
+/** Reads the whole form. @returns its fields */
+function read(raw: IncomingMessage & { files?: Express.Multer.File[]; body?: object }) {
+  return new Promise<object>((resolve, reject) => {
+    // While it waited for its turn its client may have left, of which multer would hear nothing.
+    if (raw.destroyed) return reject(refusal(new Error('The upload was broken off')))
     // It asks no more of its request and its reply than Node's have.
     receive(raw as never, undefined as never, (error: unknown) => {
-      if (error) return done(refusal(error as Error))
-      const { files, body } = raw as { files?: Express.Multer.File[]; body?: object }
-      received.set(raw, (files ?? []).map(uploadOf))
-      done(null, { ...body })
+      if (error) return reject(refusal(error as Error))
+      received.set(raw, (raw.files ?? []).map(uploadOf))
+      resolve({ ...raw.body })
     })
   })
 }

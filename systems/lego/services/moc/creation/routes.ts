@@ -5,7 +5,7 @@ import type { Context } from '../context.ts'
 import { fail } from '../fail.ts'
 import type { FindMoc } from '../kept-mocs.ts'
 import { Creation, CreationForm, DownloadUrl, type NewMoc, StoredMocFiles } from '../messages.ts'
-import { askingWith } from '../upload.ts'
+import { askingWith, FormTurns } from '../upload.ts'
 import { getCreation, stage } from './creations.ts'
 import { Endings } from './endings.ts'
 import { takeForms, uploadsOf } from './form.ts'
@@ -62,6 +62,7 @@ export async function creationRoutes(app: App, context: Context, findMoc: FindMo
 }
 
 function createRoute(app: App, context: Context, endings: Endings): void {
+  const turns = new FormTurns()
   app.post(
     '/with-files',
     {
@@ -74,9 +75,11 @@ function createRoute(app: App, context: Context, endings: Endings): void {
     },
     async (request, reply) => {
       const ownerId = request.user.userId
-      const mocId = await accept(context, request, ownerId, request.body.metadata)
-      if (request.headers.prefer !== 'respond-async') {
-        await endings.wait(mocId, context.config.CREATION_WAIT_MS)
+      const mocId = await turns.take(() => accept(context, request, ownerId, request.body.metadata))
+      // Whoever has waited for a turn already waits no longer than others.
+      const leftMs = context.config.CREATION_WAIT_MS - reply.elapsedTime
+      if (request.headers.prefer !== 'respond-async' && leftMs > 0) {
+        await endings.wait(mocId, leftMs)
       }
       const creation = await getCreation(context.db, ownerId, mocId)
       const { status, problem } = creation

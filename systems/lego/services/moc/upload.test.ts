@@ -1,0 +1,51 @@
+import { expect, it } from 'vitest'
+import { FormTurns } from './upload.ts'
+
+/** Longer than any test. */
+const NEVER_MS = 600_000
+
+/** Work that ends when it is told to. */
+function open() {
+  let end = () => {}
+  const ended = new Promise<void>((resolve) => {
+    end = resolve
+  })
+  return { end, work: () => ended }
+}
+
+it('takes forms one after the other, as they came', async () => {
+  const turns = new FormTurns(NEVER_MS)
+  const began: number[] = []
+  const forms = [open(), open(), open()]
+  const taken = forms.map(({ work }, n) =>
+    turns.take(() => {
+      began.push(n)
+      return work()
+    }),
+  )
+  for (const [n, { end }] of forms.entries()) {
+    await expect.poll(() => began).toEqual([0, 1, 2].slice(0, n + 1))
+    end()
+    await taken[n]
+  }
+})
+
+it('goes on after one that failed', async () => {
+  const turns = new FormTurns(NEVER_MS)
+  const fails = turns.take(() => Promise.reject(new Error('no form')))
+  await expect(fails).rejects.toThrow('no form')
+  expect(await turns.take(async () => 'taken')).toBe('taken')
+})
+
+it('refuses one whose turn does not come in time, and keeps the turn of the others', async () => {
+  const turns = new FormTurns(50)
+  const first = open()
+  const taken = turns.take(first.work)
+  await expect(turns.take(async () => {})).rejects.toMatchObject({
+    failure: { code: 'TOO_MANY_UPLOADS' },
+  })
+  first.end()
+  await taken
+  // After the pause behind it.
+  await expect.poll(() => turns.take(async () => 'taken').catch(() => 'refused')).toBe('taken')
+})
