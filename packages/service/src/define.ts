@@ -45,6 +45,11 @@ export interface ServiceDefinition<
   /** It keeps what is dear to get in a cache (`context.cache`), in its process or where CACHE_URL says. */
   readonly cache?: true
   /**
+   * Its process works with what the others of its machine leave (nice 19): of a service whose work is done in the
+   * background, however much of it comes at once.
+   */
+  readonly givesWay?: true
+  /**
    * The services it calls, by the name they have in `context.clients`: what they offer (`defineApi`, of
    * their `client.ts`). Where `orders` answers is the setting ORDERS_URL.
    */

@@ -17,6 +17,7 @@ import {
   urlSetting,
 } from './dependencies.ts'
 import { ServiceEvents } from './events.ts'
+import { giveWay } from './give-way.ts'
 import { type Check, Health } from './health.ts'
 import { createLog } from './log.ts'
 import { Metrics, watchPool } from './metrics.ts'
@@ -233,6 +234,7 @@ function backgroundOf<Config, T extends Tables, D extends Dependencies>(
 export async function runService<Config, T extends Tables, D extends Dependencies>(
   definition: ServiceDefinition<Config, T, D>,
 ): Promise<void> {
+  if (definition.givesWay) giveWay()
   let service: RunningService<Config, T, D>
   try {
     service = await startService(definition)

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 /** A service in a process of its own, as it runs in earnest. */
 export interface ServiceProcess {
   readonly url: string
+  readonly pid: number
   /** What it wrote to stderr so far. */
   log(): string
   signal(name: NodeJS.Signals): void
@@ -11,13 +12,18 @@ export interface ServiceProcess {
   readonly ended: Promise<number | null>
 }
 
-/** @throws Error with its stderr when it ends before it listens */
+/**
+ * @param detached whether in a session of its own, as a supervisor starts it
+ * @throws Error with its stderr when it ends before it listens
+ */
 export async function startProcess(
   file: URL,
   env: Record<string, string>,
+  detached = false,
 ): Promise<ServiceProcess> {
   const child = spawn(process.execPath, ['--import', 'tsx', file.pathname], {
     env: { PATH: process.env.PATH ?? '', PORT: '0', ...env },
+    detached,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let log = ''
@@ -31,6 +37,7 @@ export async function startProcess(
   ])
   return {
     url: `http://127.0.0.1:${port}`,
+    pid: child.pid!,
     log: () => log,
     signal: (name) => child.kill(name),
     ended,

@@ -38,6 +38,7 @@ export default defineService({
   name: 'processing',
   port: 9500,
   title: 'File Processing Service',
+  givesWay: true,
   config,
   database: { tables, migrations: new URL('migrations', import.meta.url) },
   routes: {

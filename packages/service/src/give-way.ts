@@ -5,8 +5,8 @@ import { constants, setPriority } from 'node:os'
 const SESSION = '/proc/self/autogroup'
 
 /**
- * Has this process come after all others of its machine: who waits for an answer of theirs goes first, and a hundred
- * lists are read from what is left. Where the system does not let it, it goes on as it is.
+ * Has this process come after all others of its machine: it works with what they leave. Where the system does not let it,
+ * it goes on as it is.
  */
 export function giveWay(): void {
   const { PRIORITY_LOW } = constants.priority

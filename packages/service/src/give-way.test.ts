@@ -1,0 +1,33 @@
+import { readFile } from 'node:fs/promises'
+import { constants, getPriority } from 'node:os'
+import { expect, it } from 'vitest'
+import { startProcess } from './testing/processes.ts'
+import { IDENTITY_KEY } from './testing/requests.ts'
+
+const inTesting = (file: string) => new URL(`./testing/${file}`, import.meta.url)
+
+/** How the system weighs a session against others; undefined where it does not. */
+async function sessionOf(pid: number): Promise<string | undefined> {
+  const text = await readFile(`/proc/${pid}/autogroup`, 'utf8').catch(() => '')
+  return /nice (-?\d+)/.exec(text)?.[1]
+}
+
+it('a service that gives way comes after all others, its session too; another does not', async () => {
+  const [modest, greeter] = await Promise.all(
+    ['modest.ts', 'greeter.ts'].map((file) => {
+      return startProcess(inTesting(file), { BANYAN_IDENTITY_KEY: IDENTITY_KEY }, true)
+    }),
+  )
+  if (!modest || !greeter) throw new Error('both were started')
+  try {
+    expect(getPriority(modest.pid)).toBe(constants.priority.PRIORITY_LOW)
+    expect(getPriority(greeter.pid)).toBe(getPriority())
+    const usual = await sessionOf(greeter.pid)
+    expect(await sessionOf(modest.pid)).toBe(usual && String(constants.priority.PRIORITY_LOW))
+  } finally {
+    for (const service of [modest, greeter]) {
+      service.signal('SIGTERM')
+      expect(await service.ended).toBe(0)
+    }
+  }
+})
