@@ -4,7 +4,8 @@ import { expect, it } from 'vitest'
 import { startProcess } from './testing/processes.ts'
 import { IDENTITY_KEY } from './testing/requests.ts'
 
-const inTesting = (file: string) => new URL(`./testing/${file}`, import.meta.url)
+const MODEST = new URL('./testing/modest.ts', import.meta.url)
+const GREETER = new URL('./testing/greeter.ts', import.meta.url)
 
 /** How the system weighs a session against others; undefined where it does not. */
 async function sessionOf(pid: number): Promise<string | undefined> {
@@ -14,8 +15,8 @@ async function sessionOf(pid: number): Promise<string | undefined> {
 
 it('a service that gives way comes after all others, its session too; another does not', async () => {
   const [modest, greeter] = await Promise.all(
-    ['modest.ts', 'greeter.ts'].map((file) => {
-      return startProcess(inTesting(file), { BANYAN_IDENTITY_KEY: IDENTITY_KEY }, true)
+    [MODEST, GREETER].map((file) => {
+      return startProcess(file, { BANYAN_IDENTITY_KEY: IDENTITY_KEY }, true)
     }),
   )
   if (!modest || !greeter) throw new Error('both were started')
