@@ -242,7 +242,6 @@ export async function runService<Config, T extends Tables, D extends Dependencie
     console.error(error instanceof SettingsError ? error.message : error)
     process.exit(1)
   }
-  console.log(JSON.stringify({ event: 'listening', port: service.port }))
   const stop = () => {
     // Whatever hangs: an orchestrator would kill it then, and the log would not say why.
     setTimeout(() => {
@@ -258,4 +257,6 @@ export async function runService<Config, T extends Tables, D extends Dependencie
     )
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, stop)
+  // Last: whoever reads it may send a signal at once.
+  console.log(JSON.stringify({ event: 'listening', port: service.port }))
 }

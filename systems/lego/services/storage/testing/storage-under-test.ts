@@ -65,6 +65,8 @@ export async function startStorage({ callers = [] }: { callers?: readonly object
   const client = clientOf(service.url)
   const store = await FolderStore.open({ folder, masterKeys, publicUrl })
   const db = new pg.Pool({ connectionString: service.context.config.DATABASE_URL, max: 2 })
+  // A connection that is being closed may hear of the server's end first.
+  db.on('error', () => {})
   const stop = async () => {
     await client.close()
     await db.end()
