@@ -39,8 +39,8 @@ interface Subscriber<Ds extends readonly EventDefinition[]> {
   /** Transactions at once in this process; 4 by default. Quick handlers share one. */
   readonly concurrency?: number
   /**
-   * From the begin of one transaction to the next, ms, so that more events come into each; 0 by default. An event after
-   * a longer pause waits for nothing.
+   * From the begin of one transaction to the next, ms, so that more events come into each; 0 by default, 10,000 at
+   * most. An event after a longer pause waits for nothing.
    */
   readonly gatherMs?: number
 }
@@ -94,6 +94,9 @@ export interface ConsumerSurroundings {
   ) => Promise<void>
 }
 
+/** Longer, and a broker would take what gathers for lost. */
+const LONGEST_GATHER_MS = 10_000
+
 /** @throws BanyanError BAD_SUBSCRIPTION */
 export function consumerOf<const Ds extends readonly EventDefinition[]>(
   given: ConsumerDefinition<Ds>,
@@ -102,6 +105,10 @@ export function consumerOf<const Ds extends readonly EventDefinition[]>(
   const { consumer, events, handler, batchHandler, concurrency = 4, gatherMs = 0 } = given
   const types = events.map(({ type }) => type)
   checkSubscription({ group: consumer, types, concurrency })
+  if (!(gatherMs >= 0 && gatherMs <= LONGEST_GATHER_MS)) {
+    const reason = `gatherMs is ${gatherMs}; it is 0 to ${LONGEST_GATHER_MS}`
+    throw new BanyanError('BAD_SUBSCRIPTION', { group: consumer, reason })
+  }
   return {
     name: consumer,
     types,
