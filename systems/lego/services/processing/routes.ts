@@ -45,7 +45,7 @@ export function processingRoutes(app: App, context: Context): void {
   })
   app.route({
     ...routeOptions(processingApi, 'listLots'),
-    handler: ({ user, params, query }) => listLots(context.db, user.userId, params.jobId, query),
+    handler: ({ user, params, query }) => listLots(context, user.userId, params.jobId, query),
   })
   app.route({
     ...routeOptions(processingApi, 'listProblems'),
@@ -79,7 +79,7 @@ export function internalRoutes(app: App, context: Context): void {
   })
   app.route({
     ...routeOptions(api, 'listLots'),
-    handler: ({ params, query }) => listLots(context.db, null, params.jobId, query),
+    handler: ({ params, query }) => listLots(context, null, params.jobId, query),
   })
   app.route({
     ...routeOptions(api, 'listProblems'),

@@ -11,7 +11,7 @@ import {
 } from 'drizzle-orm/pg-core'
 import type { Format } from './formats/detect.ts'
 import type { ReadOptions } from './formats/part-list.ts'
-import type { Job, JobFailure, JobTotals, LotFound } from './messages.ts'
+import type { Job, JobFailure, JobTotals } from './messages.ts'
 
 const processing = pgSchema('processing')
 
@@ -43,12 +43,6 @@ export const jobs = processing.table('jobs', {
 export const jobInputs = processing.table('job_inputs', {
   jobId: uuid('job_id').primaryKey(),
   content: bytea('content').notNull(),
-})
-
-export const jobLots = processing.table('job_lots', {
-  jobId: uuid('job_id').notNull(),
-  position: integer('position').notNull(),
-  lot: jsonb('lot').$type<LotFound>().notNull(),
 })
 
 export const jobProblems = processing.table('job_problems', {

@@ -3,7 +3,7 @@ import { createPool, EmbeddedPostgres, migrate, type Pool } from '@banyan/postgr
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { lineOf } from '../formats/entry.ts'
 import type { Lot } from '../formats/lots.ts'
-import { resolveLots } from './catalogue.ts'
+import { Catalogue } from './catalogue.ts'
 import { importCatalogue } from './import.ts'
 
 const path = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url))
@@ -21,12 +21,14 @@ const bricklink = (id: string, colour = 5) =>
 describe('the catalogue', () => {
   let server: EmbeddedPostgres
   let pool: Pool
+  let catalogue: Catalogue
   beforeAll(async () => {
     server = await EmbeddedPostgres.start()
     pool = createPool(await server.createDatabase('processing'), { name: 'test', max: 3 })
     await pool.query('CREATE SCHEMA processing')
     await migrate(pool, 'processing', path('migrations'))
     await importCatalogue(pool, SOURCES)
+    catalogue = new Catalogue(pool)
   })
   afterAll(async () => {
     await pool.end()
@@ -34,8 +36,9 @@ describe('the catalogue', () => {
   })
 
   /** `part colour match`, or why not, with what is suggested. */
-  const resolve = async (...lots: Lot[]) =>
-    (await resolveLots(pool, lots)).map(({ resolution, suggestions }) =>
+  const resolve = (...lots: Lot[]) => resolveIn(catalogue, lots)
+  const resolveIn = async (asked: Catalogue, lots: readonly Lot[]) =>
+    (await asked.resolve(lots))?.map(({ resolution, suggestions }) =>
       'unresolved' in resolution
         ? [resolution.unresolved, ...suggestions.map(({ id }) => id)].join(' ')
         : `${resolution.part} ${resolution.colour} ${resolution.match}${resolution.ambiguousColour ? ' ambiguous' : ''}`,
@@ -130,5 +133,72 @@ describe('the catalogue', () => {
       'NO_ID',
       'NOT_A_PART',
     ])
+  })
+
+  it('finds what an import has changed, though it had looked before, and what anybody else has', async () => {
+    const candle = lot({ element: '6016172' })
+    const mauve = lot({
+      ids: { rebrickable: '3001' },
+      colour: { system: 'name', name: 'Mauve' },
+    })
+    const before = ['3001 4 exact', '99781 71 element', 'UNKNOWN_COLOUR 0 4']
+    expect(await resolve(bricklink('3001'), candle, mauve)).toEqual(before)
+    await pool.query(`DELETE FROM processing.parts WHERE part_num = '3001';
+      UPDATE processing.elements SET colour_id = 4 WHERE element_id = '6016172';
+      UPDATE processing.colours SET name = 'Mauve' WHERE id = 4`)
+    const between = await resolve(bricklink('3001'), candle, bricklink('3003'), mauve)
+    expect(between?.slice(1)).toEqual(['99781 4 element', '3003 4 exact', 'UNKNOWN_PART'])
+    await importCatalogue(pool, SOURCES)
+    expect(await resolve(bricklink('3001'), candle, mauve)).toEqual(before)
+    await pool.query('BEGIN; TRUNCATE processing.parts; COMMIT')
+    expect(await resolve(bricklink('3001'))).toBeUndefined()
+    await importCatalogue(pool, SOURCES)
+    expect(await resolve(bricklink('3001'))).toEqual(['3001 4 exact'])
+  })
+
+  it('does not find what is imported and not committed, and not the former once it is', async () => {
+    const client = await pool.connect()
+    try {
+      await client.query('BEGIN')
+      await client.query(
+        `UPDATE processing.elements SET colour_id = 4 WHERE element_id = '6016172'`,
+      )
+      const element = lot({ element: '6016172' })
+      expect(await resolve(element)).toEqual(['99781 71 element'])
+      await client.query('COMMIT')
+      expect(await resolve(element)).toEqual(['99781 4 element'])
+      await importCatalogue(pool, SOURCES)
+      expect(await resolve(element)).toEqual(['99781 71 element'])
+    } finally {
+      client.release()
+    }
+  })
+
+  it('asks the database for what it has not looked up lately, and keeps no more than it may', async () => {
+    let asked: readonly string[] = []
+    const db = {
+      query: (text: string, values?: unknown[]) => {
+        if (text.includes('processing.part_ids')) asked = [...asked, ...(values![0] as string[])]
+        return pool.query(text, values)
+      },
+    } as unknown as Pool
+    const small = new Catalogue(db, 2)
+    const askedFor = async (...ids: string[]) => {
+      asked = []
+      const found = await resolveIn(
+        small,
+        ids.map((id) => bricklink(id)),
+      )
+      expect(found).toEqual(await resolve(...ids.map((id) => bricklink(id))))
+      return ids.filter((id) => asked.includes(id))
+    }
+    expect(await askedFor('3001', '3003', '3001')).toEqual(['3001', '3003', '3001'])
+    expect(await askedFor('3001', '3003')).toEqual([])
+    expect(await askedFor('4073', '3003')).toEqual(['4073'])
+    expect(await askedFor('3001')).toEqual(['3001'])
+    expect(await askedFor('3001', '3003', '4073', '3957')).toEqual(['3003', '3957'])
+    const long = '9'.repeat(60)
+    expect(await askedFor('3001', '3003', long)).toEqual(['3001', long])
+    expect(await askedFor(long, '3001', '3003')).toEqual([long])
   })
 })

@@ -1,19 +1,32 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { Lru } from '@banyan/contracts'
 import type { Queryable } from '@banyan/postgres'
+import type { IdSystem } from '../formats/entry.ts'
 import type { Lot } from '../formats/lots.ts'
 import {
+  type Element,
+  type FoundPart,
+  findPart,
   type Known,
-  numbersOf,
+  numberKey,
+  type PartNumber,
   plainName,
   type Resolution,
+  type Rows,
   resolveLot,
   type Suggestion,
+  textsOf,
 } from './resolve.ts'
 
-/** Lots that one question to the database is about. */
+/** Lots that are resolved before others have their turn, and that one question to the database is about. */
 const BATCH = 1_000
 /** Suggestions are looked for, for so many lots at most: a file of nonsense must not take long. */
 const MOST_SUGGESTED = 200
 const SUGGESTIONS = 3
+/** Numbers that are kept with what they stand for, and as many elements: some 150 bytes each. */
+const MOST_KEPT = 50_000
+/** Rebrickable's have up to 25 characters; a longer one is a file's own, and is not kept. */
+const LONGEST_KEPT = 50
 
 export interface ResolvedLot {
   readonly lot: Lot
@@ -22,37 +35,102 @@ export interface ResolvedLot {
   readonly suggestions: readonly Suggestion[]
 }
 
-/** Looks lots up in the catalogue, in batches. @returns each lot with its resolution, in order */
-export async function resolveLots(db: Queryable, lots: readonly Lot[]): Promise<ResolvedLot[]> {
-  const colours = await coloursKnown(db)
-  const resolved: ResolvedLot[] = []
-  let suggested = 0
-  for (let at = 0; at < lots.length; at += BATCH) {
-    const batch = lots.slice(at, at + BATCH)
-    const known = { ...colours, ...(await numbersKnown(db, batch)) }
-    const resolutions = batch.map((lot) => resolveLot(lot, known))
-    const asked = resolutions.map((one, i) => {
-      const wanted = 'unresolved' in one && suggested < MOST_SUGGESTED
-      if (wanted) suggested++
-      return { prefix: wanted ? prefixOf(batch[i]!, one) : null, part: wanted ? one.part : null }
-    })
-    const suggestions = await suggest(db, asked)
-    batch.forEach((lot, i) => {
-      resolved.push({ lot, resolution: resolutions[i]!, suggestions: suggestions[i]! })
-    })
-  }
-  return resolved
+/** What one generation of the catalogue was asked lately. */
+interface Kept extends ColoursKnown {
+  readonly generation: string
+  readonly parts: Lru<FoundPart | null>
+  readonly elements: Lru<Element | null>
 }
-
-/** Whether there is a catalogue to look things up in. */
-export async function hasCatalogue(db: Queryable): Promise<boolean> {
-  const { rows } = await db.query<{ some: boolean }>(
-    'SELECT EXISTS (SELECT FROM processing.parts) AS some',
-  )
-  return rows[0]!.some
-}
-
 type ColoursKnown = Pick<Known, 'colours' | 'colourIds' | 'colourNames'>
+
+/**
+ * Looks lots up in the catalogue, and keeps what it was asked lately: lists name the same few thousand parts again and
+ * again. The database gives the catalogue a new generation with each change, and each list asks for it first: what is
+ * found is never older than the list's beginning.
+ */
+export class Catalogue {
+  readonly #db: Queryable
+  readonly #mostKept: number
+  #kept: Kept | null = null
+
+  constructor(db: Queryable, mostKept = MOST_KEPT) {
+    this.#db = db
+    this.#mostKept = mostKept
+  }
+
+  /** @returns each lot with its resolution, in order; null where there is no catalogue to look things up in */
+  async resolve(lots: readonly Lot[]): Promise<ResolvedLot[] | null> {
+    const kept = await this.#current()
+    if (kept === null) return null
+    const resolutions: Resolution[] = []
+    for (let at = 0; at < lots.length; at += BATCH) {
+      if (at > 0) await turn()
+      const batch = lots.slice(at, at + BATCH)
+      const known = await this.#known(kept, batch)
+      for (const lot of batch) resolutions.push(resolveLot(lot, known))
+    }
+    const suggestions = await suggest(this.#db, askedOf(lots, resolutions))
+    return lots.map((lot, place) => ({
+      lot,
+      resolution: resolutions[place]!,
+      suggestions: suggestions.get(place) ?? [],
+    }))
+  }
+
+  /** What is kept of the catalogue as it stands; null where it is empty. */
+  async #current(): Promise<Kept | null> {
+    const { rows } = await this.#db.query<{ generation: string; filled: boolean }>(
+      'SELECT generation, EXISTS (SELECT FROM processing.parts) AS filled FROM processing.catalogue',
+    )
+    const { generation, filled } = rows[0]!
+    if (!filled) return null
+    // In this order: what is read after the generation was is at least as new.
+    if (this.#kept?.generation !== generation) {
+      this.#kept = {
+        generation,
+        ...(await coloursKnown(this.#db)),
+        parts: new Lru(this.#mostKept),
+        elements: new Lru(this.#mostKept),
+      }
+    }
+    return this.#kept
+  }
+
+  /** What the catalogue says of the numbers of some lots: the database is asked for what is not kept. */
+  async #known(kept: Kept, lots: readonly Lot[]): Promise<Known> {
+    const parts = new Map<string, FoundPart | null>()
+    const elements = new Map<string, Element | null>()
+    const newParts = new Map<string, PartNumber>()
+    const newElements = new Set<string>()
+    for (const { ids, element } of lots) {
+      for (const system of Object.keys(ids) as IdSystem[]) {
+        const id = ids[system]!
+        const key = numberKey(system, id)
+        const found = kept.parts.get(key)
+        if (found === undefined) newParts.set(key, [system, id])
+        else parts.set(key, found)
+      }
+      if (element === null) continue
+      const found = kept.elements.get(element)
+      if (found === undefined) newElements.add(element)
+      else elements.set(element, found)
+    }
+    if (newParts.size > 0 || newElements.size > 0) {
+      const rows = await rowsOf(this.#db, [...newParts.values()], newElements)
+      for (const [key, number] of newParts) {
+        const found = findPart(number, rows)
+        parts.set(key, found)
+        if (key.length <= LONGEST_KEPT) kept.parts.set(key, found)
+      }
+      for (const id of newElements) {
+        const found = rows.elements.get(id) ?? null
+        elements.set(id, found)
+        kept.elements.set(id, found)
+      }
+    }
+    return { ...kept, parts, elements }
+  }
+}
 
 async function coloursKnown(db: Queryable): Promise<ColoursKnown> {
   const { rows: colours } = await db.query<{ id: number; name: string }>(
@@ -69,13 +147,13 @@ async function coloursKnown(db: Queryable): Promise<ColoursKnown> {
   }
 }
 
-async function numbersKnown(
+async function rowsOf(
   db: Queryable,
-  lots: readonly Lot[],
-): Promise<Pick<Known, 'parts' | 'partIds' | 'elements'>> {
-  const numbers = lots.map(numbersOf)
-  const ids = [...new Set(numbers.flatMap(({ parts }) => parts))]
-  const elementIds = [...new Set(numbers.flatMap(({ elements }) => elements))]
+  numbers: readonly PartNumber[],
+  elementIds: ReadonlySet<string>,
+): Promise<Rows> {
+  const texts = textsOf(numbers)
+  const ids = [...new Set(texts.parts)]
   const { rows: mapped } = await db.query<{ key: string; parts: string[] }>(
     `SELECT system || ' ' || external_id AS key, array_agg(part_num ORDER BY part_num) AS parts
      FROM processing.part_ids WHERE external_id = ANY ($1) GROUP BY 1`,
@@ -89,7 +167,7 @@ async function numbersKnown(
   const { rows: elements } = await db.query<{ id: string; part: string; colour: number }>(
     `SELECT element_id AS id, part_num AS part, colour_id AS colour
      FROM processing.elements WHERE element_id = ANY ($1)`,
-    [elementIds],
+    [[...new Set([...texts.elements, ...elementIds])]],
   )
   return {
     parts: new Set(parts.map((row) => row.part_num)),
@@ -99,10 +177,25 @@ async function numbersKnown(
 }
 
 interface Asked {
+  /** Of the lot. */
+  readonly place: number
   /** Parts that begin so. */
   readonly prefix: string | null
   /** Colours that this part comes in. */
   readonly part: string | null
+}
+
+/** What suggestions are looked for by: of the first lots that are unresolved. */
+function askedOf(lots: readonly Lot[], resolutions: readonly Resolution[]): Asked[] {
+  const asked: Asked[] = []
+  let unresolved = 0
+  for (const [place, one] of resolutions.entries()) {
+    if (!('unresolved' in one)) continue
+    if (++unresolved > MOST_SUGGESTED) break
+    const prefix = prefixOf(lots[place]!, one)
+    if (prefix !== null || one.part !== null) asked.push({ place, prefix, part: one.part })
+  }
+  return asked
 }
 
 /** What the part's number begins with: its digits, the longest run that is a mould's own. */
@@ -116,12 +209,13 @@ function prefixOf({ ids }: Lot, resolution: Resolution): string | null {
 /** Beyond every text that begins as the one before it: no character is greater. */
 const LAST_CHARACTER = '\u{10FFFF}'
 
-async function suggest(db: Queryable, asked: readonly Asked[]): Promise<Suggestion[][]> {
-  const suggestions: Suggestion[][] = asked.map(() => [])
-  const wanted = asked.flatMap(({ prefix, part }, place) =>
-    prefix === null && part === null ? [] : [{ prefix, part, place }],
-  )
-  if (wanted.length === 0) return suggestions
+/** By place. */
+async function suggest(
+  db: Queryable,
+  asked: readonly Asked[],
+): Promise<ReadonlyMap<number, readonly Suggestion[]>> {
+  const suggestions = new Map<number, Suggestion[]>()
+  if (asked.length === 0) return suggestions
   // A range by bytes, which the index answers for each prefix; LIKE would read every part for each: it is looked
   // up in an index only where the pattern is known when the statement is planned.
   const { rows } = await db.query<Suggestion & { place: number }>(
@@ -137,12 +231,16 @@ async function suggest(db: Queryable, asked: readonly Asked[]): Promise<Suggesti
         WHERE e.part_num = asked.part ORDER BY 3 LIMIT ${SUGGESTIONS})
      ) AS one ORDER BY place, one.rank, one.id`,
     [
-      wanted.map(({ prefix }) => prefix),
-      wanted.map(({ part }) => part),
-      wanted.map(({ place }) => place),
+      asked.map(({ prefix }) => prefix),
+      asked.map(({ part }) => part),
+      asked.map(({ place }) => place),
       LAST_CHARACTER,
     ],
   )
-  for (const { place, id, name } of rows) suggestions[place]!.push({ id, name })
+  for (const { place, id, name } of rows) {
+    const some = suggestions.get(place)
+    if (some) some.push({ id, name })
+    else suggestions.set(place, [{ id, name }])
+  }
   return suggestions
 }

@@ -32,12 +32,24 @@ export type Resolution =
 /** Rebrickable's "any colour", which is what BrickLink's 0 is of a part. */
 const ANY_COLOUR = 9999
 
-/** What the catalogue has of the numbers that some lots name. */
+/** A part in a colour. */
+export interface Element {
+  readonly part: string
+  readonly colour: number
+}
+
+/** What a number stands for; with a colour where it is an element's. */
+export interface FoundPart {
+  readonly part: string
+  readonly match: Match
+  readonly colour?: number
+}
+
+/** What the catalogue says of the numbers that some lots name. */
 export interface Known {
-  readonly parts: ReadonlySet<string>
-  /** By `system id`; sorted. */
-  readonly partIds: ReadonlyMap<string, readonly string[]>
-  readonly elements: ReadonlyMap<string, { readonly part: string; readonly colour: number }>
+  /** By `numberKey`; null for what it does not know. */
+  readonly parts: ReadonlyMap<string, FoundPart | null>
+  readonly elements: ReadonlyMap<string, Element | null>
   readonly colours: ReadonlySet<number>
   /** By `system number`; sorted. */
   readonly colourIds: ReadonlyMap<string, readonly number[]>
@@ -45,13 +57,19 @@ export interface Known {
   readonly colourNames: ReadonlyMap<string, number>
 }
 
-/** What the catalogue must be asked of for a lot. */
-export function numbersOf(lot: Lot): { readonly parts: string[]; readonly elements: string[] } {
-  const ids = Object.values(lot.ids)
-  const elements = ids.filter((id) => /^\d{5,9}$/.test(id))
+/** A part's number, and whose it is. */
+export type PartNumber = readonly [system: IdSystem, id: string]
+
+export function numberKey(system: IdSystem, id: string): string {
+  return `${system} ${id}`
+}
+
+/** What the catalogue must be asked of to find some numbers' parts. */
+export function textsOf(numbers: readonly PartNumber[]) {
+  const ids = numbers.map(([, id]) => id)
   return {
     parts: ids.flatMap((id) => [id, ...mouldsOf(id)]),
-    elements: lot.element === null ? elements : [lot.element, ...elements],
+    elements: ids.filter((id) => /^\d{5,9}$/.test(id)),
   }
 }
 
@@ -65,14 +83,13 @@ function mouldsOf(id: string): string[] {
 /** Finds the part and the colour of a lot, or says what the catalogue does not know. */
 export function resolveLot(lot: Lot, known: Known): Resolution {
   if (lot.type !== 'part') return { unresolved: 'NOT_A_PART', part: null }
-  const ids = Object.entries(lot.ids) as [IdSystem, string][]
   // An element is one part in one colour: it says more than the columns beside it.
-  const element = lot.element === null ? undefined : known.elements.get(lot.element)
+  const element = lot.element === null ? null : known.elements.get(lot.element)
   const found = element
     ? ({ part: element.part, match: 'element' } as const)
-    : first(ids, ([system, id]) => findPart(system, id, known))
+    : firstFound(lot, known.parts)
   if (!found) {
-    if (ids.length > 0) return { unresolved: 'UNKNOWN_PART', part: null }
+    if (Object.keys(lot.ids).length > 0) return { unresolved: 'UNKNOWN_PART', part: null }
     return { unresolved: lot.element === null ? 'NO_ID' : 'UNKNOWN_ELEMENT', part: null }
   }
   const { part, match } = found
@@ -91,14 +108,24 @@ export function resolveLot(lot: Lot, known: Known): Resolution {
   return resolved(part, match, colours)
 }
 
+function firstFound({ ids }: Lot, parts: Known['parts']): FoundPart | null {
+  for (const system of Object.keys(ids) as IdSystem[]) {
+    const found = parts.get(numberKey(system, ids[system]!))
+    if (found) return found
+  }
+  return null
+}
+
 function resolved(part: string, match: Match, colours: readonly number[]): Resolution {
   return { part, match, colour: colours[0] ?? null, ambiguousColour: colours.length > 1 }
 }
 
-interface Found {
-  readonly part: string
-  readonly match: Match
-  readonly colour?: number
+/** Rows of the catalogue, as far as some numbers need them. */
+export interface Rows {
+  readonly parts: ReadonlySet<string>
+  /** By `system id`; sorted. */
+  readonly partIds: ReadonlyMap<string, readonly string[]>
+  readonly elements: ReadonlyMap<string, Element>
 }
 
 /**
@@ -106,23 +133,23 @@ interface Found {
  * system whose number it is, where that knows exactly one part: some 200 numbers are one part's there
  * and another's here (BrickLink's 20286b is Rebrickable's 20286a).
  */
-function findPart(system: IdSystem, id: string, known: Known): Found | null {
-  const mapped = (of: string) => known.partIds.get(`${of} ${id}`) ?? []
+export function findPart([system, id]: PartNumber, rows: Rows): FoundPart | null {
+  const mapped = (of: string) => rows.partIds.get(`${of} ${id}`) ?? []
   const own = system === 'rebrickable' ? [] : mapped(system)
-  if (own.length === 1 && own[0] !== id && known.parts.has(own[0]!)) {
+  if (own.length === 1 && own[0] !== id && rows.parts.has(own[0]!)) {
     return { part: own[0]!, match: system as Match }
   }
-  if (known.parts.has(id)) return { part: id, match: 'exact' }
-  const [alias] = mapped('alias').filter((one) => known.parts.has(one))
+  if (rows.parts.has(id)) return { part: id, match: 'exact' }
+  const [alias] = mapped('alias').filter((one) => rows.parts.has(one))
   if (alias !== undefined) return { part: alias, match: 'alias' }
-  const moulds = mouldsOf(id).filter((one) => known.parts.has(one))
-  const [bricklink] = mapped('bricklink').filter((one) => known.parts.has(one))
-  const [ldraw] = mapped('ldraw').filter((one) => known.parts.has(one))
+  const moulds = mouldsOf(id).filter((one) => rows.parts.has(one))
+  const [bricklink] = mapped('bricklink').filter((one) => rows.parts.has(one))
+  const [ldraw] = mapped('ldraw').filter((one) => rows.parts.has(one))
   // Of several moulds none is more likely than another; the maps may know.
   if (moulds.length === 1) return { part: moulds[0]!, match: 'alias' }
   if (bricklink !== undefined) return { part: bricklink, match: 'bricklink' }
   if (ldraw !== undefined) return { part: ldraw, match: 'ldraw' }
-  const element = known.elements.get(id)
+  const element = rows.elements.get(id)
   return element ? { ...element, match: 'element' } : null
 }
 
@@ -141,12 +168,4 @@ export function plainName(name: string): string {
     .toLowerCase()
     .replaceAll('grey', 'gray')
     .replace(/[^a-z0-9]/g, '')
-}
-
-function first<T, R>(all: readonly T[], find: (one: T) => R | null): R | null {
-  for (const one of all) {
-    const found = find(one)
-    if (found !== null) return found
-  }
-  return null
 }

@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual, parseArgs } from 'node:util'
 import { createPool, EmbeddedPostgres, migrate, type Pool } from '@banyan/postgres'
-import { resolveLots } from '../catalogue/catalogue.ts'
+import { Catalogue } from '../catalogue/catalogue.ts'
 import { importCatalogue } from '../catalogue/import.ts'
 import { collectLots } from '../formats/lots.ts'
 import { openPartList } from '../formats/part-list.ts'
@@ -54,9 +54,12 @@ async function checkLists(folder: string): Promise<boolean> {
   const pool = createPool(await server.createDatabase('processing'), { name: 'check', max: 3 })
   try {
     await fillCatalogue(pool, folder)
+    const catalogue = new Catalogue(pool)
     let differing = 0
     for (const name of names) {
-      const given = existsSync(join(lists, name)) ? await read(pool, join(lists, name)) : 'no file'
+      const given = existsSync(join(lists, name))
+        ? await read(catalogue, join(lists, name))
+        : 'no file'
       if (isDeepStrictEqual(given, expected[name])) continue
       differing++
       console.log(`${name}: expected ${JSON.stringify(expected[name])}`)
@@ -92,11 +95,11 @@ async function fillCatalogue(pool: Pool, folder: string): Promise<void> {
   }
 }
 
-async function read(pool: Pool, file: string): Promise<Expected | string> {
+async function read(catalogue: Catalogue, file: string): Promise<Expected | string> {
   const { entries } = await openPartList(createReadStream(file))
   const lots = await collectLots(entries)
   const { totals } = lots
-  const resolved = await resolveLots(pool, [...lots.lots()])
+  const resolved = (await catalogue.resolve([...lots.lots()])) ?? []
   const unresolved = resolved.filter(({ resolution }) => 'unresolved' in resolution)
   if (totals.checksum?.agrees === false) return 'the checksum does not agree'
   return {

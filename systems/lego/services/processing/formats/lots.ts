@@ -2,7 +2,7 @@ import type { Entries, Entry, Line, Problem, Skipped } from './entry.ts'
 import { PartListRefused } from './refusal.ts'
 
 /** Lines of the same thing in the same colour, added up. */
-export type Lot = Omit<Line, 'kind'>
+export interface Lot extends Omit<Line, 'kind'> {}
 
 export interface Totals {
   /** Lines that were read. */
@@ -25,10 +25,14 @@ export interface CollectLimits {
   readonly problems?: number
 }
 
+interface Counted extends Lot {
+  quantity: number
+}
+
 /** Adds the entries of a file up, and holds one lot for each distinct thing. */
 export class Lots {
   readonly #limits: Required<CollectLimits>
-  readonly #lots = new Map<string, { lot: Lot; quantity: number }>()
+  readonly #lots = new Map<string, Counted>()
   readonly #skipped: Partial<Record<Skipped['reason'], number>> = {}
   readonly problems: Problem[] = []
   #lines = 0
@@ -64,21 +68,25 @@ export class Lots {
   }
 
   /** In the order of their first lines. */
-  *lots(): Generator<Lot> {
-    for (const { lot, quantity } of this.#lots.values()) yield { ...lot, quantity }
+  lots(): Iterable<Lot> {
+    return this.#lots.values()
   }
 
-  #count({ kind: _kind, ...lot }: Line): void {
+  #count(given: Line): void {
+    const { quantity, spare } = given
     this.#lines++
-    this.#pieces += lot.quantity
-    if (lot.spare) this.#spares += lot.quantity
-    const key = keyOf(lot)
+    this.#pieces += quantity
+    if (spare) this.#spares += quantity
+    const key = keyOf(given)
     const known = this.#lots.get(key)
-    if (known) known.quantity += lot.quantity
+    if (known) known.quantity += quantity
     else if (this.#lots.size >= this.#limits.lots) {
       const reason = `The list has more than ${this.#limits.lots} different lots`
-      throw new PartListRefused('TOO_MANY_LOTS', reason, lot.line)
-    } else this.#lots.set(key, { lot, quantity: lot.quantity })
+      throw new PartListRefused('TOO_MANY_LOTS', reason, given.line)
+    } else {
+      const { line, type, ids, element, colour, name, remarks } = given
+      this.#lots.set(key, { line, type, ids, element, colour, quantity, spare, name, remarks })
+    }
   }
 }
 

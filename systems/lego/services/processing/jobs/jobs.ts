@@ -1,8 +1,10 @@
+import type { Queryable } from '@banyan/postgres'
 import { type Database, defineErrors, noSuch } from '@banyan/service'
-import { and, asc, eq, gt, inArray, isNotNull, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, sql } from 'drizzle-orm'
 import type { Job, NewJob } from '../messages.ts'
 import type * as tables from '../schema.ts'
-import { jobInputs, jobLots, jobProblems, jobs } from '../schema.ts'
+import { jobInputs, jobProblems, jobs } from '../schema.ts'
+import { readLots } from './lot-pages.ts'
 
 /** The service's own database, in a transaction or not. */
 type Db = Database<typeof tables>
@@ -111,24 +113,13 @@ interface PageOf {
 
 /** @throws BanyanError NOT_FOUND */
 export async function listLots(
-  db: Db,
+  { db, pool }: { readonly db: Db; readonly pool: Queryable },
   ownerId: string | null,
   jobId: string,
   { after, limit, unresolved }: PageOf & { readonly unresolved: 'true' | 'false' },
 ) {
   await getJob(db, ownerId, jobId)
-  const rows = await db
-    .select()
-    .from(jobLots)
-    .where(
-      and(
-        eq(jobLots.jobId, jobId),
-        gt(jobLots.position, after),
-        unresolved === 'true' ? isNotNull(sql`${jobLots.lot} ->> 'unresolved'`) : undefined,
-      ),
-    )
-    .orderBy(asc(jobLots.position))
-    .limit(limit)
+  const rows = await readLots(pool, jobId, { after, limit, unresolved: unresolved === 'true' })
   return { lots: rows.map(({ lot }) => lot), next: nextOf(rows, limit) }
 }
 

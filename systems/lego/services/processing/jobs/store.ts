@@ -13,6 +13,7 @@ import type { JobFailure, JobTotals, LotFound } from '../messages.ts'
 import type { BrickLinkSettings } from '../prices/settings.ts'
 import type * as tables from '../schema.ts'
 import { bareUrl } from './jobs.ts'
+import { writeLots } from './lot-pages.ts'
 
 export type Context = Pick<
   ServiceContext<ProcessingConfig, typeof tables>,
@@ -52,9 +53,6 @@ export interface ClaimedJob {
 export class JobLost extends Error {}
 
 type Tx = Transaction<typeof tables>
-
-/** Rows of one statement. */
-const BATCH = 2_000
 
 /** What one claim may write about its job; every write is refused once the claim is lost. */
 export class ClaimedJobStore {
@@ -100,9 +98,8 @@ export class ClaimedJobStore {
   ): Promise<void> {
     await this.#context.transaction(async (tx) => {
       await this.#end(tx, 'completed', { format, totals, bytesRead })
-      await this.#insert(tx, 'job_lots', 'lot', lots)
-      const lines = problems.map(({ line, code, message }) => ({ line, code, message }))
-      await this.#insert(tx, 'job_problems', 'problem', lines)
+      await writeLots(tx.client, this.#job.id, lots)
+      if (problems.length > 0) await this.#writeProblems(tx, problems)
       const parsedData = {
         format,
         totals,
@@ -153,14 +150,13 @@ export class ClaimedJobStore {
     await tx.client.query('DELETE FROM processing.job_inputs WHERE job_id = $1', [this.#job.id])
   }
 
-  async #insert(tx: Tx, table: string, column: string, rows: readonly object[]): Promise<void> {
-    for (let at = 0; at < rows.length; at += BATCH) {
-      await tx.client.query(
-        `INSERT INTO processing.${table} (job_id, position, ${column})
-         SELECT $1, $2 + place - 1, value FROM unnest($3::jsonb[]) WITH ORDINALITY AS new (value, place)`,
-        [this.#job.id, at, rows.slice(at, at + BATCH).map((row) => JSON.stringify(row))],
-      )
-    }
+  async #writeProblems(tx: Tx, problems: readonly Problem[]): Promise<void> {
+    const lines = problems.map(({ line, code, message }) => JSON.stringify({ line, code, message }))
+    await tx.client.query(
+      `INSERT INTO processing.job_problems (job_id, position, problem)
+       SELECT $1, place - 1, value FROM unnest($2::jsonb[]) WITH ORDINALITY AS new (value, place)`,
+      [this.#job.id, lines],
+    )
   }
 
   #payload() {

@@ -1,5 +1,6 @@
 import { claim, claimSql, errorText, Lease, type Tables } from '@banyan/durable'
 import { rootCause } from '@banyan/service'
+import { Catalogue } from '../catalogue/catalogue.ts'
 import { PartListRefused } from '../formats/refusal.ts'
 import { FileUnreachable } from './input.ts'
 import { runJob } from './run-job.ts'
@@ -17,6 +18,7 @@ export class JobWorker {
   readonly #context: Context
   readonly #tables: Tables
   readonly #claim: string
+  readonly #catalogue: Catalogue
   readonly #running = new Set<Promise<void>>()
   readonly #stopping = new AbortController()
   #loop: Promise<void> | undefined
@@ -26,6 +28,7 @@ export class JobWorker {
     this.#context = context
     this.#tables = { pool: context.pool, schema: 'processing', prefix: 'processing.' }
     this.#claim = claimSql(this.#tables, CLAIMABLE)
+    this.#catalogue = new Catalogue(context.pool)
     context.metrics.gauge(
       'processing_jobs_running',
       'Part lists that this process reads now',
@@ -83,7 +86,7 @@ export class JobWorker {
         const message = `It was begun ${job.attempts - 1} times, and each time the process ended`
         return await store.fail({ code: 'GAVE_UP', message, line: null })
       }
-      await runJob(this.#context, job, store, signal)
+      await runJob(this.#context, job, store, this.#catalogue, signal)
     } catch (error) {
       if (error instanceof JobLost || lease.lost.aborted) return
       if (this.#stopping.signal.aborted) return await store.release(0, true)

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Claimable, claim, claimSql, Lease, type Tables } from '@banyan/durable'
 import { rootCause } from '@banyan/service'
+import { readLots } from '../jobs/lot-pages.ts'
 import type { Context } from '../jobs/store.ts'
-import type { EstimateFound, LotFound } from '../messages.ts'
+import type { EstimateFound } from '../messages.ts'
 import { BrickLink, type Item, PricesUnavailable, type Stopped } from './bricklink.ts'
 import { FRESH } from './estimates.ts'
 import { itemOf, numbersOf } from './items.ts'
@@ -109,11 +110,8 @@ export class Estimator {
   /** Asks for some of the prices that are missing, or old, and adds up what is known by then. */
   async #slice(one: ClaimedEstimate, signal: AbortSignal) {
     const { pool } = this.#context
-    const { rows } = await pool.query<{ lot: LotFound }>(
-      'SELECT lot FROM processing.job_lots WHERE job_id = $1 ORDER BY position',
-      [one.job_id],
-    )
-    const lots = rows.map(({ lot }) => lot)
+    const all = { after: -1, limit: Number.POSITIVE_INFINITY, unresolved: false }
+    const lots = (await readLots(pool, one.job_id, all)).map(({ lot }) => lot)
     const numbers = await numbersOf(pool, lots)
     const items = new Map<string, Item>()
     for (const lot of lots) {
