@@ -3,6 +3,7 @@ import { migrate, type Pool } from '@banyan/postgres'
 import pg from 'pg'
 import { DeadLetters } from './dead-letters.ts'
 import { Inbox, type InboxOptions } from './inbox.ts'
+import { Lookout } from './lookout.ts'
 import { Outbox } from './outbox.ts'
 import { SagaAdmin } from './saga/admin.ts'
 import { Sagas } from './saga/sagas.ts'
@@ -34,6 +35,7 @@ export interface Durable {
   readonly jobs: Jobs
   readonly scheduleAdmin: ScheduleAdmin
   readonly waker: Waker
+  readonly lookout: Lookout
   /** Ends what listens; the pool stays the caller's. */
   close(): Promise<void>
 }
@@ -55,6 +57,7 @@ export async function openDurable(pool: Pool, options: DurableOptions = {}): Pro
   return {
     ...tables,
     waker,
+    lookout: new Lookout(tables),
     outbox: new Outbox(tables),
     inbox: new Inbox(tables, options.inbox),
     deadLetters: new DeadLetters(tables),

@@ -3,6 +3,7 @@ import { type PoolClient, transaction } from '@banyan/postgres'
 import { claim, claimSql, Lease } from './claim.ts'
 import type { Durable } from './durable.ts'
 import { beginLocked, bury, type Handler } from './inbox.ts'
+import type { DueSql } from './lookout.ts'
 import { Loop } from './loop.ts'
 import { type MessageRow, toMessage } from './messages.ts'
 import { errorText, Unprocessable } from './retry.ts'
@@ -50,8 +51,7 @@ export class InboxWorker {
       set: 'attempts = attempts + 1',
     })
     this.#loop = new Loop({
-      tables: durable,
-      waker: durable.waker,
+      durable,
       topic: 'inbox',
       pollMs,
       onProblem,
@@ -59,7 +59,9 @@ export class InboxWorker {
         await this.#forget()
         return this.pass()
       },
-      dueInMs: () => this.#dueInMs(),
+      due: this.#handlesAny ? this.#due : null,
+      timed: true,
+      choreInMs: () => this.#forgotAt + FORGET_EVERY_MS - performance.now(),
     })
   }
 
@@ -74,6 +76,7 @@ export class InboxWorker {
 
   /** Works on the keys that are due. @returns whether there were any. */
   async pass(): Promise<boolean> {
+    if (!this.#handlesAny) return false
     const { durable, handlers, concurrency = 4, leaseMs = 30_000 } = this.#options
     const takenAt = performance.now()
     const taken = await claim<Waiting>(durable.pool, this.#claim, concurrency, leaseMs, [
@@ -180,14 +183,14 @@ export class InboxWorker {
   }
 
   /** Until the next attempt at what failed. */
-  async #dueInMs(): Promise<number> {
+  readonly #due: DueSql = (value) => {
     const { durable, handlers } = this.#options
-    const { rows } = await durable.pool.query<{ ms: number | null }>(
-      `SELECT extract(epoch FROM min(greatest(due_at, leased_until)) - clock_timestamp())::float8 * 1000 AS ms
-       FROM ${durable.prefix}inbox_key WHERE consumer = ANY ($1)`,
-      [Object.keys(handlers)],
-    )
-    return Math.max(0, rows[0]!.ms ?? Number.POSITIVE_INFINITY)
+    return `SELECT extract(epoch FROM min(greatest(due_at, leased_until)) - clock_timestamp()) * 1000
+      FROM ${durable.prefix}inbox_key WHERE consumer = ANY (${value(Object.keys(handlers))})`
+  }
+
+  get #handlesAny(): boolean {
+    return Object.keys(this.#options.handlers).length > 0
   }
 
   async #forget(): Promise<void> {

@@ -1,21 +1,28 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Tables } from './tables.ts'
-import type { Topic, Waker } from './waker.ts'
+import type { Durable } from './durable.ts'
+import type { DueSql } from './lookout.ts'
+import type { Topic } from './waker.ts'
 
 export interface LoopOptions {
-  readonly tables: Tables
-  readonly waker: Waker
+  readonly durable: Durable
   readonly topic: Topic
   /**
    * One round of work; whether there was any. `all` when that was all there was, and little: what comes next is left
    * to gather, as a round for each piece costs more than the pieces. Should stop early when the signal aborts.
    */
   readonly pass: (signal: AbortSignal) => Promise<boolean | 'all'>
-  /** How long nothing will be due, ms, as far as the tables say; asked before each sleep. */
-  readonly dueInMs?: () => Promise<number>
-  /** Of a loop that helps another one: whether that has more than it can do. Until then it looks for nothing. */
+  /** What a round would find; null where nothing can come, as nobody here would know what to do with it. */
+  readonly due: DueSql | null
+  /** Whether a round that found nothing may have left something that is due sooner than in `pollMs`. */
+  readonly timed?: boolean
+  /** How long until a round is to be made whatever the tables say, ms: it keeps house. Asked before each rest. */
+  readonly choreInMs?: () => number
+  /**
+   * Of a loop that helps another one: whether that has more than it can do. Until then it looks for nothing; it is to be
+   * woken when it is needed.
+   */
   readonly needed?: () => boolean
-  /** Looks for work at least this often, ms, for what no notification announced. */
+  /** The tables are looked at at least this often, ms, for what no notification announced. */
   readonly pollMs: number
   /** Told of each round that failed; the loop goes on by itself. */
   readonly onProblem: (error: Error) => void
@@ -30,6 +37,8 @@ const GATHER_MS = 50
 const IDLE_PASSES = 4
 /** A runner of another process that died awake has said that writers need not notify: so often that is taken back, ms. */
 const SAY_AGAIN_MS = 5_000
+/** The longest that a timer of Node can wait, ms. */
+const FOR_EVER_MS = 2 ** 31 - 1
 
 /** Runs rounds of work for as long as there is any, sleeps between, and wakes when told to. */
 export class Loop {
@@ -64,9 +73,9 @@ export class Loop {
   }
 
   async #run(): Promise<void> {
-    const { pass, waker, topic, onProblem, pollMs, needed = () => true } = this.#options
+    const { durable, pass, topic, onProblem, needed = () => true } = this.#options
     const { signal } = this.#stop
-    const unsubscribe = waker.subscribe(topic, () => this.wake())
+    const unsubscribe = durable.waker.subscribe(topic, () => this.wake())
     let failures = 0
     let idle = IDLE_PASSES
     let busy = 0
@@ -74,7 +83,7 @@ export class Loop {
       try {
         this.#woken = false
         if (!needed()) {
-          await this.#rest(pollMs)
+          await this.#rest(FOR_EVER_MS)
           continue
         }
         const found = await pass(signal)
@@ -88,7 +97,7 @@ export class Loop {
         if (worked) continue
         if (!this.#asleep && idle < IDLE_PASSES) await this.#rest(AWAKE_POLL_MS)
         else if (await this.#tell(true)) continue
-        else await this.#rest(await this.#untilNext())
+        else await this.#sleep()
       } catch (error) {
         onProblem(error as Error)
         // Not cut short by a notification: each message written meanwhile would be one more attempt.
@@ -100,18 +109,23 @@ export class Loop {
     unsubscribe()
   }
 
-  async #untilNext(): Promise<number> {
-    const { pollMs, dueInMs } = this.#options
-    return dueInMs ? Math.min(pollMs, await dueInMs()) : pollMs
+  /** Until something is due, or is said to be there, or the house is to be kept. */
+  async #sleep(): Promise<void> {
+    const { durable, topic, due, timed = false, choreInMs, pollMs } = this.#options
+    const watch = due && { topic, due, pollMs, atOnce: timed, found: () => this.wake() }
+    const unwatch = watch ? durable.lookout.watch(watch) : () => {}
+    const choreMs = choreInMs ? Math.max(1, Math.ceil(choreInMs())) : FOR_EVER_MS
+    await this.#rest(Math.min(choreMs, FOR_EVER_MS))
+    unwatch()
   }
 
   /** @returns whether the row was changed; then there is to be one more look before the sleep. */
   async #tell(asleep: boolean): Promise<boolean> {
     const known = asleep === this.#asleep
     if (known && (!asleep || performance.now() < this.#toldAt + SAY_AGAIN_MS)) return false
-    const { tables, topic } = this.#options
-    const { rowCount } = await tables.pool.query(
-      `UPDATE ${tables.prefix}sleeper SET asleep = $2 WHERE topic = $1 AND asleep <> $2`,
+    const { durable, topic } = this.#options
+    const { rowCount } = await durable.pool.query(
+      `UPDATE ${durable.prefix}sleeper SET asleep = $2 WHERE topic = $1 AND asleep <> $2`,
       [topic, asleep],
     )
     this.#asleep = asleep
@@ -121,9 +135,13 @@ export class Loop {
 
   async #rest(ms: number): Promise<void> {
     if (this.#woken || this.#stop.signal.aborted) return
-    const rested = new AbortController()
-    this.#wake = () => rested.abort()
-    await delay(ms, undefined, { signal: rested.signal }).catch(() => {})
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      this.#wake = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
     this.#wake = () => {}
   }
 }

@@ -15,6 +15,8 @@ export const FEW = 50
 export class RelayStatements {
   readonly #tables: Tables
   readonly take: string
+  /** 0 when anything stands in the outbox: by position, as in `take`. */
+  readonly due: string
   readonly #finish: string
 
   constructor(tables: Tables, concurrency: number) {
@@ -47,6 +49,7 @@ export class RelayStatements {
           AND (r.key IS NULL OR (r.position = o.position AND r.retry_at <= clock_timestamp()))
         ORDER BY o.position LIMIT $1
       ) batch ON before < ${BATCH_BYTES} WHERE token IS NOT NULL ORDER BY position`
+    this.due = `SELECT 0 FROM ${prefix}outbox ORDER BY position LIMIT 1`
     this.#finish = `
       WITH held AS (
         UPDATE ${prefix}outbox_lane SET leased_until = '-infinity',

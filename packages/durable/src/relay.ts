@@ -62,10 +62,10 @@ export class OutboxRelay {
       { length: concurrency },
       (_, i) =>
         new Loop({
-          tables: options.durable,
-          waker: options.durable.waker,
+          durable: options.durable,
           topic: 'outbox',
           pollMs: options.pollMs ?? 500,
+          due: () => this.#statements.due,
           pass: () => this.#round(),
           ...(i === 0 ? {} : { needed: () => this.#backlog }),
           onProblem: this.#report,

@@ -11,8 +11,19 @@ export interface MembershipOptions {
   readonly leaseMs: number
   /** Whether something of the lane runs or is not yet acknowledged. */
   readonly busy: (lane: number) => boolean
-  /** Called when lanes were taken, lost or are to be let go, and when the lease was renewed. */
+  /** Called when lanes were taken, lost or are to be let go. */
   readonly changed: () => void
+  /** Called when the lease was renewed. */
+  readonly renewed: () => void
+}
+
+/** What a beat tells. */
+interface Census {
+  /** 0 when the member was expelled. */
+  readonly beaten: number
+  readonly members: number
+  /** The lanes that it holds. */
+  readonly mine: readonly number[]
 }
 
 /**
@@ -79,28 +90,29 @@ export class Membership {
   async #beat(): Promise<void> {
     const { pool, sql, group, leaseMs } = this.#options
     const sentAt = performance.now()
-    const { rowCount } = await pool.query(sql.beat, [this.#id, leaseMs])
-    if (rowCount === 0) {
+    const { rows } = await pool.query<Census>(sql.beat, [this.#id, leaseMs, group])
+    if (rows[0]!.beaten === 0) {
       this.lanes.clear()
       this.#leaving.clear()
       this.#options.changed()
       // Under its old name a claim of it that is still on its way could succeed.
       this.#id = randomUUID()
       await this.#join()
-    } else this.#deadline = sentAt + leaseMs
-    await pool.query(sql.expel, [group])
-    await this.#share()
+      return this.#beat()
+    }
+    this.#deadline = sentAt + leaseMs
+    const before = new Set(this.lanes.values())
+    await this.#share(rows[0]!)
     await this.#letGo()
-    this.#options.changed()
+    const lanes = [...this.lanes.values()]
+    if (lanes.length !== before.size || lanes.some((lane) => !before.has(lane))) {
+      this.#options.changed()
+    }
+    this.#options.renewed()
   }
 
-  async #share(): Promise<void> {
+  async #share({ members, mine }: Census): Promise<void> {
     const { pool, sql, group } = this.#options
-    const { rows } = await pool.query<{ members: number; mine: number[] }>(sql.census, [
-      group,
-      this.#id,
-    ])
-    const { members, mine } = rows[0]!
     const held = new Set(mine)
     for (const lane of this.lanes.keys()) if (!held.has(lane)) this.lanes.delete(lane)
     for (const lane of this.#leaving) if (!held.has(lane)) this.#leaving.delete(lane)

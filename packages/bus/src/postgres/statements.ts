@@ -46,19 +46,25 @@ export function statements(schema: string) {
       VALUES ($1, $2, clock_timestamp() + $3 * interval '1 ms')`,
 
     /**
-     * $1 member, $2 lease in ms. One that is late, but whom nobody has expelled, goes on: a lane is
-     * never taken from a member whose row stands.
+     * $1 member, $2 lease in ms, $3 group. One that is late, but whom nobody has expelled, goes on: a lane is never taken
+     * from a member whose row stands. Then members past their deadline are expelled, which frees their lanes through the
+     * foreign key: those that are beating now are passed over, or two late ones would wait for each other.
      */
     beat: `
-      UPDATE ${at}member SET alive_until = clock_timestamp() + $2 * interval '1 ms' WHERE id = $1`,
-
-    /** $1 group. Frees the lanes of members past their deadline, through the foreign key. */
-    expel: `DELETE FROM ${at}member WHERE group_id = $1 AND alive_until < clock_timestamp()`,
-
-    /** $1 group, $2 member. */
-    census: `
-      SELECT (SELECT count(*)::int FROM ${at}member WHERE group_id = $1) AS members,
-        ARRAY (SELECT lane FROM ${at}lane WHERE group_id = $1 AND member = $2) AS mine`,
+      WITH beaten AS (
+        UPDATE ${at}member SET alive_until = clock_timestamp() + $2 * interval '1 ms'
+        WHERE id = $1 RETURNING id
+      ), late AS (
+        SELECT id FROM ${at}member
+        WHERE EXISTS (SELECT FROM beaten)
+          AND group_id = $3 AND id <> $1 AND alive_until < clock_timestamp() FOR UPDATE SKIP LOCKED
+      ), expelled AS (
+        DELETE FROM ${at}member WHERE id IN (SELECT id FROM late) RETURNING id
+      )
+      SELECT (SELECT count(*)::int FROM beaten) AS beaten,
+        (SELECT count(*)::int FROM ${at}member WHERE group_id = $3)
+          - (SELECT count(*)::int FROM expelled) AS members,
+        ARRAY (SELECT lane FROM ${at}lane WHERE group_id = $3 AND member = $1) AS mine`,
 
     /** $1 group, $2 member, $3 how many at most. */
     takeLanes: `

@@ -86,6 +86,7 @@ export class PostgresSubscription implements Subscription {
         leaseMs: options.leaseMs,
         busy: (lane) => subscription.#busy(lane),
         changed: () => subscription.#changed(),
+        renewed: () => subscription.#deliveries.resume(),
       })
     } catch (error) {
       await subscription.close()

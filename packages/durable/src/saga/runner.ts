@@ -93,12 +93,13 @@ export class SagaRunner {
       onProblem: this.#report,
     }
     this.#loop = new Loop({
-      tables: durable,
-      waker: durable.waker,
+      durable,
       topic: 'saga',
       pollMs: options.pollMs ?? 500,
       onProblem: this.#report,
       pass: (signal) => this.#pass(signal),
+      due: this.#store.due(sagas),
+      choreInMs: () => this.#prunedAt + PRUNE_EVERY_MS - performance.now(),
     })
   }
 

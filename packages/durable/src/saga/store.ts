@@ -1,5 +1,6 @@
 import type { Queryable } from '@banyan/postgres'
 import { claim, claimSql } from '../claim.ts'
+import type { DueSql } from '../lookout.ts'
 import type { Tables } from '../tables.ts'
 import type { Json, SagaDefinition } from './definition.ts'
 import { firstSteps, type Progress, type StepRecord } from './progress.ts'
@@ -37,6 +38,9 @@ export interface WrittenSagas {
   readonly cancelling: ReadonlySet<string> | null
 }
 
+/** Of a saga that goes on by itself, in SQL. */
+const OPEN = `state IN ('running', 'compensating') AND blocked IS NULL`
+
 /** The statements that a runner sends. */
 export class SagaStore {
   readonly #tables: Tables
@@ -56,8 +60,7 @@ export class SagaStore {
     const begins = `steps = '[]' AND state = 'running' AND NOT cancelling AND deadline > now()`
     this.#claim = claimSql(tables, {
       table: 'saga',
-      ready: `state IN ('running', 'compensating') AND blocked IS NULL AND due_at <= now()
-        AND version <= ($3::jsonb ->> name)::int`,
+      ready: `${OPEN} AND due_at <= now() AND version <= ($3::jsonb ->> name)::int`,
       order: 'due_at',
       // Whoever had it has not given it back: that attempt has failed, or it ends runner after runner.
       // What has not begun begins with it: a call is registered before it is made.
@@ -117,6 +120,21 @@ export class SagaStore {
     this.#prune = `
       DELETE FROM ${saga} WHERE id IN (
         SELECT id FROM ${saga} WHERE ended_at < now() - $1 * interval '1 ms' LIMIT 10000)`
+  }
+
+  /** Until there is one to lease: 0, or else when the next one becomes due of those that wait for a second attempt. */
+  due(definitions: readonly SagaDefinition[]): DueSql {
+    const { prefix } = this.#tables
+    return (value) => {
+      const known = `${OPEN} AND version <= (${value(versionsOf(definitions))}::jsonb ->> name)::int`
+      return `CASE WHEN EXISTS (
+          SELECT FROM ${prefix}saga
+          WHERE ${known} AND due_at <= now() AND leased_until <= clock_timestamp()
+        ) THEN 0 ELSE (
+          SELECT extract(epoch FROM due_at - now()) * 1000 FROM ${prefix}saga
+          WHERE ${known} AND due_at > now() ORDER BY due_at LIMIT 1
+        ) END`
+    }
   }
 
   /** Leases due sagas of these definitions; one whose lease ran out has used up an attempt. */

@@ -1,4 +1,4 @@
-import { transaction } from '@banyan/postgres'
+import type { DueSql } from '../lookout.ts'
 import type { Tables } from '../tables.ts'
 import { wakeSql } from '../waker.ts'
 import type { ScheduleDefinition } from './definition.ts'
@@ -7,6 +7,8 @@ import { dueRuns } from './timing.ts'
 interface DueSchedule {
   readonly name: string
   readonly next: Date
+  /** The same to the microsecond. */
+  readonly found: string
   readonly now: Date
 }
 
@@ -59,44 +61,59 @@ export class Agenda {
     )
   }
 
+  /** In SQL: when the first schedule is due. */
+  dueAt(value: Parameters<DueSql>[0]): string {
+    return `(SELECT min(nullif(next_run_at, 'infinity')) FROM ${this.#tables.prefix}schedule
+      WHERE name = ANY (${value([...this.#schedules.keys()])}))`
+  }
+
   /** @returns how many jobs were made. */
   async plan(): Promise<number> {
     const { prefix, pool } = this.#tables
     if (this.#schedules.size === 0) return 0
-    return transaction(pool, async (tx) => {
-      const { rows } = await tx.query<DueSchedule>(
-        `SELECT name, next_run_at AS next, now() AS now FROM ${prefix}schedule
-         WHERE name = ANY ($1) AND next_run_at <= now() ORDER BY name FOR UPDATE SKIP LOCKED`,
-        [[...this.#schedules.keys()]],
-      )
-      if (rows.length === 0) return 0
-      const due: { name: string; at: Date }[] = []
-      const nexts: { name: string; at: Date | null }[] = []
-      for (const { name, next, now } of rows) {
-        const { timing, misfire, toleranceMs } = this.#schedules.get(name)!
-        const runs = dueRuns(timing, misfire, next, now, toleranceMs)
-        due.push(...runs.due.map((at) => ({ name, at })))
-        nexts.push({ name, at: runs.next })
-      }
-      await tx.query(
-        `UPDATE ${prefix}schedule s SET next_run_at = coalesce(n.at, 'infinity')
-         FROM unnest($1::text[], $2::timestamptz[]) AS n (name, at) WHERE s.name = n.name`,
-        [nexts.map(({ name }) => name), nexts.map(({ at }) => at)],
-      )
-      const made = await tx.query<{ jobs: number }>(
-        `WITH run AS (
-           INSERT INTO ${prefix}schedule_run (name, due_at)
-           SELECT * FROM unnest($1::text[], $2::timestamptz[])
-           ON CONFLICT DO NOTHING RETURNING name, due_at
-         ), job AS (
-           INSERT INTO ${prefix}job (name, payload, due_at, occurrence)
-           SELECT name, 'null', due_at, due_at FROM run RETURNING id
-         ), woken AS (${wakeSql(this.#tables, 'schedule')})
-         SELECT count(*)::int AS jobs FROM job, (SELECT count(*) FROM woken) AS told`,
-        [due.map(({ name }) => name), due.map(({ at }) => at)],
-      )
-      return made.rows[0]!.jobs
-    })
+    const { rows } = await pool.query<DueSchedule>(
+      `SELECT name, next_run_at AS next, next_run_at::text AS found, now() AS now FROM ${prefix}schedule
+       WHERE name = ANY ($1) AND next_run_at <= now()`,
+      [[...this.#schedules.keys()]],
+    )
+    if (rows.length === 0) return 0
+    const due: { name: string; at: Date }[] = []
+    const nexts: { name: string; at: Date | null }[] = []
+    for (const { name, next, now } of rows) {
+      const { timing, misfire, toleranceMs } = this.#schedules.get(name)!
+      const runs = dueRuns(timing, misfire, next, now, toleranceMs)
+      due.push(...runs.due.map((at) => ({ name, at })))
+      nexts.push({ name, at: runs.next })
+    }
+    // One that somebody else has planned meanwhile, or is planning, has another next time, or is locked.
+    const made = await pool.query<{ jobs: number }>(
+      `WITH held AS (
+         SELECT s.name, n.at
+         FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS n (name, found, at)
+         JOIN ${prefix}schedule s ON s.name = n.name AND s.next_run_at = n.found
+         FOR UPDATE OF s SKIP LOCKED
+       ), planned AS (
+         UPDATE ${prefix}schedule s SET next_run_at = coalesce(held.at, 'infinity')
+         FROM held WHERE s.name = held.name RETURNING s.name
+       ), run AS (
+         INSERT INTO ${prefix}schedule_run (name, due_at)
+         SELECT due.name, due.at FROM unnest($4::text[], $5::timestamptz[]) AS due (name, at)
+         JOIN planned USING (name)
+         ON CONFLICT DO NOTHING RETURNING name, due_at
+       ), job AS (
+         INSERT INTO ${prefix}job (name, payload, due_at, occurrence)
+         SELECT name, 'null', due_at, due_at FROM run RETURNING id
+       ), woken AS (${wakeSql(this.#tables, 'schedule')})
+       SELECT count(*)::int AS jobs FROM job, (SELECT count(*) FROM woken) AS told`,
+      [
+        rows.map(({ name }) => name),
+        rows.map(({ found }) => found),
+        nexts.map(({ at }) => at),
+        due.map(({ name }) => name),
+        due.map(({ at }) => at),
+      ],
+    )
+    return made.rows[0]!.jobs
   }
 
   /** By the clock of the database: those of two schedulers may differ. */

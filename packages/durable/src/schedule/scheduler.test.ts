@@ -196,6 +196,22 @@ it('makes up for what was missed while no scheduler ran, and starts anew when it
   await until('it has the new time', async () => (await next())!.getUTCHours() === 4)
 })
 
+it('runs what is due at a moment between two milliseconds, of which a process knows no more than those', async () => {
+  const hourly = defineSchedule({
+    name: 'between',
+    everyMs: 3_600_000,
+    misfire: 'once',
+    run: async (_, tx) => {
+      await tx.query(`INSERT INTO public.effect (key, n) VALUES ('between', 1)`)
+    },
+  })
+  run({ schedules: [hourly] })
+  const between = `UPDATE durable.schedule
+    SET next_run_at = date_trunc('hour', now()) - interval '3599.999877 s' WHERE name = 'between'`
+  await until('it is due', async () => (await store.pool.query(between)).rowCount === 1)
+  await until('it has run', async () => (await effects('between')).length === 1)
+})
+
 it('forgets a schedule that nobody names any more, with its runs that wait', async () => {
   const failing = defineSchedule({
     name: 'forgotten',

@@ -1,6 +1,7 @@
 import type { Queryable } from '@banyan/postgres'
 import { CutOff } from '../deadline.ts'
 import type { Durable } from '../durable.ts'
+import type { DueSql } from '../lookout.ts'
 import { Loop } from '../loop.ts'
 import { messageId } from '../messages.ts'
 import { errorText, Unprocessable } from '../retry.ts'
@@ -70,6 +71,8 @@ export class Scheduler {
   readonly #groupSize: GroupSize
   readonly #report: (error: Error) => void
   readonly #silenceMs: number
+  readonly #forgetMs: number
+  readonly #tellEveryMs: number
   readonly #pollMs: number
   #state: SchedulerStatus['state'] = 'idle'
   /** Groups that were announced and not withdrawn. */
@@ -81,6 +84,7 @@ export class Scheduler {
   #attemptsFailed = 0
   #plannedAt = Number.NEGATIVE_INFINITY
   #toldAt = Number.NEGATIVE_INFINITY
+  #countedAt = Number.NEGATIVE_INFINITY
   #triedAgainAt = Number.NEGATIVE_INFINITY
 
   /** @throws an Error when two definitions have one name. */
@@ -95,6 +99,8 @@ export class Scheduler {
     }
     this.#report = options.onProblem ?? (() => {})
     this.#silenceMs = options.silenceMs ?? 30_000
+    this.#forgetMs = options.forgetMs ?? 600_000
+    this.#tellEveryMs = Math.min(30_000, this.#forgetMs / 3)
     this.#pollMs = options.pollMs ?? 500
     this.#groupSize = new GroupSize(options.groupSize ?? 2_000)
     this.#store = new JobStore(durable)
@@ -107,13 +113,15 @@ export class Scheduler {
         return this.#runDue()
       }
       return new Loop({
-        tables: durable,
-        waker: durable.waker,
+        durable,
         topic: 'schedule',
         pollMs: this.#pollMs,
         onProblem: this.#report,
         pass,
-        ...(i === 0 ? {} : { needed: () => this.#working > 0 }),
+        due: (value) => this.#due(value),
+        ...(i === 0
+          ? { choreInMs: () => this.#toldAt + this.#tellEveryMs - performance.now() }
+          : { needed: () => this.#working > 0 }),
       })
     })
   }
@@ -145,18 +153,28 @@ export class Scheduler {
 
   /** Does once what it does all the time when it is started. @returns whether there was a job to run. */
   async pass(): Promise<boolean> {
-    this.#toldAt = this.#plannedAt = Number.NEGATIVE_INFINITY
+    this.#toldAt = this.#countedAt = this.#plannedAt = Number.NEGATIVE_INFINITY
     await this.#keepHouse()
     return this.#runDue()
   }
 
+  /** Until a job or a schedule is due, or a group of jobs counts as abandoned. */
+  #due(value: Parameters<DueSql>[0]): string {
+    const jobs = this.#store.dueAt(value([...this.#runners.keys()]))
+    const abandoned = this.#store.abandonedAt(value(this.#silenceMs))
+    const schedules = this.#agenda.dueAt(value)
+    return `SELECT extract(epoch FROM least(${jobs}, ${abandoned}, ${schedules}) - now()) * 1000`
+  }
+
   async #keepHouse(): Promise<void> {
     const now = performance.now()
-    const { forgetMs = 600_000 } = this.#options
-    if (now - this.#toldAt > Math.min(30_000, forgetMs / 3, this.#silenceMs / 4)) {
-      await this.#agenda.tell(forgetMs)
-      await this.#store.countAbandoned(this.#silenceMs)
+    if (now - this.#toldAt >= this.#tellEveryMs) {
+      await this.#agenda.tell(this.#forgetMs)
       this.#toldAt = now
+    }
+    if (now - this.#countedAt > this.#silenceMs / 4) {
+      await this.#store.countAbandoned(this.#silenceMs)
+      this.#countedAt = now
     }
     if (now - this.#plannedAt >= Math.min(this.#pollMs, 100)) {
       await this.#agenda.plan()

@@ -106,6 +106,22 @@ export class JobStore {
       DELETE FROM ${prefix}job_group g USING over WHERE g.id = over.id`
   }
 
+  /** In SQL: when the first job is due that nobody runs, of those with these names. */
+  dueAt(names: string): string {
+    const { prefix } = this.#tables
+    const first = (attempts: string) => `(
+      SELECT due_at FROM ${prefix}job
+      WHERE attempts ${attempts} AND name = ANY (${names})
+        AND id NOT IN (SELECT unnest(jobs) FROM ${prefix}job_group)
+      ORDER BY due_at LIMIT 1)`
+    return `least(${first('= 0')}, ${first('> 0')})`
+  }
+
+  /** In SQL: when the oldest group counts as abandoned. */
+  abandonedAt(olderMs: string): string {
+    return `(SELECT min(taken_at) + ${olderMs} * interval '1 ms' FROM ${this.#tables.prefix}job_group)`
+  }
+
   /** Finds due jobs and says who is going to run them. @returns their ids. */
   async pick(
     group: string,
