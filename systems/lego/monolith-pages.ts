@@ -29,15 +29,15 @@ interface PageOf<Row> {
  * of one moment; past the end there is no row to say it with, and they are counted apart.
  *
  * @param selected `db.select({ row: …, total })`, of this page
- * @param total `db.$count(…)`, with the condition of the rows
+ * @param count `() => db.$count(…)`, with the condition of the rows
  */
 export async function readPage<Row>(
   { page, limit }: PageQuery,
   selected: PromiseLike<readonly { readonly row: Row; readonly total: number }[]>,
-  total: PromiseLike<number>,
+  count: () => PromiseLike<number>,
 ): Promise<PageOf<Row>> {
   const found = await selected
-  const all = found[0]?.total ?? (page === 1 ? 0 : await total)
+  const all = found[0]?.total ?? (page === 1 ? 0 : await count())
   return {
     rows: found.map(({ row }) => row),
     pagination: { page, limit, total: all, totalPages: Math.ceil(all / limit) },

@@ -79,7 +79,8 @@ function named(names: StatementNames, config: unknown, values: unknown): pg.Quer
     typeof config === 'string'
       ? { text: config }
       : (config as pg.QueryConfig & { submit?: unknown })
-  if (given.submit !== undefined || given.name !== undefined) return null
+  // An empty name is none, to pg as to the server.
+  if (given.submit !== undefined || given.name) return null
   const parameters = given.values ?? values
   if (!Array.isArray(parameters) || parameters.length === 0) return null
   const name = names.nameOf(given.text)

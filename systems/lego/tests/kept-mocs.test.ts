@@ -1,65 +1,34 @@
-import { signIdentity } from '@banyan/contracts'
-import { createPool, EmbeddedPostgres, type Pool } from '@banyan/postgres'
-import { newServiceKey, startService } from '@banyan/service'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Moc } from '../services/moc/messages.ts'
-import moc from '../services/moc/service.ts'
+import { type MocProcess, type MocProcesses, startMocProcesses } from '../testing/moc-processes.ts'
 import { type Answer, send } from '../testing/monolith.ts'
 import { eventually } from '../testing/processes.ts'
 
-const KEY = 'a key for these tests alone'
 const IMAGE = '3f2b8c1e-7d52-4f0a-9c64-1a2b3c4d5e6f'
 
-let server: EmbeddedPostgres
-/** Whoever else writes into the service's database. */
-let others: Pool
-/** Two processes of the service, each with a cache of its own. */
-let one: Awaited<ReturnType<typeof startProcess>>
-let two: Awaited<ReturnType<typeof startProcess>>
-const startProcess = (env: Record<string, string>) => startService(moc, { env })
+let running: MocProcesses
+let others: MocProcesses['others']
+let ask: MocProcesses['ask']
+let one: MocProcess
+let two: MocProcess
 
 beforeAll(async () => {
-  server = await EmbeddedPostgres.start()
-  const database = await server.createDatabase('moc')
-  const { publicJwk, privateJwk } = await newServiceKey('moc')
-  const env = {
-    PORT: '0',
-    LOG_LEVEL: 'silent',
-    BANYAN_IDENTITY_KEY: KEY,
-    BUS_URL: await server.createDatabase('bus'),
-    DATABASE_URL: database,
-    BANYAN_SIGNING_KEY: JSON.stringify(privateJwk),
-    BANYAN_SERVICE_KEYS: JSON.stringify({ keys: [publicJwk] }),
-    // Nobody there: no MOC links anything that would be asked about.
-    GALLERY_URL: 'http://127.0.0.1:9',
-  }
-  others = createPool(database, { name: 'others' })
-  one = await startProcess(env)
-  two = await startProcess(env)
+  running = await startMocProcesses(2)
+  ;({ others, ask } = running)
+  ;[one, two] = running.processes as [MocProcess, MocProcess]
 })
-afterAll(async () => {
-  await one?.stop()
-  await two?.stop()
-  await others?.end()
-  await server?.stop()
-})
+afterAll(() => running?.stop())
 
-type Process = { readonly url: string }
-
-const ask = (user: string, at: Process, method: string, path: string, body?: unknown) => {
-  const identity = signIdentity({ userId: user, email: null, roles: [] }, KEY)
-  return send(`${at.url}/v1/mocs${path}`, method, { 'x-banyan-identity': identity }, body)
-}
-const ada = (at: Process, method: string, path: string, body?: unknown): Promise<Answer> =>
+const ada = (at: MocProcess, method: string, path: string, body?: unknown): Promise<Answer> =>
   ask('ada', at, method, path, body)
 /** What somebody else sees of hers. */
-const seen = (at: Process, id: string): Promise<Answer> => ask('eve', at, 'GET', `/${id}`)
-const titleAt = async (at: Process, id: string) => (await seen(at, id)).body.title
-const hitsAt = async (at: Process) => {
+const seen = (at: MocProcess, id: string): Promise<Answer> => ask('eve', at, 'GET', `/${id}`)
+const titleAt = async (at: MocProcess, id: string) => (await seen(at, id)).body.title
+const hitsAt = async (at: MocProcess) => {
   const { text } = await send(`${at.url}/metrics`, 'GET', {})
   return Number(text.match(/cache_reads_total\{cache="mocs",result="hit",.*\} (\d+)/)?.[1] ?? 0)
 }
-const kept = (at: Process, id: string) =>
+const kept = (at: MocProcess, id: string) =>
   eventually('it is answered from the cache', async () => {
     const before = await hitsAt(at)
     expect((await seen(at, id)).status).toBe(200)

@@ -21,7 +21,7 @@ export async function listAlbums(db: Db, ownerId: string, query: AlbumQuery): Pr
     .orderBy(desc(albums.createdAt), albums.id)
     .limit(query.limit)
     .offset(offsetOf(query))
-  const { rows, pagination } = await readPage(query, selected, total)
+  const { rows, pagination } = await readPage(query, selected, () => total)
   return { albums: rows.map(view), pagination }
 }
 

@@ -23,7 +23,7 @@ export async function listImages(db: Db, viewer: string, query: ImageQuery): Pro
     .orderBy(desc(images.createdAt), images.id)
     .limit(limit)
     .offset(offsetOf(query))
-  const { rows, pagination } = await readPage(query, selected, total)
+  const { rows, pagination } = await readPage(query, selected, () => total)
   return { images: rows.map(imageView), pagination }
 }
 

@@ -32,7 +32,7 @@ export async function confirmLinks(tx: Tx, kind: Kind, galleryId: string): Promi
 /** Gallery has said that there is no such image, or album: no MOC links it any more. */
 export async function dropLinks(tx: Tx, kind: Kind, galleryId: string): Promise<void> {
   const { db } = tx
-  await claimLinks(db)
+  await claimLinks(db, galleryId)
   await db.insert(goneFromGallery).values({ id: galleryId }).onConflictDoNothing()
   await db.execute(
     sql`DELETE FROM ${goneFromGallery} WHERE ${goneFromGallery.heardAt} < now() - ${REMEMBERED}`,

@@ -1,5 +1,5 @@
 import { CallError, type Log } from '@banyan/service'
-import { and, eq, inArray, sql } from 'drizzle-orm'
+import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import type { Context } from './context.ts'
 import { type Db, fail } from './fail.ts'
 import { goneFromGallery, type Link, pendingLinks } from './schema.ts'
@@ -56,22 +56,29 @@ export async function checkLinks(
   return { image, album }
 }
 
-const LINKS = sql`hashtextextended('moc links', 0)`
-
 /**
- * Whoever writes links shares this until it commits; whoever hears that something was deleted has it alone. So
- * a deletion either finds the link, or is found by who writes it. Both take it before they lock a MOC's row.
+ * Whoever writes links to an image, or an album, shares it until it commits; whoever hears that it was deleted has
+ * it alone. So a deletion either finds the link, or is found by who writes it. Both take it before they lock a
+ * MOC's row, in the order of the ids: nobody waits in a circle.
  */
 export async function shareLinks(db: Db, verdicts: Verdicts): Promise<void> {
+  const ids = linkedBy(verdicts)
   // Who writes none waits for nobody: most MOCs are created without.
-  if (![verdicts.image, verdicts.album].some((verdict) => verdict && verdict.ids.length > 0)) return
-  await db.execute(sql`SELECT pg_advisory_xact_lock_shared(${LINKS})`)
+  if (ids.length === 0) return
+  await db.execute(
+    sql`SELECT pg_advisory_xact_lock_shared(${lockOf(sql`id`)}) FROM unnest(${sql.param(ids.toSorted())}::text[]) AS id`,
+  )
 }
 
 /** As `shareLinks` says: alone. */
-export async function claimLinks(db: Db): Promise<void> {
-  await db.execute(sql`SELECT pg_advisory_xact_lock(${LINKS})`)
+export async function claimLinks(db: Db, galleryId: string): Promise<void> {
+  await db.execute(sql`SELECT pg_advisory_xact_lock(${lockOf(sql`${galleryId}::text`)})`)
 }
+
+const lockOf = (id: SQL) => sql`hashtextextended('link to ' || ${id}, 0)`
+
+const linkedBy = (verdicts: Verdicts) =>
+  [verdicts.image, verdicts.album].flatMap((verdict) => verdict?.ids ?? [])
 
 /**
  * Refuses links to what is not there, or was deleted since Gallery was asked.
@@ -79,7 +86,7 @@ export async function claimLinks(db: Db): Promise<void> {
  * @throws ServiceError UNKNOWN_REFERENCE
  */
 export async function requireThere(db: Db, verdicts: Verdicts): Promise<void> {
-  const all = [verdicts.image, verdicts.album].flatMap((verdict) => verdict?.ids ?? [])
+  const all = linkedBy(verdicts)
   if (all.length === 0) return
   const rows = await db
     .select({ id: goneFromGallery.id })

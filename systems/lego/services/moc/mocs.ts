@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import { BanyanError } from '@banyan/contracts'
-import { noSuch } from '@banyan/service'
-import { and, desc, eq, getTableColumns, sql } from 'drizzle-orm'
+import { madeOnce, noSuch } from '@banyan/service'
+import { and, desc, eq, getTableColumns, type Placeholder, type SQL, sql } from 'drizzle-orm'
 import { offsetOf, readPage } from '../../monolith-pages.ts'
+import { totalOf } from './counts.ts'
 import { MocCreated, MocDeleted, MocGalleryImagesLinked, MocUpdated } from './events.ts'
 import { type Db, fail, type Tx } from './fail.ts'
 import {
@@ -22,27 +23,68 @@ export type MocRow = typeof mocs.$inferSelect
 const { galleryImageIds: _images, galleryAlbumIds: _albums, ...columns } = getTableColumns(mocs)
 export const summary = columns
 
+const { placeholder } = sql
+
+/** What a list is narrowed to, by a value or by what stands for one. */
+interface Narrowed {
+  readonly theme?: string | Placeholder | undefined
+  readonly ownerId?: string | Placeholder | undefined
+}
+
+const conditionOf = ({ theme, ownerId }: Narrowed): SQL | undefined =>
+  and(theme ? eq(mocs.theme, theme) : undefined, ownerId ? eq(mocs.ownerId, ownerId) : undefined)
+
+const listed = (by: Narrowed) =>
+  madeOnce((db: Db) => {
+    const where = conditionOf(by)
+    return db
+      .select({ row: summary, total: totalOf(db, where) })
+      .from(mocs)
+      .where(where)
+      .orderBy(desc(mocs.createdAt), mocs.id)
+      .limit(placeholder('limit'))
+      .offset(placeholder('offset'))
+  })
+const [theme, ownerId] = [placeholder('theme'), placeholder('ownerId')]
+const lists = {
+  all: listed({}),
+  ofTheme: listed({ theme }),
+  ofOwner: listed({ ownerId }),
+  ofThemeAndOwner: listed({ theme, ownerId }),
+}
+
 export async function listMocs(db: Db, viewer: string, query: MocQuery): Promise<MocPage> {
-  const { limit, theme, mine } = query
-  const where = and(
-    theme ? eq(mocs.theme, theme) : undefined,
-    mine === 'true' ? eq(mocs.ownerId, viewer) : undefined,
-  )
-  const total = db.$count(mocs, where)
-  const selected = db
-    .select({ row: summary, total })
-    .from(mocs)
-    .where(where)
-    .orderBy(desc(mocs.createdAt), mocs.id)
-    .limit(limit)
-    .offset(offsetOf(query))
-  const { rows, pagination } = await readPage(query, selected, total)
+  const { limit, theme } = query
+  const ownerId = query.mine === 'true' ? viewer : undefined
+  const list = theme
+    ? lists[ownerId ? 'ofThemeAndOwner' : 'ofTheme']
+    : lists[ownerId ? 'ofOwner' : 'all']
+  const selected = list(db).execute({ theme, ownerId, limit, offset: offsetOf(query) })
+  const { rows, pagination } = await readPage(query, selected, async () => {
+    const total = totalOf(db, conditionOf({ theme, ownerId }))
+    const [row] = await db.select({ total }).from(sql`(SELECT) AS one`)
+    return row!.total
+  })
   return { mocs: rows.map(summaryView), pagination }
 }
 
+const byId = madeOnce((db: Db) =>
+  db
+    .select()
+    .from(mocs)
+    .where(eq(mocs.id, placeholder('id'))),
+)
+const byIdLocked = madeOnce((db: Db) =>
+  db
+    .select()
+    .from(mocs)
+    .where(eq(mocs.id, placeholder('id')))
+    .for('update'),
+)
+
 /** @throws BanyanError NOT_FOUND */
 export async function getMoc(db: Db, id: string): Promise<Moc> {
-  const [row] = await db.select().from(mocs).where(eq(mocs.id, id))
+  const [row] = await byId(db).execute({ id })
   if (!row) throw noSuch('MOC')
   return mocView(row)
 }
@@ -121,6 +163,13 @@ export async function changeMoc(
   return sayChanged(tx, before, row!)
 }
 
+const storedOf = madeOnce((db: Db) =>
+  db
+    .select({ id: storedFiles.id })
+    .from(storedFiles)
+    .where(eq(storedFiles.mocId, placeholder('id'))),
+)
+
 /**
  * With its files and parts lists.
  *
@@ -133,7 +182,7 @@ export async function deleteMoc(
   id: string,
 ): Promise<readonly string[]> {
   await lockOwnMoc(db, ownerId, id)
-  const stored = await db.select().from(storedFiles).where(eq(storedFiles.mocId, id))
+  const stored = await storedOf(db).execute({ id })
   await db.delete(mocs).where(eq(mocs.id, id))
   await db.insert(recentlyDeleted).values({ mocId: id, ownerId }).onConflictDoNothing()
   await publish(MocDeleted.of({ ownerId, mocId: id }), { key: ownerId })
@@ -142,7 +191,7 @@ export async function deleteMoc(
 
 /** The MOC, locked so that its parts lists and files change one at a time; only its owner may. */
 export async function lockOwnMoc(db: Db, ownerId: string, id: string): Promise<MocRow> {
-  const [row] = await db.select().from(mocs).where(eq(mocs.id, id)).for('update')
+  const [row] = await byIdLocked(db).execute({ id })
   if (!row) throw noSuch('MOC')
   if (row.ownerId === ownerId) return row
   throw new BanyanError('FORBIDDEN', { reason: 'Only its user may change a MOC' })

@@ -1,4 +1,4 @@
-import { noSuch } from '@banyan/service'
+import { madeOnce, noSuch } from '@banyan/service'
 import { and, asc, eq, getTableColumns, sql } from 'drizzle-orm'
 import { BuildStatusChanged, PartsListUpdated } from './events.ts'
 import { type Db, fail, type Tx } from './fail.ts'
@@ -66,12 +66,16 @@ export async function insertPartsList(
   return row!
 }
 
-export async function listPartsLists(db: Db, mocId: string): Promise<PartsLists> {
-  const rows = await db
+const ofMoc = madeOnce((db: Db) =>
+  db
     .select(summary)
     .from(partsLists)
-    .where(eq(partsLists.mocId, mocId))
-    .orderBy(asc(partsLists.createdAt), partsLists.id)
+    .where(eq(partsLists.mocId, sql.placeholder('mocId')))
+    .orderBy(asc(partsLists.createdAt), partsLists.id),
+)
+
+export async function listPartsLists(db: Db, mocId: string): Promise<PartsLists> {
+  const rows = await ofMoc(db).execute({ mocId })
   return { partsLists: rows.map(summaryView) }
 }
 

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import {
+  bigint,
   customType,
   integer,
   jsonb,
@@ -43,6 +44,11 @@ export const mocs = moc.table('mocs', {
   galleryAlbumIds: links('gallery_album_ids'),
   createdAt: createdAt(),
   updatedAt: updatedAt(),
+})
+
+/** As many MOCs as these changes are together. */
+export const mocsCounted = moc.table('mocs_counted', {
+  change: bigint('change', { mode: 'number' }).notNull(),
 })
 
 export const files = moc.table('files', {

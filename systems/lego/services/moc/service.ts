@@ -3,6 +3,7 @@ import { defineService } from '@banyan/service'
 import { FailureOfMonolith, writeAsMonolith } from '../../monolith-shape.ts'
 import { mocApi, mocLinksApi } from './client.ts'
 import { dependencies } from './context.ts'
+import { sumUpCounts } from './counts.ts'
 import { forgetCreations } from './creation/creations.ts'
 import { createMocWithFiles, removeFiles } from './creation/saga.ts'
 import { settleLinks } from './dangling.ts'
@@ -52,6 +53,7 @@ export default defineService({
     }),
     forgetCreations,
     forgetDeleted,
+    sumUpCounts,
   ],
   failureSchema: FailureOfMonolith,
   writeFailure: writeAsMonolith('MOC'),

@@ -31,7 +31,7 @@ export async function listItems(db: Db, owner: string, query: ListQuery): Promis
     .orderBy(asc(items.position))
     .limit(limit)
     .offset(offsetOf(query))
-  const { rows, pagination } = await readPage(query, selected, total)
+  const { rows, pagination } = await readPage(query, selected, () => total)
   return { items: rows.map(view), pagination }
 }
 
