@@ -16,7 +16,7 @@ const IMAGES = [ImageUploaded, ImageUpdated, ImageFlagged, ImageDeleted] as cons
 const MOCS = [MocCreated, MocUpdated, MocDeleted, PartsListUpdated] as const
 
 /** Of what comes within it, documents are written together, ms. Their own users see changes at once (`recent.ts`). */
-const GATHER_MS = 250
+const GATHER_MS = 500
 
 /** Keeps the documents as the events of the others say they are. */
 export function searchReactions(

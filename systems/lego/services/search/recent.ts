@@ -54,12 +54,14 @@ async function outdatedOf(
   pool: Context['pool'],
   mocs: readonly RecentMoc[],
 ): Promise<ReadonlySet<string>> {
+  if (mocs.length === 0) return new Set()
   const { rows } = await pool.query<{ id: string }>(
-    `SELECT d.id FROM search.documents AS d
-       JOIN jsonb_to_recordset($1::jsonb) AS r (id text, version bigint) USING (id)
-      WHERE d.type = 'moc'
-        AND (d.deleted_at IS NOT NULL OR (d.versions ->> 'title')::bigint > r.version)`,
-    [JSON.stringify(mocs.map(({ id, version }) => ({ id, version })))],
+    // LIMIT says how few they are (see documents.ts).
+    `SELECT d.id
+       FROM (SELECT id, version FROM jsonb_to_recordset($1::jsonb) AS k (id text, version bigint) LIMIT $2) AS r
+       JOIN search.documents AS d ON d.type = 'moc' AND d.id = r.id
+      WHERE d.deleted_at IS NOT NULL OR (d.versions ->> 'title')::bigint > r.version`,
+    [JSON.stringify(mocs.map(({ id, version }) => ({ id, version }))), mocs.length],
   )
   return new Set(rows.map(({ id }) => id))
 }
