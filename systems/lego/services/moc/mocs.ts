@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { BanyanError } from '@banyan/contracts'
 import { madeOnce, noSuch } from '@banyan/service'
@@ -100,6 +101,24 @@ export async function createMoc(
   return sayCreated(tx, await insertMoc(tx.db, { ownerId }, body, verdicts))
 }
 
+const inserted = madeOnce((db: Db) =>
+  db
+    .insert(mocs)
+    .values({
+      id: placeholder('id'),
+      ownerId: placeholder('ownerId'),
+      title: placeholder('title'),
+      description: placeholder('description'),
+      author: placeholder('author'),
+      theme: placeholder('theme'),
+      tags: placeholder('tags'),
+      thumbnailUrl: placeholder('thumbnailUrl'),
+      galleryImageIds: placeholder('galleryImageIds'),
+      galleryAlbumIds: placeholder('galleryAlbumIds'),
+    })
+    .returning(),
+)
+
 /** Links are shared by the caller (`shareLinks`). @throws ServiceError UNKNOWN_REFERENCE */
 export async function insertMoc(
   db: Db,
@@ -108,15 +127,13 @@ export async function insertMoc(
   verdicts: Verdicts,
 ): Promise<MocRow> {
   await requireThere(db, verdicts)
-  const [row] = await db
-    .insert(mocs)
-    .values({
-      ...fields,
-      ...as,
-      galleryImageIds: asLinks(galleryImageIds),
-      galleryAlbumIds: asLinks(galleryAlbumIds),
-    })
-    .returning()
+  const [row] = await inserted(db).execute({
+    id: randomUUID(),
+    ...fields,
+    ...as,
+    galleryImageIds: asLinks(galleryImageIds),
+    galleryAlbumIds: asLinks(galleryAlbumIds),
+  })
   await rememberPending(db, row!.id, verdicts)
   return row!
 }
@@ -163,13 +180,6 @@ export async function changeMoc(
   return sayChanged(tx, before, row!)
 }
 
-const storedOf = madeOnce((db: Db) =>
-  db
-    .select({ id: storedFiles.id })
-    .from(storedFiles)
-    .where(eq(storedFiles.mocId, placeholder('id'))),
-)
-
 /**
  * With its files and parts lists.
  *
@@ -182,11 +192,15 @@ export async function deleteMoc(
   id: string,
 ): Promise<readonly string[]> {
   await lockOwnMoc(db, ownerId, id)
-  const stored = await storedOf(db).execute({ id })
-  await db.delete(mocs).where(eq(mocs.id, id))
-  await db.insert(recentlyDeleted).values({ mocId: id, ownerId }).onConflictDoNothing()
+  // In one: rows are read as they were when it began, and nobody adds a file to a MOC that is locked.
+  const { rows } = await db.execute<{ id: string }>(sql`
+    WITH gone AS (DELETE FROM ${mocs} WHERE ${mocs.id} = ${id}),
+    noted AS (
+      INSERT INTO ${recentlyDeleted} (moc_id, owner_id) VALUES (${id}, ${ownerId}) ON CONFLICT DO NOTHING
+    )
+    SELECT id FROM ${storedFiles} WHERE ${storedFiles.mocId} = ${id}`)
   await publish(MocDeleted.of({ ownerId, mocId: id }), { key: ownerId })
-  return stored.map((file) => file.id)
+  return rows.map((file) => file.id)
 }
 
 /** The MOC, locked so that its parts lists and files change one at a time; only its owner may. */
