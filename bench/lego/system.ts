@@ -23,6 +23,8 @@ type ServiceName = (typeof SERVICES)[number]
 
 /** Of both servers: with the moments of commits on, since events are timed by them. */
 export const SERVER_SETTINGS = { max_connections: 400, track_commit_timestamp: 'on' } as const
+/** Of all services: nobody waits for an event, and machines are small. */
+export const SERVICE_SETTINGS = { EVENT_GATHER_MS: '250' } as const
 /** Asked for nothing but the gateway's own time; answered by a process of its own. */
 export const ROUTING_PATH = '/api/routing-alone'
 
@@ -90,6 +92,7 @@ export async function startSystem(supervisor: Supervisor, options: SystemOptions
       env: {
         PORT: '0',
         LOG_LEVEL: 'warn',
+        ...SERVICE_SETTINGS,
         DATABASE_URL: own[name]!,
         BUS_URL: urls.bus,
         BANYAN_IDENTITY_KEY: IDENTITY_KEY,

@@ -35,6 +35,8 @@ export interface BusOptions {
   readonly current?: () => { readonly correlationId?: string; readonly traceparent?: string }
   /** Put around every handler, inside its transaction. */
   readonly around?: Around
+  /** For how long small batches of events gather before they leave, ms; 50 by default. See `OutboxRelayOptions`. */
+  readonly gatherMs?: number
   /** Told of whatever fails and is tried again. */
   readonly onProblem?: (error: Error) => void
 }
@@ -69,10 +71,11 @@ export class Bus {
     this.#options = options
     this.#registry = new EventRegistry(options.publishes)
     this.#report = options.onProblem ?? (() => {})
-    const { durable, transport } = options
+    const { durable, transport, gatherMs } = options
     this.#relay = new OutboxRelay({
       durable,
       send: (batch) => transport.publish(batch.map(toWire)),
+      ...(gatherMs === undefined ? {} : { gatherMs }),
       onProblem: this.#report,
     })
   }

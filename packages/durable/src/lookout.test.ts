@@ -143,10 +143,10 @@ describe('runners that rest', () => {
 
 describe('a look', () => {
   /** Watches one topic; how often it was woken. */
-  function watched(query: () => Promise<unknown>) {
+  function watched(query: () => Promise<unknown>, pollMs = 5) {
     let found = 0
     const lookout = new Lookout({ pool: { query } as never, schema: 'd', prefix: 'd.' })
-    const watch = { topic: 'outbox', due: () => 'SELECT 0', pollMs: 5, atOnce: false } as const
+    const watch = { topic: 'outbox', due: () => 'SELECT 0', pollMs, atOnce: false } as const
     onTestFinished(lookout.watch({ ...watch, found: () => void found++ }))
     return () => found
   }
@@ -163,11 +163,10 @@ describe('a look', () => {
 
   it('that tells of what becomes due before the next one has it wait for so long', async () => {
     let looks = 0
-    const seen = { due: [3], awake: [] }
     const found = watched(async () => {
       looks++
-      return { rows: [looks === 1 ? seen : { due: [null], awake: [] }] }
-    })
+      return { rows: [{ due: [found() === 0 ? 3 : null], awake: [] }] }
+    }, 50)
     await until('it was looked for often', () => looks > 5)
     expect(found()).toBe(1)
   })

@@ -11,6 +11,8 @@ export interface LoopOptions {
    * to gather, as a round for each piece costs more than the pieces. Should stop early when the signal aborts.
    */
   readonly pass: (signal: AbortSignal) => Promise<boolean | 'all'>
+  /** For how long it gathers then, ms. Nobody who is alone waits for it: only who comes within it. */
+  readonly gatherMs?: number
   /** What a round would find; null where nothing can come, as nobody here would know what to do with it. */
   readonly due: DueSql | null
   /** Whether a round that found nothing may have left something that is due sooner than in `pollMs`. */
@@ -31,8 +33,6 @@ export interface LoopOptions {
 const BACKOFF_MS = [100, 200, 400, 800, 1_600, 3_200, 5_000]
 /** While work keeps coming it is looked for this often, ms, and writers need not notify. */
 const AWAKE_POLL_MS = 50
-/** After a round that took all there was. Nobody who is alone waits for it: only who comes within it. */
-const GATHER_MS = 50
 /** Rounds without work before the runner sleeps. */
 const IDLE_PASSES = 4
 /** A runner of another process that died awake has said that writers need not notify: so often that is taken back, ms. */
@@ -73,7 +73,7 @@ export class Loop {
   }
 
   async #run(): Promise<void> {
-    const { durable, pass, topic, onProblem, needed = () => true } = this.#options
+    const { durable, pass, gatherMs = 0, topic, onProblem, needed = () => true } = this.#options
     const { signal } = this.#stop
     const unsubscribe = durable.waker.subscribe(topic, () => this.wake())
     let failures = 0
@@ -93,7 +93,8 @@ export class Loop {
         idle = worked ? 0 : idle + 1
         // Two rounds in a row with work: more is coming than one notification was about.
         if (busy > 1) await this.#tell(false)
-        if (found === 'all') await this.#rest(GATHER_MS)
+        // Not cut short by a notification: most of what gathers sends one.
+        if (found === 'all') await this.#pause(gatherMs)
         if (worked) continue
         if (!this.#asleep && idle < IDLE_PASSES) await this.#rest(AWAKE_POLL_MS)
         else if (await this.#tell(true)) continue
@@ -101,9 +102,7 @@ export class Loop {
       } catch (error) {
         onProblem(error as Error)
         // Not cut short by a notification: each message written meanwhile would be one more attempt.
-        await delay(BACKOFF_MS[Math.min(failures++, BACKOFF_MS.length - 1)]!, undefined, {
-          signal,
-        }).catch(() => {})
+        await this.#pause(BACKOFF_MS[Math.min(failures++, BACKOFF_MS.length - 1)]!)
       }
     }
     unsubscribe()
@@ -133,6 +132,12 @@ export class Loop {
     return rowCount === 1
   }
 
+  /** Ends early where the loop is stopped. */
+  async #pause(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.#stop.signal }).catch(() => {})
+  }
+
+  /** Ends early where it is woken, too. */
   async #rest(ms: number): Promise<void> {
     if (this.#woken || this.#stop.signal.aborted) return
     await new Promise<void>((resolve) => {

@@ -110,6 +110,25 @@ describe('an outbox', () => {
     }
   })
 
+  it('sends the first after a pause at once, and together what comes soon after it', async () => {
+    const { durable, pool } = await store()
+    const { outbox } = durable
+    const batches: unknown[] = []
+    const relay = new OutboxRelay({
+      durable,
+      // Longer than three small transactions take, however slow the machine is.
+      gatherMs: 2_000,
+      send: async (batch) => void batches.push(batch.map(({ key }) => key)),
+    })
+    relay.start()
+    await outbox.write(pool, [message('first', 1)])
+    await until('it was sent', () => batches.length === 1)
+    for (const key of ['a', 'b', 'c']) await outbox.write(pool, [message(key, 1)])
+    await until('they were sent', () => batches.length > 1)
+    await relay.stop()
+    expect(batches).toEqual([['first'], ['a', 'b', 'c']])
+  })
+
   it('claims the lanes of what is there where that is little', async () => {
     const { durable, pool } = await store()
     const { send, taken } = transport()

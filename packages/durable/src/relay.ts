@@ -22,6 +22,11 @@ export interface OutboxRelayOptions {
   readonly concurrency?: number
   /** After this long, ms, without a sign of life another relay takes over; 30,000 by default. */
   readonly leaseMs?: number
+  /**
+   * From a small batch that was all there was to the next one, ms; 50 by default. What is alone never waits: the first
+   * message after a pause goes at once, and those that come within this time go together at its end.
+   */
+  readonly gatherMs?: number
   /** Looks at least this often, ms, for what no notification announced; 500 by default. */
   readonly pollMs?: number
   /** Pauses, ms, before a refused message is sent again; after the last one it is a dead letter. */
@@ -65,6 +70,7 @@ export class OutboxRelay {
           durable: options.durable,
           topic: 'outbox',
           pollMs: options.pollMs ?? 500,
+          gatherMs: options.gatherMs ?? 50,
           due: () => this.#statements.due,
           pass: () => this.#round(),
           ...(i === 0 ? {} : { needed: () => this.#backlog }),

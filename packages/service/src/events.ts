@@ -70,6 +70,8 @@ export interface ServiceEventsOptions<T extends Tables> {
   readonly durable: Durable
   readonly transport: Transport
   readonly publishes: readonly EventDefinition[]
+  /** For how long events gather before they leave, ms. */
+  readonly gatherMs: number
   readonly log: Log
   readonly metrics: Metrics
   readonly tracing: Tracing
@@ -89,13 +91,14 @@ export class ServiceEvents<T extends Tables> {
   #status: { readonly of: Promise<BusStatus>; readonly at: number } | null = null
 
   constructor(options: ServiceEventsOptions<T>) {
-    const { service, durable, transport, publishes, log, metrics } = options
+    const { service, durable, transport, publishes, gatherMs, log, metrics } = options
     this.#options = options
     this.#bus = new Bus({
       source: service,
       durable,
       transport,
       publishes,
+      gatherMs,
       current: () => {
         const trace = currentTrace()
         const correlationId = currentScope()?.correlationId

@@ -119,7 +119,8 @@ export async function startService<Config, T extends Tables, D extends Dependenc
       const transactionOver = (client: PoolClient) =>
         transactionsOf<T>(name, { database, durable: kept, events })(client)
       const parts = { service: name, transactionOver, durable: kept, transport, publishes }
-      events = new ServiceEvents<T>({ ...parts, log, metrics, tracing })
+      const gatherMs = config.EVENT_GATHER_MS!
+      events = new ServiceEvents<T>({ ...parts, gatherMs, log, metrics, tracing })
     }
     const context = createContext<Config, T, D>(
       { name, config, log, metrics, clients: calls.clients },

@@ -82,6 +82,11 @@ const Bused = z.object({
     protocol: new RegExp(`^(${BUS_SCHEMES.join('|')})$`),
     error: `must be a URL of one of ${BUS_SCHEMES.join(', ')}`,
   }),
+  /**
+   * From a few events that left to the next ones, ms: those of this time leave together, which costs less. The first
+   * after a pause waits for nothing.
+   */
+  EVENT_GATHER_MS: z.coerce.number().int().min(0).max(10_000).default(50),
 })
 
 const Cached = z.object({
@@ -99,6 +104,7 @@ export type Settings = z.infer<typeof Common> &
     readonly DATABASE_PREPARED_STATEMENTS?: 'on' | 'off'
     readonly START_WAIT_MS?: number
     readonly BUS_URL?: string
+    readonly EVENT_GATHER_MS?: number
     readonly CACHE_URL?: string
   }
 
