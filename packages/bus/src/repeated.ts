@@ -2,18 +2,18 @@
 const AFTER_FAILURE_MS = 200
 
 /**
- * Does one piece of work again and again: soon after each `poke`, and after `everyMs` without one.
+ * Does one piece of work again and again: soon after each `poke`, and after `everyMs` without one, unless that is null.
  * Never twice at once; a poke while it runs makes it run once more. What fails is tried again.
  */
 export class Repeated {
   readonly #work: () => Promise<void>
-  readonly #everyMs: number
+  readonly #everyMs: number | null
   #timer: NodeJS.Timeout | null = null
   #running: Promise<void> | null = null
   #again = false
   #stopped = false
 
-  constructor(everyMs: number, work: () => Promise<void>) {
+  constructor(everyMs: number | null, work: () => Promise<void>) {
     this.#everyMs = everyMs
     this.#work = work
     this.#sleep(everyMs)
@@ -40,7 +40,7 @@ export class Repeated {
       try {
         await this.#work()
       } catch {
-        pauseMs = Math.min(AFTER_FAILURE_MS, this.#everyMs)
+        pauseMs = Math.min(AFTER_FAILURE_MS, this.#everyMs ?? AFTER_FAILURE_MS)
         break
       }
     } while (this.#again && !this.#stopped)
@@ -48,7 +48,8 @@ export class Repeated {
     if (!this.#stopped) this.#sleep(pauseMs)
   }
 
-  #sleep(ms: number): void {
+  #sleep(ms: number | null): void {
+    if (ms === null) return
     this.#timer = setTimeout(() => this.poke(), ms)
   }
 }

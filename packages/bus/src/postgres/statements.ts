@@ -81,6 +81,11 @@ export function statements(schema: string) {
     /** $1 member: its lanes are free with it. */
     leave: `DELETE FROM ${at}member WHERE id = $1`,
 
+    /** $1 groups: those of which a message stands there, whoever has it in hand. */
+    look: `
+      SELECT id AS "group" FROM unnest($1::int[]) AS id
+      WHERE EXISTS (SELECT FROM ${at}message WHERE group_id = id)`,
+
     /** $1 group, $2 lanes, $3 positions in hand, $4 keys that stand still, $5 how many at most. */
     read: `
       SELECT position, lane, id, type, key, headers, body

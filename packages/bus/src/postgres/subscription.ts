@@ -9,6 +9,7 @@ import {
   type WireMessage,
 } from '../transport.ts'
 import type { Listener } from './listener.ts'
+import type { Lookout } from './lookout.ts'
 import { Membership, membersChanged } from './membership.ts'
 import { READ_BYTES, type Statements } from './statements.ts'
 
@@ -27,15 +28,13 @@ export interface PostgresSubscriptionOptions {
   readonly pool: Pool
   readonly sql: Statements
   readonly listener: Listener
+  readonly lookout: Lookout
   readonly channel: string
   readonly group: number
   readonly leaseMs: number
   readonly request: SubscriptionRequest
   readonly deliver: (message: WireMessage) => Promise<void>
 }
-
-/** Without a notification (one is lost when its connection breaks) the table is read this often, ms. */
-const POLL_MS = 1_000
 
 /** Messages in hand at most: enough for every delivery to find its next one while more are read. */
 const IN_HAND = { least: 500, perDelivery: 16 }
@@ -52,6 +51,7 @@ export class PostgresSubscription implements Subscription {
   /** Keys that came to stand still while a read was on its way: what it brings of them is out of order. */
   readonly #surrendered = new Set<string>()
   readonly #unlisten: () => void
+  readonly #unwatch: () => void
   #membership: Membership | null = null
   #more = true
   #closing: Promise<void> | null = null
@@ -70,9 +70,10 @@ export class PostgresSubscription implements Subscription {
         this.#more = true
       },
     })
-    this.#reading = new Repeated(POLL_MS, () => this.#read())
-    this.#flushing = new Repeated(POLL_MS, () => this.#flush())
+    this.#reading = new Repeated(null, () => this.#read())
+    this.#flushing = new Repeated(null, () => this.#flush())
     this.#unlisten = options.listener.listen((payload) => this.#heard(payload))
+    this.#unwatch = options.lookout.watch(options.group, () => this.#reading.poke())
   }
 
   static async open(options: PostgresSubscriptionOptions): Promise<PostgresSubscription> {
@@ -102,6 +103,7 @@ export class PostgresSubscription implements Subscription {
 
   async #close(): Promise<void> {
     this.#unlisten()
+    this.#unwatch()
     await this.#reading.stop()
     await this.#deliveries.stop()
     await this.#flushing.stop()

@@ -5,6 +5,7 @@ import { checkSubscription } from '../check-subscription.ts'
 import { OpenSubscriptions } from '../open-subscriptions.ts'
 import type { Subscription, SubscriptionRequest, Transport, WireMessage } from '../transport.ts'
 import { Listener } from './listener.ts'
+import { Lookout } from './lookout.ts'
 import { type Statements, statements } from './statements.ts'
 import { PostgresSubscription } from './subscription.ts'
 
@@ -58,6 +59,7 @@ class PostgresTransport implements Transport {
   readonly #channel: string
   readonly #leaseMs: number
   readonly #listener: Listener
+  readonly #lookout: Lookout
   readonly #subscriptions = new OpenSubscriptions<PostgresSubscription>()
   readonly #publishing = new Set<Promise<unknown>>()
   #closing: Promise<void> | null = null
@@ -68,6 +70,7 @@ class PostgresTransport implements Transport {
     this.#channel = `banyan bus ${schema}`
     this.#leaseMs = leaseMs
     this.#listener = new Listener(url, this.#channel)
+    this.#lookout = new Lookout(pool, this.#sql)
   }
 
   async publish(messages: readonly WireMessage[]): Promise<void> {
@@ -103,6 +106,7 @@ class PostgresTransport implements Transport {
       pool: this.#pool,
       sql: this.#sql,
       listener: this.#listener,
+      lookout: this.#lookout,
       channel: this.#channel,
       group,
       leaseMs: this.#leaseMs,

@@ -6,8 +6,13 @@ import { applyStored } from './reorder.ts'
 import type * as tables from './schema.ts'
 import { pendingReorders } from './schema.ts'
 
-/** How often due orders are looked for, ms. */
+/** How often due orders are looked for while there are any, ms. */
 const INTERVAL_MS = 100
+/**
+ * How often it is looked whether there are any, ms. One is due 500 ms after it was asked for: it is known of by then, and
+ * looked for at its moment.
+ */
+const LOOK_EVERY_MS = 250
 /**
  * Orders of an owner whose last one was refused are left alone until they are overdue by this, ms,
  * doubled with each refusal up to the limit. Where the other side owns the rows, its own worker has
@@ -22,7 +27,7 @@ const REMEMBER_MS = 60_000
 /** The same trouble is not written to the log more often than this, ms. */
 const LOG_EVERY_MS = 60_000
 
-type Context = Pick<ServiceContext<object, typeof tables>, 'transaction' | 'log'>
+type Context = Pick<ServiceContext<object, typeof tables>, 'db' | 'transaction' | 'log'>
 
 interface Refusal {
   readonly waitMs: number
@@ -43,11 +48,15 @@ export class ReorderWorker {
   }
 
   start(): void {
+    this.#rest(INTERVAL_MS)
+  }
+
+  #rest(ms: number): void {
     this.#timer = setTimeout(() => {
-      this.#running = this.#round().finally(() => {
-        if (!this.#stopped) this.start()
+      this.#running = this.#round().then((restMs) => {
+        if (!this.#stopped) this.#rest(restMs)
       })
-    }, INTERVAL_MS)
+    }, ms)
   }
 
   /** Waits for the order being applied now, if any. */
@@ -57,14 +66,32 @@ export class ReorderWorker {
     await this.#running
   }
 
-  async #round(): Promise<void> {
+  /** @returns when there is to be the next one, ms. */
+  async #round(): Promise<number> {
+    let restMs = INTERVAL_MS
     try {
-      while (!this.#stopped && this.#refused.size < MOST_REFUSED && (await this.#applyOne())) {}
+      const dueMs = await this.#dueInMs()
+      // A timer may be a millisecond early.
+      if (dueMs > 0) restMs = Math.min(Math.ceil(dueMs) + 1, LOOK_EVERY_MS)
+      else await this.#applyAll()
     } catch (error) {
       this.#report(error)
     }
     const over = performance.now() - REMEMBER_MS
     for (const [owner, { at }] of this.#refused) if (at < over) this.#refused.delete(owner)
+    return restMs
+  }
+
+  /** Until an order is due, ms. */
+  async #dueInMs(): Promise<number> {
+    const { rows } = await this.#context.db.execute<{ ms: number | null }>(
+      sql`SELECT extract(epoch FROM min(due_at) - now())::float8 * 1000 AS ms FROM wishlist.pending_reorders`,
+    )
+    return rows[0]!.ms ?? Number.POSITIVE_INFINITY
+  }
+
+  async #applyAll(): Promise<void> {
+    while (!this.#stopped && this.#refused.size < MOST_REFUSED && (await this.#applyOne())) {}
   }
 
   /** Applies one due order; answers false when there is none. */
