@@ -14,8 +14,11 @@ export interface Watch {
   readonly pollMs: number
   /** Looks at once, too: for one who may know that something is due before `pollMs` have passed. */
   readonly atOnce: boolean
-  /** Something is due, or it cannot be known. */
-  readonly found: () => void
+  /**
+   * Something is due, or it cannot be known; or there is a runner of the topic that is `awake`, as far as writers know,
+   * which they do not notify then.
+   */
+  readonly found: (awake: boolean) => void
 }
 
 interface Watching {
@@ -28,7 +31,7 @@ interface Watching {
 
 interface Seen {
   readonly due: readonly (number | null)[]
-  /** Topics that writers need not notify, since a runner is awake that finds what they write. */
+  /** Topics of which writers are told that a runner is awake. */
   readonly awake: readonly Topic[]
 }
 
@@ -87,7 +90,7 @@ export class Lookout {
     for (const watching of soon) watching.at = now + watching.watch.pollMs
     this.#plan()
     const all = (of: readonly Watching[]) => {
-      for (const watching of of) if (this.#watching.has(watching)) watching.watch.found()
+      for (const watching of of) if (this.#watching.has(watching)) watching.watch.found(false)
     }
     // The one before is not answered: each looks for himself, over a connection of his own.
     if (this.#looking) return all(soon)
@@ -96,7 +99,7 @@ export class Lookout {
       const { due, awake } = await this.#ask(soon.map(({ watch }) => watch))
       soon.forEach((watching, i) => {
         if (!this.#watching.has(watching)) return
-        if (awake.includes(watching.watch.topic)) watching.watch.found()
+        if (awake.includes(watching.watch.topic)) watching.watch.found(true)
         else this.#foundDue(watching, due[i] ?? null)
       })
     } catch {
@@ -111,9 +114,9 @@ export class Lookout {
     const { found, pollMs } = watching.watch
     clearTimeout(watching.timer)
     if (dueMs === null || dueMs > pollMs) return
-    if (dueMs <= 0) found()
+    if (dueMs <= 0) found(false)
     // A timer may be a millisecond early, and the tables would say that nothing is due.
-    else watching.timer = setTimeout(found, Math.ceil(dueMs) + 1)
+    else watching.timer = setTimeout(() => found(false), Math.ceil(dueMs) + 1)
   }
 
   async #ask(watches: readonly Watch[]): Promise<Seen> {

@@ -50,6 +50,8 @@ export class Loop {
   /** What `sleeper` says, as far as this loop knows. */
   #asleep = true
   #toldAt = Number.NEGATIVE_INFINITY
+  /** Whether the row may say that a runner is awake, though this one sleeps. */
+  #doubted = true
 
   constructor(options: LoopOptions) {
     this.#options = options
@@ -111,8 +113,13 @@ export class Loop {
   /** Until something is due, or is said to be there, or the house is to be kept. */
   async #sleep(): Promise<void> {
     const { durable, topic, due, timed = false, choreInMs, pollMs } = this.#options
-    const watch = due && { topic, due, pollMs, atOnce: timed, found: () => this.wake() }
-    const unwatch = watch ? durable.lookout.watch(watch) : () => {}
+    const found = (awake: boolean) => {
+      this.#doubted ||= awake
+      this.wake()
+    }
+    const unwatch = due
+      ? durable.lookout.watch({ topic, due, pollMs, atOnce: timed, found })
+      : () => {}
     const choreMs = choreInMs ? Math.max(1, Math.ceil(choreInMs())) : FOR_EVER_MS
     await this.#rest(Math.min(choreMs, FOR_EVER_MS))
     unwatch()
@@ -121,13 +128,15 @@ export class Loop {
   /** @returns whether the row was changed; then there is to be one more look before the sleep. */
   async #tell(asleep: boolean): Promise<boolean> {
     const known = asleep === this.#asleep
-    if (known && (!asleep || performance.now() < this.#toldAt + SAY_AGAIN_MS)) return false
+    const again = this.#doubted && performance.now() >= this.#toldAt + SAY_AGAIN_MS
+    if (known && !(asleep && again)) return false
     const { durable, topic } = this.#options
     const { rowCount } = await durable.pool.query(
       `UPDATE ${durable.prefix}sleeper SET asleep = $2 WHERE topic = $1 AND asleep <> $2`,
       [topic, asleep],
     )
     this.#asleep = asleep
+    this.#doubted = false
     this.#toldAt = performance.now()
     return rowCount === 1
   }

@@ -10,7 +10,7 @@ import { runTogether, type Together } from '../together.ts'
 import { Agenda } from './agenda.ts'
 import type { JobDefinition, Runner, ScheduleDefinition } from './definition.ts'
 import { GroupSize } from './group-size.ts'
-import { JobStore, type Kind, type TakenJob } from './store.ts'
+import { JobStore, type TakenJob } from './store.ts'
 
 export interface SchedulerOptions {
   readonly durable: Durable
@@ -59,6 +59,9 @@ interface Held {
 
 /** Jobs that failed before come to their turn at least so often, however many others are due. */
 const TRY_AGAIN_EVERY_MS = 50
+
+/** A group that took all there was has not ended by then, ms: what comes meanwhile is looked for by others. */
+const HELPED_AFTER_MS = 20
 
 /** Runs schedules and jobs. Several may run at once: each due time, each job is run by one of them. */
 export class Scheduler {
@@ -184,31 +187,37 @@ export class Scheduler {
   }
 
   async #runDue(): Promise<boolean> {
-    const fresh = await this.#runGroup('fresh', this.#groupSize.size)
+    const first = await this.#runGroup(this.#groupSize.size)
+    if (!first) return false
     // While there is other work, now and then: looking costs as much as a whole group does.
-    if (fresh && performance.now() - this.#triedAgainAt < TRY_AGAIN_EVERY_MS) return true
-    this.#triedAgainAt = performance.now()
-    // By itself, or it would drag others along, or down with it.
-    const again = await this.#runGroup('failed before', 1)
-    return fresh || again
+    const tried = performance.now() - this.#triedAgainAt < TRY_AGAIN_EVERY_MS
+    if (first.again || (first.ran && tried)) return first.ran
+    const second = await this.#runGroup(0)
+    return first.ran || second?.ran === true
   }
 
-  /** @returns whether there were any. */
-  async #runGroup(kind: Kind, limit: number): Promise<boolean> {
+  /** At most so many jobs, or where there are none, one that failed before. @returns null when nothing is due. */
+  async #runGroup(limit: number): Promise<{ again: boolean; ran: boolean } | null> {
     const { pool } = this.#options.durable
     // Of transactions that an outage ended: their jobs are free, and have not failed.
     await this.#store.withdraw(pool, this.#leftOver)
     this.#leftOver = []
     const group = messageId()
-    const ids = await this.#store.pick(group, kind, [...this.#runners.keys()], limit)
-    if (ids.length === 0) return false
+    const picked = await this.#store.pick(group, [...this.#runners.keys()], limit)
+    if (!picked || picked.again) this.#triedAgainAt = performance.now()
+    if (!picked) return null
+    const { ids, again } = picked
     const began = performance.now()
     this.#working++
-    for (const loop of this.#loops) loop.wake()
+    const wakeAll = () => {
+      for (const loop of this.#loops) loop.wake()
+    }
+    if (ids.length >= limit) wakeAll()
+    const helped = setTimeout(wakeAll, HELPED_AFTER_MS)
     try {
       const held = ids.map((id): Held => ({ id, job: null }))
       const outcome = await runTogether(pool, held, this.#work(group, held.length))
-      if (kind === 'fresh') this.#groupSize.took(ids.length, performance.now() - began)
+      if (!again) this.#groupSize.took(ids.length, performance.now() - began)
       this.#jobsDone += outcome.done.length
       const failed = outcome.failed.flatMap(({ item: { job }, error }) =>
         job ? [{ job, error }] : [],
@@ -216,11 +225,12 @@ export class Scheduler {
       if (failed.length > 0) await this.#fail(failed)
       // It went with the transaction, if that held them all.
       if (outcome.done.length < ids.length) await this.#store.withdraw(pool, [group])
-      return outcome.done.length + failed.length > 0
+      return { again, ran: outcome.done.length + failed.length > 0 }
     } catch (error) {
       this.#leftOver.push(group)
       throw error
     } finally {
+      clearTimeout(helped)
       this.#working--
     }
   }
@@ -242,8 +252,8 @@ export class Scheduler {
         await this.#store.finish(
           tx,
           held.map(({ job }) => job!),
+          held.length === size ? [group] : [],
         )
-        if (held.length === size) await this.#store.withdraw(tx, [group])
         return []
       },
     }

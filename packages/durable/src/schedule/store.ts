@@ -21,8 +21,12 @@ export interface FailedJob {
   readonly waitMs: number | null
 }
 
-/** Which jobs a group is made of. */
-export type Kind = 'fresh' | 'failed before'
+/** What a group is made of. */
+export interface Picked {
+  readonly ids: readonly string[]
+  /** Whether it is one that failed before. */
+  readonly again: boolean
+}
 
 // A time as a number: to read it as text costs as much as all the other columns.
 const COLUMNS = `j.id, j.name, j.payload, extract(epoch FROM j.due_at)::float8 * 1000 AS "dueMs",
@@ -31,7 +35,7 @@ const COLUMNS = `j.id, j.name, j.payload, extract(epoch FROM j.due_at)::float8 *
 /** The statements that run jobs. */
 export class JobStore {
   readonly #tables: Tables
-  readonly #pick: Readonly<Record<Kind, string>>
+  readonly #pick: string
   readonly #take: string
   readonly #done: string
   readonly #retry: string
@@ -41,19 +45,26 @@ export class JobStore {
   constructor(tables: Tables) {
     this.#tables = tables
     const { prefix } = tables
-    const pick = (attempts: string) => `
+    const due = (attempts: string) => `
+      SELECT id FROM ${prefix}job
+      WHERE due_at <= now() AND attempts ${attempts} AND name = ANY ($1)
+        AND id NOT IN (SELECT unnest(jobs) FROM ${prefix}job_group)`
+    // Of those that failed before one alone, or it would drag others along, or down with it.
+    this.#pick = `
       WITH quick AS (
         -- A server that crashes forgets it, and was not crashed by a job.
         SELECT set_config('synchronous_commit', 'off', true)
-      ), due AS (
-        SELECT id FROM ${prefix}job
-        WHERE due_at <= now() AND attempts ${attempts} AND name = ANY ($1)
-          AND id NOT IN (SELECT unnest(jobs) FROM ${prefix}job_group)
-        ORDER BY due_at LIMIT $2
+      ), fresh AS (
+        ${due('= 0')} ORDER BY due_at LIMIT $2
+      ), again AS (
+        ${due('> 0')} AND NOT EXISTS (SELECT FROM fresh) ORDER BY due_at LIMIT 1
+      ), picked AS (
+        SELECT id FROM fresh UNION ALL SELECT id FROM again
+      ), made AS (
+        INSERT INTO ${prefix}job_group (id, jobs)
+        SELECT $3, array_agg(picked.id) FROM picked, quick HAVING count(*) > 0 RETURNING jobs
       )
-      INSERT INTO ${prefix}job_group (id, jobs)
-      SELECT $3, array_agg(due.id) FROM due, quick HAVING count(*) > 0 RETURNING jobs`
-    this.#pick = { fresh: pick('= 0'), 'failed before': pick('> 0') }
+      SELECT jobs AS ids, EXISTS (SELECT FROM again) AS again FROM made`
     // Two that pick at the same moment may pick the same ones: here it is settled who has each.
     this.#take = `
       WITH free AS (
@@ -62,6 +73,7 @@ export class JobStore {
       )
       DELETE FROM ${prefix}job j USING free WHERE j.ctid = free.place RETURNING ${COLUMNS}`
     this.#done = `
+      WITH over AS (DELETE FROM ${prefix}job_group WHERE id = ANY ($3::uuid[]))
       UPDATE ${prefix}schedule_run r SET state = 'done', ended_at = now()
       FROM unnest($1::text[], $2::timestamptz[]) AS done (name, due_at)
       WHERE r.name = done.name AND r.due_at = done.due_at`
@@ -122,16 +134,14 @@ export class JobStore {
     return `(SELECT min(taken_at) + ${olderMs} * interval '1 ms' FROM ${this.#tables.prefix}job_group)`
   }
 
-  /** Finds due jobs and says who is going to run them. @returns their ids. */
-  async pick(
-    group: string,
-    kind: Kind,
-    names: readonly string[],
-    limit: number,
-  ): Promise<readonly string[]> {
-    const values = [names, limit, group]
-    const { rows } = await this.#tables.pool.query<{ jobs: string[] }>(this.#pick[kind], values)
-    return rows[0]?.jobs ?? []
+  /**
+   * Finds due jobs and says who is going to run them: at most `limit`, or where there are none, one that failed before.
+   *
+   * @returns null when there is none.
+   */
+  async pick(group: string, names: readonly string[], limit: number): Promise<Picked | null> {
+    const { rows } = await this.#tables.pool.query<Picked>(this.#pick, [names, limit, group])
+    return rows[0] ?? null
   }
 
   /** Takes those of the jobs that are there out of the table; they are back if it does not commit. */
@@ -147,11 +157,12 @@ export class JobStore {
     ])
   }
 
-  /** Notes runs of schedules that are done. */
-  async finish(tx: Queryable, jobs: readonly TakenJob[]): Promise<void> {
+  /** Notes runs of schedules that are done, and that groups which are done with are not being run any more. */
+  async finish(tx: Queryable, jobs: readonly TakenJob[], groups: readonly string[]): Promise<void> {
     const runs = jobs.filter((job) => job.occurrence !== null)
-    if (runs.length === 0) return
-    await tx.query(this.#done, [runs.map((job) => job.name), runs.map((job) => job.occurrence)])
+    if (runs.length === 0) return this.withdraw(tx, groups)
+    const names = runs.map((job) => job.name)
+    await tx.query(this.#done, [names, runs.map((job) => job.occurrence), groups])
   }
 
   /** Puts failed jobs off, or among the dead letters. Counts each attempt once. */
