@@ -8,7 +8,6 @@ import {
   type FoundPart,
   findPart,
   type Known,
-  numberKey,
   type PartNumber,
   plainName,
   type Resolution,
@@ -23,7 +22,7 @@ const BATCH = 1_000
 /** Suggestions are looked for, for so many lots at most: a file of nonsense must not take long. */
 const MOST_SUGGESTED = 200
 const SUGGESTIONS = 3
-/** Numbers that are kept with what they stand for, and as many elements: some 150 bytes each. */
+/** Numbers of each system that are kept with what they stand for, and as many elements: some 150 bytes each. */
 const MOST_KEPT = 50_000
 /** Rebrickable's have up to 25 characters; a longer one is a file's own, and is not kept. */
 const LONGEST_KEPT = 50
@@ -38,7 +37,7 @@ export interface ResolvedLot {
 /** What one generation of the catalogue was asked lately. */
 interface Kept extends ColoursKnown {
   readonly generation: string
-  readonly parts: Lru<FoundPart | null>
+  readonly parts: Readonly<Record<IdSystem, Lru<FoundPart | null>>>
   readonly elements: Lru<Element | null>
 }
 type ColoursKnown = Pick<Known, 'colours' | 'colourIds' | 'colourNames'>
@@ -89,7 +88,7 @@ export class Catalogue {
       this.#kept = {
         generation,
         ...(await coloursKnown(this.#db)),
-        parts: new Lru(this.#mostKept),
+        parts: ofEach(() => new Lru(this.#mostKept)),
         elements: new Lru(this.#mostKept),
       }
     }
@@ -98,29 +97,29 @@ export class Catalogue {
 
   /** What the catalogue says of the numbers of some lots: the database is asked for what is not kept. */
   async #known(kept: Kept, lots: readonly Lot[]): Promise<Known> {
-    const parts = new Map<string, FoundPart | null>()
+    const parts = ofEach(() => new Map<string, FoundPart | null>())
     const elements = new Map<string, Element | null>()
-    const newParts = new Map<string, PartNumber>()
+    const newParts: PartNumber[] = []
     const newElements = new Set<string>()
     for (const { ids, element } of lots) {
       for (const system of Object.keys(ids) as IdSystem[]) {
         const id = ids[system]!
-        const key = numberKey(system, id)
-        const found = kept.parts.get(key)
-        if (found === undefined) newParts.set(key, [system, id])
-        else parts.set(key, found)
+        const found = kept.parts[system].get(id)
+        if (found === undefined) newParts.push([system, id])
+        else parts[system].set(id, found)
       }
       if (element === null) continue
       const found = kept.elements.get(element)
       if (found === undefined) newElements.add(element)
       else elements.set(element, found)
     }
-    if (newParts.size > 0 || newElements.size > 0) {
-      const rows = await rowsOf(this.#db, [...newParts.values()], newElements)
-      for (const [key, number] of newParts) {
+    if (newParts.length > 0 || newElements.size > 0) {
+      const rows = await rowsOf(this.#db, newParts, newElements)
+      for (const number of newParts) {
+        const [system, id] = number
         const found = findPart(number, rows)
-        parts.set(key, found)
-        if (key.length <= LONGEST_KEPT) kept.parts.set(key, found)
+        parts[system].set(id, found)
+        if (id.length <= LONGEST_KEPT) kept.parts[system].set(id, found)
       }
       for (const id of newElements) {
         const found = rows.elements.get(id) ?? null
@@ -132,17 +131,26 @@ export class Catalogue {
   }
 }
 
+function ofEach<T>(make: () => T): Record<IdSystem, T> {
+  return { rebrickable: make(), bricklink: make(), ldraw: make() }
+}
+
 async function coloursKnown(db: Queryable): Promise<ColoursKnown> {
   const { rows: colours } = await db.query<{ id: number; name: string }>(
     'SELECT id, name FROM processing.colours ORDER BY id DESC',
   )
-  const { rows: ids } = await db.query<{ key: string; ids: number[] }>(
-    `SELECT system || ' ' || external_id AS key, array_agg(colour_id ORDER BY colour_id) AS ids
-     FROM processing.colour_ids GROUP BY 1`,
+  const { rows } = await db.query<{ system: string; number: number; ids: number[] }>(
+    `SELECT system, external_id AS number, array_agg(colour_id ORDER BY colour_id) AS ids
+     FROM processing.colour_ids GROUP BY 1, 2`,
   )
+  const colourIds: Record<string, Map<number, readonly number[]>> = {}
+  for (const { system, number, ids } of rows) {
+    colourIds[system] ??= new Map()
+    colourIds[system].set(number, ids)
+  }
   return {
     colours: new Set(colours.map(({ id }) => id)),
-    colourIds: new Map(ids.map(({ key, ids: some }) => [key, some])),
+    colourIds,
     colourNames: new Map(colours.map(({ id, name }) => [plainName(name), id])),
   }
 }

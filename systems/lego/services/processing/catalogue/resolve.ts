@@ -47,22 +47,18 @@ export interface FoundPart {
 
 /** What the catalogue says of the numbers that some lots name. */
 export interface Known {
-  /** By `numberKey`; null for what it does not know. */
-  readonly parts: ReadonlyMap<string, FoundPart | null>
+  /** By its number, of each system; null for what it does not know. */
+  readonly parts: Readonly<Record<IdSystem, ReadonlyMap<string, FoundPart | null>>>
   readonly elements: ReadonlyMap<string, Element | null>
   readonly colours: ReadonlySet<number>
-  /** By `system number`; sorted. */
-  readonly colourIds: ReadonlyMap<string, readonly number[]>
+  /** By its number, of each system; sorted. */
+  readonly colourIds: Readonly<Partial<Record<string, ReadonlyMap<number, readonly number[]>>>>
   /** By name, small letters and digits alone. */
   readonly colourNames: ReadonlyMap<string, number>
 }
 
 /** A part's number, and whose it is. */
 export type PartNumber = readonly [system: IdSystem, id: string]
-
-export function numberKey(system: IdSystem, id: string): string {
-  return `${system} ${id}`
-}
 
 /** What the catalogue must be asked of to find some numbers' parts. */
 export function textsOf(numbers: readonly PartNumber[]) {
@@ -110,7 +106,7 @@ export function resolveLot(lot: Lot, known: Known): Resolution {
 
 function firstFound({ ids }: Lot, parts: Known['parts']): FoundPart | null {
   for (const system of Object.keys(ids) as IdSystem[]) {
-    const found = parts.get(numberKey(system, ids[system]!))
+    const found = parts[system].get(ids[system]!)
     if (found) return found
   }
   return null
@@ -159,7 +155,7 @@ function coloursOf(colour: Colour, known: Known): readonly number[] {
     return id === undefined ? [] : [id]
   }
   if (colour.system === 'rebrickable') return known.colours.has(colour.id) ? [colour.id] : []
-  return known.colourIds.get(`${colour.system} ${colour.id}`) ?? []
+  return known.colourIds[colour.system]?.get(colour.id) ?? []
 }
 
 /** "Light Bluish Gray", "light-bluish-grey" and so on are one. */

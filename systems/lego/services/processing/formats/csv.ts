@@ -1,15 +1,10 @@
 import { CsvError, type Parser, parse } from 'csv-parse'
+import { type CsvRow, PlainRows } from './plain-rows.ts'
 import { PartListRefused } from './refusal.ts'
 
 /** A row of more characters than this is no part list's. */
 const MAX_ROW = 65_536
 const DELIMITERS = [',', ';', '\t'] as const
-
-export interface CsvRow {
-  /** 1-based, where it ends: a quoted field may hold line breaks. */
-  readonly line: number
-  readonly cells: readonly string[]
-}
 
 /**
  * Reads rows, those of each piece together, empty ones left out.
@@ -19,33 +14,57 @@ export interface CsvRow {
 export async function* csvRows(text: AsyncIterable<string>): AsyncGenerator<readonly CsvRow[]> {
   const pieces = text[Symbol.asyncIterator]()
   const first = await firstLine(pieces)
-  const parser = parse({
-    delimiter: delimiterOf(first),
-    info: true,
-    max_record_size: MAX_ROW,
-    relax_column_count: true,
-    skip_empty_lines: true,
-  })
-  // Looked at after each piece.
-  parser.on('error', () => {})
+  const delimiter = delimiterOf(first)
+  const plain = new PlainRows(delimiter)
+  let parser: Parser | null = null
   try {
     for await (const piece of restOf(first, pieces)) {
+      let text = piece
+      if (!parser) {
+        yield plain.read(piece)
+        if (!plain.left) continue
+        parser = parserOf(delimiter, plain.left)
+        text = plain.left.text
+      }
       // Parsed before write returns; asking for one row after the other would take far longer.
-      parser.write(piece)
+      parser.write(text)
       yield taken(parser)
       if (parser.errored) throw parser.errored
     }
+    if (!parser) {
+      yield plain.end()
+      if (!plain.left) return
+      parser = parserOf(delimiter, plain.left)
+      parser.write(plain.left.text)
+    }
     parser.end()
     const rest: CsvRow[] = []
-    for await (const parsed of parser as AsyncIterable<Parsed>) rest.push(rowOf(parsed))
+    for await (const row of parser as AsyncIterable<Parsed>) rest.push(rowOf(row))
     yield rest
   } catch (error) {
     if (!(error instanceof CsvError)) throw error
     const { lines } = error as CsvError & { lines?: number }
     throw new PartListRefused('BAD_CSV', `Not valid CSV: ${error.message}`, lines ?? null)
   } finally {
-    parser.destroy()
+    parser?.destroy()
   }
+}
+
+/** What goes on where rows are no longer plain. */
+function parserOf(delimiter: string, { line, lineBreak }: NonNullable<PlainRows['left']>): Parser {
+  const parser = parse({
+    delimiter,
+    info: true,
+    max_record_size: MAX_ROW,
+    relax_column_count: true,
+    skip_empty_lines: true,
+    ...(lineBreak === undefined ? {} : { record_delimiter: lineBreak }),
+  })
+  // It counts on from there.
+  Object.assign(parser.info, { lines: line })
+  // Looked at after each piece.
+  parser.on('error', () => {})
+  return parser
 }
 
 function taken(parser: Parser): CsvRow[] {

@@ -1,4 +1,4 @@
-import type { Entries, Entry, Line, Problem, Skipped } from './entry.ts'
+import type { Entries, Entry, IdSystem, Line, Problem, Skipped } from './entry.ts'
 import { PartListRefused } from './refusal.ts'
 
 /** Lines of the same thing in the same colour, added up. */
@@ -84,8 +84,18 @@ export class Lots {
       const reason = `The list has more than ${this.#limits.lots} different lots`
       throw new PartListRefused('TOO_MANY_LOTS', reason, given.line)
     } else {
-      const { line, type, ids, element, colour, name, remarks } = given
-      this.#lots.set(key, { line, type, ids, element, colour, quantity, spare, name, remarks })
+      const { line, type, element, colour } = given
+      this.#lots.set(key, {
+        line,
+        type,
+        ids: ownIds(given.ids),
+        element: own(element),
+        colour: colour?.system === 'name' ? { ...colour, name: own(colour.name) } : colour,
+        quantity,
+        spare,
+        name: own(given.name),
+        remarks: own(given.remarks),
+      })
     }
   }
 }
@@ -97,6 +107,21 @@ function keyOf({ type, ids, element, colour, spare, name }: Lot): string {
   const hue = colour && (colour.system === 'name' ? colour.name : `${colour.system}\0${colour.id}`)
   // Custom items have nothing but their name.
   return `${type}\0${spare}\0${id}\0${hue}\0${id === '\0\0\0' ? name : ''}`
+}
+
+/**
+ * The same text by itself: one that was cut out of a piece of the file is a view of it, and would hold all of the piece
+ * as long as its lot is there.
+ */
+function own<T extends string | null>(text: T): T {
+  // V8 makes no views of fewer characters.
+  return text === null || text.length < 13 ? text : (Buffer.from(text).toString() as T)
+}
+
+function ownIds(ids: Lot['ids']): Lot['ids'] {
+  const owned: Partial<Record<IdSystem, string>> = {}
+  for (const system of Object.keys(ids) as IdSystem[]) owned[system] = own(ids[system]!)
+  return owned
 }
 
 /** Reads all entries. @throws PartListRefused */

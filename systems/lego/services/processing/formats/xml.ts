@@ -1,4 +1,5 @@
 import { SaxesParser } from 'saxes'
+import { PlainRecords } from './plain-records.ts'
 import { PartListRefused } from './refusal.ts'
 import { short } from './values.ts'
 
@@ -40,6 +41,12 @@ class RecordReader {
   readonly #paths: readonly string[]
   readonly #roots: readonly string[]
   readonly #open: string[] = []
+  readonly #plain: PlainRecords
+  /** Characters that the parser was given, and of them those up to the end of the last record. */
+  #given = 0
+  #recordEnd = -1
+  /** Line breaks that it was not given. */
+  #linesBeside = 0
   #records: XmlRecord[] = []
   #record: { line: number; fields: Map<string, string> } | null = null
   #text = ''
@@ -50,6 +57,7 @@ class RecordReader {
   constructor(paths: readonly (readonly string[])[]) {
     this.#paths = paths.map((path) => path.join('/'))
     this.#roots = paths.map((path) => path[0]!)
+    this.#plain = new PlainRecords(paths[0]!.at(-1)!)
     const parser = this.#parser
     parser.on('error', ({ message }) => {
       throw this.#refusal('BAD_XML', `Not valid XML: ${message.replace(/^[\d:]+ /, '')}`)
@@ -72,12 +80,38 @@ class RecordReader {
 
   write(piece: string): void {
     this.#pending += piece.length
-    this.#parser.write(piece)
+    for (let at = 0; at < piece.length; ) {
+      // Just behind a record that its end tag has ended, and with nothing begun: what follows may be read without it.
+      if (this.#recordEnd === this.#given) at = this.#readPlain(piece, at)
+      if (at === piece.length) break
+      const next = this.#plain.endOfNext(piece, at)
+      this.#given += next - at
+      this.#parser.write(piece.slice(at, next))
+      at = next
+    }
     if (this.#pending <= MAX_TOKEN + piece.length) return
     throw this.#refusal(
       'XML_TOKEN_TOO_LARGE',
       `One tag, attribute or text has more than ${MAX_TOKEN} characters`,
     )
+  }
+
+  /** @returns where the records end that are plain */
+  #readPlain(piece: string, from: number): number {
+    let at = from
+    for (;;) {
+      const read = this.#plain.read(piece, at)
+      if (read === null) return at
+      const { fields, linesBefore, lines, end } = read
+      this.#records.push({ line: this.#line + linesBefore, fields })
+      this.#linesBeside += lines
+      this.#pending = 0
+      at = end
+    }
+  }
+
+  get #line(): number {
+    return this.#parser.line + this.#linesBeside
   }
 
   end(): void {
@@ -97,12 +131,13 @@ class RecordReader {
       throw this.#refusal('BAD_XML', `The root must be ${roots}, given ${short(name)}`)
     }
     this.#rooted = true
+    this.#plain.know(name)
     if (this.#open.push(name) > MAX_DEPTH) {
       throw this.#refusal('XML_TOO_DEEP', `Elements are nested more than ${MAX_DEPTH} deep`)
     }
     this.#text = ''
     if (!this.#record && this.#paths.includes(this.#open.join('/'))) {
-      this.#record = { line: this.#parser.line, fields: new Map() }
+      this.#record = { line: this.#line, fields: new Map() }
     }
   }
 
@@ -115,6 +150,7 @@ class RecordReader {
     if (this.#paths.includes([...this.#open, name].join('/'))) {
       this.#records.push(this.#record)
       this.#record = null
+      this.#recordEnd = this.#parser.position
     } else if (depth === recordDepth + 1 && this.#paths.includes(this.#open.join('/'))) {
       // Fields of fields are nobody's.
       if (this.#record.fields.size >= MAX_FIELDS) {
@@ -131,6 +167,6 @@ class RecordReader {
   }
 
   #refusal(code: 'BAD_XML' | 'XML_DTD' | 'XML_TOO_DEEP' | 'XML_TOKEN_TOO_LARGE', reason: string) {
-    return new PartListRefused(code, reason, this.#parser.line)
+    return new PartListRefused(code, reason, this.#line)
   }
 }
