@@ -44,6 +44,29 @@ it('what no notification told of is found, of each group by its own subscription
   }
 })
 
+it('a group is not read of which nothing stands there', async () => {
+  const transport = await openPostgresTransport({ url: server.url() })
+  const types = ['thing.stayed']
+  const refuse = () => Promise.reject(new Error('not now'))
+  await transport.subscribe({ group: 'full', types }, refuse)
+  await transport.publish(messages('thing.stayed', 1, 1))
+  await transport.subscribe({ group: 'empty', types }, refuse)
+  await transport.close()
+  const { rows } = await pool.query<{ id: number; name: string }>(
+    `SELECT id, name FROM bus.consumer_group WHERE name IN ('full', 'empty')`,
+  )
+  const answers: unknown[][] = []
+  const query = async (text: string, values: unknown[]) => {
+    const answer = await pool.query(text, values)
+    answers.push(answer.rows)
+    return answer
+  }
+  const lookout = new Lookout({ query } as never, statements('bus'), 5)
+  for (const { id } of rows) onTestFinished(lookout.watch(id, () => {}))
+  await until('it was looked for', () => answers.length > 0)
+  expect(answers[0]).toEqual([{ group: rows.find(({ name }) => name === 'full')!.id }])
+})
+
 /** Two groups that are watched; how often each was told. */
 function watched(query: (text: string, values: [number[]]) => Promise<unknown>) {
   const found = { 1: 0, 2: 0 }

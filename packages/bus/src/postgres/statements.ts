@@ -83,8 +83,8 @@ export function statements(schema: string) {
 
     /** $1 groups: those of which a message stands there, whoever has it in hand. */
     look: `
-      SELECT id AS "group" FROM unnest($1::int[]) AS id
-      WHERE EXISTS (SELECT FROM ${at}message WHERE group_id = id)`,
+      SELECT asked AS "group" FROM unnest($1::int[]) AS asked
+      WHERE EXISTS (SELECT FROM ${at}message WHERE group_id = asked)`,
 
     /** $1 group, $2 lanes, $3 positions in hand, $4 keys that stand still, $5 how many at most. */
     read: `
