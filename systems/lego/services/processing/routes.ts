@@ -3,6 +3,7 @@ import { processingApi, processingForServices } from './client.ts'
 import { FileProcessingFailed } from './events.ts'
 import { cancelJob, createJob, getJob, listLots, listProblems } from './jobs/jobs.ts'
 import type { ProcessingConfig } from './jobs/store.ts'
+import { wakeWorker } from './jobs/worker.ts'
 import type { EstimateQuery, NewJob } from './messages.ts'
 import { readForms } from './multipart.ts'
 import { estimateOf } from './prices/estimates.ts'
@@ -94,11 +95,19 @@ export function internalRoutes(app: App, context: Context): void {
 type Asking = Parameters<Context['answerOnce']>[0]
 type Answering = Parameters<Context['answerOnce']>[1]
 
-function begin(context: Context, request: Asking, reply: Answering, ownerId: string, job: NewJob) {
+async function begin(
+  context: Context,
+  request: Asking,
+  reply: Answering,
+  ownerId: string,
+  job: NewJob,
+) {
   const { FILE_ORIGINS } = context.config
-  return context.answerOnce(request, reply, 202, ({ db }) =>
+  const answer = await context.answerOnce(request, reply, 202, ({ db }) =>
     createJob(db, ownerId, job, FILE_ORIGINS),
   )
+  wakeWorker(context)
+  return answer
 }
 
 function estimate(context: Context, ownerId: string | null, jobId: string, query: EstimateQuery) {

@@ -8,10 +8,20 @@ import { CLAIMABLE, type ClaimedJob, ClaimedJobStore, type Context, JobLost } fr
 
 /** How long a job stays a process's own without a sign of life, ms. */
 const LEASE_MS = 15_000
-/** How often jobs are looked for when there was none, ms. */
-const POLL_MS = 100
+/** How often jobs are looked for when there was none, but lately, ms; and when there was none for long. */
+const POLL_MS = { lately: 100, idle: 500 }
+/** As long as that is lately, ms. */
+const LATELY_MS = 10_000
 /** Before the second and the third attempt, ms. After the third the job has failed. */
 const RETRY_MS = [1_000, 5_000]
+
+/** By the context of their process's service. */
+const workers = new WeakMap<object, JobWorker>()
+
+/** Tells the worker of this process, if there is one, that a job was written down; those of others find it by looking. */
+export function wakeWorker(context: object): void {
+  workers.get(context)?.wake()
+}
 
 /** Works on jobs, so many at a time. Several processes may run one on the same database. */
 export class JobWorker {
@@ -23,6 +33,8 @@ export class JobWorker {
   readonly #stopping = new AbortController()
   #loop: Promise<void> | undefined
   #wake: () => void = () => {}
+  #woken = false
+  #tookAt = Number.NEGATIVE_INFINITY
 
   constructor(context: Context) {
     this.#context = context
@@ -37,7 +49,14 @@ export class JobWorker {
   }
 
   start(): void {
+    workers.set(this.#context, this)
     this.#loop = this.#takeAll()
+  }
+
+  /** Looks for a job at once. */
+  wake(): void {
+    this.#woken = true
+    this.#wake()
   }
 
   /** Gives back what is being worked on: another process, or the next start, begins it anew. */
@@ -51,6 +70,7 @@ export class JobWorker {
   async #takeAll(): Promise<void> {
     const { signal } = this.#stopping
     while (!signal.aborted) {
+      this.#woken = false
       const taken = await this.#takeOne().catch((error: unknown) => {
         this.#context.log.warn({ reason: rootCause(error).message }, 'no job could be taken')
         return false
@@ -65,13 +85,14 @@ export class JobWorker {
     const takenAt = performance.now()
     const claimed = await claim<ClaimedJob>(this.#context.pool, this.#claim, 1, LEASE_MS)
     if (!claimed) return false
+    this.#tookAt = performance.now()
     const work = this.#work(claimed.rows[0]!, takenAt)
       .catch((error: unknown) => {
         this.#context.log.error({ reason: rootCause(error).message }, 'a job was left to its lease')
       })
       .finally(() => {
         this.#running.delete(work)
-        this.#wake()
+        this.wake()
       })
     this.#running.add(work)
     return true
@@ -117,8 +138,10 @@ export class JobWorker {
   }
 
   #rest(): Promise<void> {
+    if (this.#woken) return Promise.resolve()
+    const lately = this.#running.size > 0 || performance.now() - this.#tookAt < LATELY_MS
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, POLL_MS)
+      const timer = setTimeout(resolve, lately ? POLL_MS.lately : POLL_MS.idle)
       this.#wake = () => {
         clearTimeout(timer)
         resolve()
