@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { readdir, readFile } from 'node:fs/promises'
 import { constants, getPriority } from 'node:os'
 import { expect, it } from 'vitest'
 import { startProcess } from './testing/processes.ts'
@@ -13,6 +14,21 @@ async function sessionOf(pid: number): Promise<string | undefined> {
   return /nice (-?\d+)/.exec(text)?.[1]
 }
 
+/** sched(7): `SCHED_IDLE`. */
+const IDLE = '5'
+
+/** How the system schedules each thread of a process. */
+async function policiesOf(pid: number): Promise<string[]> {
+  const threads = await readdir(`/proc/${pid}/task`)
+  return Promise.all(
+    threads.map(async (thread) => {
+      const stat = await readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8')
+      // The 41st, and the third is the first after the name in brackets (proc_pid_stat(5)).
+      return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[41 - 3]!
+    }),
+  )
+}
+
 it('a service that gives way comes after all others, its session too; another does not', async () => {
   const [modest, greeter] = await Promise.all(
     [MODEST, GREETER].map((file) => {
@@ -25,6 +41,12 @@ it('a service that gives way comes after all others, its session too; another do
     expect(getPriority(greeter.pid)).toBe(getPriority())
     const usual = await sessionOf(greeter.pid)
     expect(await sessionOf(modest.pid)).toBe(usual && String(constants.priority.PRIORITY_LOW))
+    if (process.platform === 'linux') {
+      // Part of what every Debian has; without it a service gives way as far as above.
+      execFileSync('chrt', ['--version'])
+      expect(new Set(await policiesOf(modest.pid))).toEqual(new Set([IDLE]))
+      expect(await policiesOf(greeter.pid)).not.toContain(IDLE)
+    }
   } finally {
     for (const service of [modest, greeter]) {
       service.signal('SIGTERM')

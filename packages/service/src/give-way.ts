@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
 
@@ -10,14 +11,29 @@ const SESSION = '/proc/self/autogroup'
  */
 export function giveWay(): void {
   const { PRIORITY_LOW } = constants.priority
+  asFarAsItMay(() => setPriority(PRIORITY_LOW))
+  // Of a session that is its own the priority within it says nothing.
+  asFarAsItMay(() => leadsSession() && writeFileSync(SESSION, String(PRIORITY_LOW)))
+  // A low priority is still one that is waited for: a processor that works for it is no idle one to whoever wakes up, as
+  // one is that works for what is to run when nothing else does (sched(7), "SCHED_IDLE"). Node knows no call for it;
+  // threads that begin later have what the one has that began them.
+  asFarAsItMay(() => {
+    const all = ['--all-tasks', '--idle', '--pid', '0', String(process.pid)]
+    execFileSync('chrt', all, { stdio: 'ignore', timeout: LONGEST_MS })
+  })
+}
+
+/** Where the system has it and allows it: nothing depends on it but how quick others are. */
+function asFarAsItMay(act: () => void): void {
   try {
-    setPriority(PRIORITY_LOW)
-    // Of a session that is its own the priority within it says nothing.
-    if (leadsSession()) writeFileSync(SESSION, String(PRIORITY_LOW))
+    act()
   } catch {
-    // No right to, or no such file: nothing depends on it but how quick others are.
+    // As above.
   }
 }
+
+/** A service is not kept from its start by a tool of the system. */
+const LONGEST_MS = 2_000
 
 /** Whether nobody else's session would give way with it. */
 function leadsSession(): boolean {
