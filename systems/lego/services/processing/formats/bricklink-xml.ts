@@ -22,29 +22,38 @@ export async function* readBrickLinkXml(text: AsyncIterable<string>): Entries {
 }
 
 function readItem({ line, fields }: XmlRecord): Entry {
-  const field = (name: string) => readText(fields.get(name), name)
-  const flag = (name: string) => readFlag(field(name) ?? '', name)
-  const id = field('ITEMID')
+  const id = fieldOf(fields, 'ITEMID')
   if (id === null) throw new BadLine('MISSING_ID', 'ITEMID is missing')
-  const type = readItemType(field('ITEMTYPE') ?? 'P', 'ITEMTYPE')
-  const colour = field('COLOR')
-  const wanted = field('MINQTY')
+  const type = readItemType(fieldOf(fields, 'ITEMTYPE') ?? 'P', 'ITEMTYPE')
+  const colour = fieldOf(fields, 'COLOR')
+  const wanted = fieldOf(fields, 'MINQTY')
   const quantity =
     wanted === null
-      ? readQuantity(field('QTY') ?? '1', 'QTY')
-      : readQuantity(wanted, 'MINQTY') - readQuantity(field('QTYFILLED') ?? '0', 'QTYFILLED')
+      ? readQuantity(fieldOf(fields, 'QTY') ?? '1', 'QTY')
+      : readQuantity(wanted, 'MINQTY') -
+        readQuantity(fieldOf(fields, 'QTYFILLED') ?? '0', 'QTYFILLED')
   // Other choices for a lot that is counted already.
-  if (flag('ALTERNATE')) return { kind: 'skipped', line, reason: 'alternate' }
-  if (flag('COUNTERPART')) return { kind: 'skipped', line, reason: 'counterpart' }
+  if (flagOf(fields, 'ALTERNATE')) return { kind: 'skipped', line, reason: 'alternate' }
+  if (flagOf(fields, 'COUNTERPART')) return { kind: 'skipped', line, reason: 'counterpart' }
   return lineOf({
     line,
     type,
     ids: { bricklink: id },
     colour: brickLinkColour(colour === null ? 0 : readColour(colour, 'COLOR'), type),
     quantity: Math.max(0, quantity),
-    spare: flag('EXTRA'),
-    remarks: unescapeOnce(field('REMARKS')),
+    spare: flagOf(fields, 'EXTRA'),
+    remarks: unescapeOnce(fieldOf(fields, 'REMARKS')),
   })
+}
+
+type Fields = XmlRecord['fields']
+
+function fieldOf(fields: Fields, name: string): string | null {
+  return readText(fields.get(name), name)
+}
+
+function flagOf(fields: Fields, name: string): boolean {
+  return readFlag(fieldOf(fields, name) ?? '', name)
 }
 
 /** @throws BadLine BAD_ITEM_TYPE */

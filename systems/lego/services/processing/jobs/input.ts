@@ -16,23 +16,35 @@ export interface Input {
 
 /** The file that came with the request. */
 export async function storedInput(db: Queryable, jobId: string): Promise<Input> {
-  const { rows } = await db.query<{ total: number }>(
-    'SELECT octet_length(content) AS total FROM processing.job_inputs WHERE job_id = $1',
-    [jobId],
-  )
-  const total = rows[0]?.total ?? 0
-  return { total, bytes: slices(db, jobId, total) }
+  const first = await sliceOf(db, jobId, 1)
+  return { total: first?.total ?? 0, bytes: slices(db, jobId, first) }
 }
 
-async function* slices(db: Queryable, jobId: string, total: number): AsyncGenerator<Uint8Array> {
-  for (let from = 1; from <= total; from += SLICE) {
-    const { rows } = await db.query<{ slice: Buffer }>(
-      `SELECT substring(content FROM $2 FOR ${SLICE}) AS slice
-       FROM processing.job_inputs WHERE job_id = $1`,
-      [jobId, from],
-    )
-    if (rows[0]) yield rows[0].slice
+interface Slice {
+  readonly slice: Buffer
+  readonly total: number
+}
+
+async function* slices(
+  db: Queryable,
+  jobId: string,
+  first: Slice | undefined,
+): AsyncGenerator<Uint8Array> {
+  let read = first
+  for (let from = 1; read; ) {
+    yield read.slice
+    from += SLICE
+    read = from <= read.total ? await sliceOf(db, jobId, from) : undefined
   }
+}
+
+async function sliceOf(db: Queryable, jobId: string, from: number): Promise<Slice | undefined> {
+  const { rows } = await db.query<Slice>(
+    `SELECT substring(content FROM $2 FOR ${SLICE}) AS slice, octet_length(content) AS total
+     FROM processing.job_inputs WHERE job_id = $1`,
+    [jobId, from],
+  )
+  return rows[0]
 }
 
 /** The file at an address. @throws FileUnreachable */

@@ -141,13 +141,17 @@ export class ClaimedJobStore {
   ): Promise<void> {
     const { format, totals, bytesRead, failure } = ended
     const { rowCount } = await tx.client.query(
-      `UPDATE processing.jobs SET state = $3, format = $4, totals = $5, failure = $6,
-         lines_read = coalesce($7, lines_read), bytes_read = coalesce($8, bytes_read), ended_at = clock_timestamp()
-       WHERE id = $1 AND token = $2`,
+      `WITH ended AS (
+         UPDATE processing.jobs SET state = $3, format = $4, totals = $5, failure = $6,
+           lines_read = coalesce($7, lines_read), bytes_read = coalesce($8, bytes_read),
+           ended_at = clock_timestamp()
+         WHERE id = $1 AND token = $2 RETURNING id
+       ), read AS (
+         DELETE FROM processing.job_inputs WHERE job_id IN (SELECT id FROM ended)
+       ) SELECT FROM ended`,
       [this.#job.id, this.#job.token, state, format, totals, failure, totals?.lines, bytesRead],
     )
     if (rowCount === 0) throw new JobLost()
-    await tx.client.query('DELETE FROM processing.job_inputs WHERE job_id = $1', [this.#job.id])
   }
 
   async #writeProblems(tx: Tx, problems: readonly Problem[]): Promise<void> {
