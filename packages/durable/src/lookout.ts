@@ -89,6 +89,7 @@ export class Lookout {
     const soon = [...this.#watching].filter(({ at, watch }) => at - now <= watch.pollMs / 2)
     for (const watching of soon) watching.at = now + watching.watch.pollMs
     this.#plan()
+    if (soon.length === 0) return
     const all = (of: readonly Watching[]) => {
       for (const watching of of) if (this.#watching.has(watching)) watching.watch.found(false)
     }
