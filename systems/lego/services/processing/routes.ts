@@ -38,7 +38,7 @@ export function processingRoutes(app: App, context: Context): void {
   })
   app.route({
     ...routeOptions(processingApi, 'getJob'),
-    handler: ({ user, params }) => getJob(context.db, user.userId, params.jobId),
+    handler: ({ user, params }) => getJob(context.pool, user.userId, params.jobId),
   })
   app.route({
     ...routeOptions(processingApi, 'cancelJob'),
@@ -46,12 +46,11 @@ export function processingRoutes(app: App, context: Context): void {
   })
   app.route({
     ...routeOptions(processingApi, 'listLots'),
-    handler: ({ user, params, query }) => listLots(context, user.userId, params.jobId, query),
+    handler: ({ user, params, query }) => listLots(context.pool, user.userId, params.jobId, query),
   })
   app.route({
     ...routeOptions(processingApi, 'listProblems'),
-    handler: ({ user, params, query }) =>
-      listProblems(context.db, user.userId, params.jobId, query),
+    handler: ({ user, params, query }) => listProblems(context, user.userId, params.jobId, query),
   })
   app.route({
     ...routeOptions(processingApi, 'getEstimate'),
@@ -72,7 +71,7 @@ export function internalRoutes(app: App, context: Context): void {
   })
   app.route({
     ...routeOptions(api, 'getJob'),
-    handler: ({ params }) => getJob(context.db, null, params.jobId),
+    handler: ({ params }) => getJob(context.pool, null, params.jobId),
   })
   app.route({
     ...routeOptions(api, 'cancelJob'),
@@ -80,11 +79,11 @@ export function internalRoutes(app: App, context: Context): void {
   })
   app.route({
     ...routeOptions(api, 'listLots'),
-    handler: ({ params, query }) => listLots(context, null, params.jobId, query),
+    handler: ({ params, query }) => listLots(context.pool, null, params.jobId, query),
   })
   app.route({
     ...routeOptions(api, 'listProblems'),
-    handler: ({ params, query }) => listProblems(context.db, null, params.jobId, query),
+    handler: ({ params, query }) => listProblems(context, null, params.jobId, query),
   })
   app.route({
     ...routeOptions(api, 'getEstimate'),
@@ -116,10 +115,10 @@ function estimate(context: Context, ownerId: string | null, jobId: string, query
 }
 
 function cancel(context: Context, ownerId: string | null, jobId: string) {
-  return context.transaction(async ({ db, publish }) => {
-    const { job, ownerId: owner } = await cancelJob(db, ownerId, jobId)
+  return context.transaction(async (tx) => {
+    const { job, ownerId: owner } = await cancelJob(tx, ownerId, jobId)
     const { reference, fileUrl, failure } = job
-    await publish(
+    await tx.publish(
       FileProcessingFailed.of({ jobId, ownerId: owner, reference, fileUrl, error: failure! }),
       { key: jobId },
     )

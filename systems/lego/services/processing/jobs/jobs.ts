@@ -76,11 +76,17 @@ export async function createJob(
   return job!
 }
 
+/** What is shown of a job; by plain SQL, since whoever waits for one asks each second. */
+const SHOWN = `SELECT id, state, reference, file_name AS "fileName", file_url AS "fileUrl", format,
+    bytes_read::float8 AS "bytesRead", bytes_total::float8 AS "bytesTotal", lines_read AS "linesRead",
+    totals, failure, created_at AS "createdAt", started_at AS "startedAt", ended_at AS "endedAt"
+  FROM processing.jobs WHERE id = $1 AND ($2::text IS NULL OR owner_id = $2)`
+
 /** @param ownerId null for a service, which may ask for everybody's. @throws BanyanError NOT_FOUND */
-export async function getJob(db: Db, ownerId: string | null, jobId: string): Promise<Job> {
-  const [row] = await db.select().from(jobs).where(own(ownerId, jobId))
-  if (!row) throw noSuch('job')
-  return view(row)
+export async function getJob(db: Queryable, ownerId: string | null, jobId: string): Promise<Job> {
+  const { rows } = await db.query<ShownJob>(SHOWN, [jobId, ownerId])
+  if (!rows[0]) throw noSuch('job')
+  return view(rows[0])
 }
 
 /**
@@ -88,7 +94,11 @@ export async function getJob(db: Db, ownerId: string | null, jobId: string): Pro
  *
  * @throws BanyanError NOT_FOUND; ServiceError JOB_ENDED
  */
-export async function cancelJob(db: Db, ownerId: string | null, jobId: string) {
+export async function cancelJob(
+  { db, client }: { readonly db: Db; readonly client: Queryable },
+  ownerId: string | null,
+  jobId: string,
+) {
   const [row] = await db
     .update(jobs)
     .set({
@@ -103,7 +113,7 @@ export async function cancelJob(db: Db, ownerId: string | null, jobId: string) {
     await db.delete(jobInputs).where(eq(jobInputs.jobId, jobId))
     return { job: view(row), ownerId: row.ownerId }
   }
-  throw fail('JOB_ENDED', { state: (await getJob(db, ownerId, jobId)).state })
+  throw fail('JOB_ENDED', { state: (await getJob(client, ownerId, jobId)).state })
 }
 
 interface PageOf {
@@ -113,24 +123,24 @@ interface PageOf {
 
 /** @throws BanyanError NOT_FOUND */
 export async function listLots(
-  { db, pool }: { readonly db: Db; readonly pool: Queryable },
+  pool: Queryable,
   ownerId: string | null,
   jobId: string,
   { after, limit, unresolved }: PageOf & { readonly unresolved: 'true' | 'false' },
 ) {
-  await getJob(db, ownerId, jobId)
+  await getJob(pool, ownerId, jobId)
   const rows = await readLots(pool, jobId, { after, limit, unresolved: unresolved === 'true' })
   return { lots: rows.map(({ lot }) => lot), next: nextOf(rows, limit) }
 }
 
 /** @throws BanyanError NOT_FOUND */
 export async function listProblems(
-  db: Db,
+  { db, pool }: { readonly db: Db; readonly pool: Queryable },
   ownerId: string | null,
   jobId: string,
   { after, limit }: PageOf,
 ) {
-  await getJob(db, ownerId, jobId)
+  await getJob(pool, ownerId, jobId)
   const rows = await db
     .select()
     .from(jobProblems)
@@ -154,7 +164,25 @@ export function bareUrl(url: string | null): string | null {
   return url?.split(/[?#]/, 1)[0] ?? null
 }
 
-function view(row: typeof jobs.$inferSelect): Job {
+type ShownJob = Pick<
+  typeof jobs.$inferSelect,
+  | 'id'
+  | 'state'
+  | 'reference'
+  | 'fileName'
+  | 'fileUrl'
+  | 'format'
+  | 'bytesRead'
+  | 'bytesTotal'
+  | 'linesRead'
+  | 'totals'
+  | 'failure'
+  | 'createdAt'
+  | 'startedAt'
+  | 'endedAt'
+>
+
+function view(row: ShownJob): Job {
   return {
     jobId: row.id,
     state: row.state,
