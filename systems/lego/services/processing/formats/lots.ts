@@ -85,7 +85,7 @@ export class Lots {
       throw new PartListRefused('TOO_MANY_LOTS', reason, given.line)
     } else {
       const { line, type, element, colour } = given
-      this.#lots.set(key, {
+      this.#lots.set(own(key), {
         line,
         type,
         ids: ownIds(given.ids),
