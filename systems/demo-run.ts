@@ -26,15 +26,8 @@ const PLAN_ENV = {
   // Everything shares two cores here: a ratio of latencies says more about them than about the service.
   BANYAN_LATENCY_RATIO: '10',
 }
-/**
- * A capability that few use has few answers to be judged by. The p95 of five is the slowest of them, e.g. the first one of
- * a process, and beside a monolith that answers within 5 ms it is ten times as slow.
- */
-const WHOLE_ENV = {
-  BANYAN_MINIMUM_REQUESTS: '5',
-  BANYAN_MINIMUM_COMPARED: '20',
-  BANYAN_LATENCY_RATIO: '40',
-}
+/** A capability that few use has few answers to be judged by. */
+const WHOLE_ENV = { BANYAN_MINIMUM_REQUESTS: '5', BANYAN_MINIMUM_COMPARED: '20' }
 /** Fewer acknowledged writes in a move would say little. */
 const WRITES = { alone: 10_000, oneOfMany: 2_000 }
 

@@ -128,6 +128,20 @@ describe('the gates of a canary', () => {
     ).toHaveLength(1)
   })
 
+  it('wait while the slow ones may be two of a few, which are all that is known', () => {
+    const { latency } = side(5, 0, 50)
+    const few = [1, 2, 3].map(() => ({ source: latency, target: latency }))
+    const judge = (answers: number) =>
+      judgeCanary(plan, measures({ target: side(answers, 0, 50), spans: few }))
+    expect(judge(59)).toMatchObject({
+      failed: [],
+      waiting: [
+        'p95 of the service is 50 ms, allowed are 20 ms, unless it passes within 60 answers',
+      ],
+    })
+    expect(judge(60).failed).toHaveLength(1)
+  })
+
   it('do not roll back for errors where the plan allows any number of them', () => {
     const lenient = { ...plan, gates: { ...plan.gates, errorRate: 1 } } as typeof plan
     const now = { requests: 100, errors: 100 }

@@ -46,6 +46,8 @@ export const SPAN_MS = 2_000
 export const LASTING_SPANS = 3
 /** The p95 of fewer answers is the slowest of them: a span with fewer says nothing. */
 const SPAN_MINIMUM = 20
+/** Where no span says anything the whole step must: by as many answers as the spans would have. */
+const STEP_MINIMUM = LASTING_SPANS * SPAN_MINIMUM
 /** Errors are no chance when so many are less probable than this at the bound: 4 of 4, 6 of 20, 11 of 100 at 1 %. */
 const NO_CHANCE = 5e-7
 /** A bound of none leaves it to the rate since the step began; here one error says nothing yet. */
@@ -163,11 +165,12 @@ function addLatency(
   const timed = target.latency.at(-1) ?? 0
   const few = target.requests >= gates.minimumRequests && timed < gates.minimumRequests
   const slow = step.slow && timed >= gates.minimumRequests
+  const telling = spans.filter((span) => (span.target.at(-1) ?? 0) >= SPAN_MINIMUM)
+  const known = telling.length > 0 || timed >= STEP_MINIMUM
   const lasts =
+    known &&
     spans.length === LASTING_SPANS &&
-    spans.every(
-      (span) => (span.target.at(-1) ?? 0) < SPAN_MINIMUM || p95Of(span, gates.latencyRatio).slow,
-    )
+    telling.every((span) => p95Of(span, gates.latencyRatio).slow)
   const told = `p95 of the service is ${mine} ms, allowed are ${bound} ms`
   verdicts.add(
     {
@@ -179,7 +182,7 @@ function addLatency(
     slow
       ? lasts
         ? told
-        : `${told}, unless it passes within ${(LASTING_SPANS * SPAN_MS) / 1000} s`
+        : `${told}, unless it passes within ${known ? `${(LASTING_SPANS * SPAN_MS) / 1000} s` : `${STEP_MINIMUM} answers`}`
       : `${timed} of ${gates.minimumRequests} answers of the service to be timed`,
   )
 }
