@@ -1,9 +1,11 @@
 import { interleave, median, rounded } from '../statistics.ts'
 import type { Creation } from './goals.ts'
 import { startLoad } from './load.ts'
-import type { Bed } from './minute.ts'
+import type { LoadSetting } from './load-setting.ts'
+import { BESIDE, type Bed } from './minute.ts'
 import { untilHandled } from './propagation.ts'
 import { summaryOf, tookOf } from './samples.ts'
+import type { Stock } from './stock.ts'
 import { SERVICES } from './system.ts'
 
 /** MOCs created a second: as many as 500 requests a second to MOC management bring. */
@@ -11,7 +13,6 @@ const CREATED = 30
 /** Parts lists read a second: one for every ten MOCs. */
 const LISTS = 3
 const DIFFERENT_LISTS = 40
-const WARMUP_SECONDS = 3
 
 export interface CreationOptions {
   /** Of each side. */
@@ -19,37 +20,60 @@ export interface CreationOptions {
   /** Of a round, without its warm-up. */
   readonly seconds: number
   readonly seed: number
+  /** Requests a second to MOC management in everyday's load, creations among them. */
+  readonly rate: number
 }
 
-/**
- * `POST /api/mocs` at the services and at the monolith, each through a gateway, at one rate and in turns.
- *
- * @param lists whether others have parts lists read (`POST /api/parts-lists/parse`) meanwhile, the same ones
- */
+/** What there is on each side. */
+export interface Stocks {
+  services: Stock
+  monolith: Stock
+}
+
+/** What others ask meanwhile, of both sides the same. */
+const MEANWHILE = {
+  alone: () => ({ rates: {}, warmupSeconds: 3 }),
+  /** `POST /api/parts-lists/parse`. */
+  besideLists: () => ({ rates: { parse: LISTS }, warmupSeconds: 3 }),
+  /** Without searches: the monolith has no suggestions. Both sides warm up, as before the minutes of load. */
+  everyday: (rate: number) => {
+    const { gallery, wishlist, profile } = BESIDE
+    return {
+      rates: { moc: Math.max(1, rate - CREATED), gallery, wishlist, profile },
+      warmupSeconds: 20,
+    }
+  },
+} satisfies Record<string, (rate: number) => Pick<LoadSetting, 'rates' | 'warmupSeconds'>>
+
+/** `POST /api/mocs` at the services and at the monolith, each through a gateway, at one rate and in turns. */
 export async function compareCreation(
   { supervisor, system, users }: Bed,
-  { rounds, seconds, seed }: CreationOptions,
-  lists: boolean,
+  stocks: Stocks,
+  { rounds, seconds, seed, rate }: CreationOptions,
+  meanwhile: keyof typeof MEANWHILE,
 ): Promise<Creation> {
+  const { rates, warmupSeconds } = MEANWHILE[meanwhile](rate)
   const took = { services: [] as number[], monolith: [] as number[] }
   const failures: Record<string, number> = {}
+  let asked = 0
   const once = (side: keyof typeof took, url: string) => async (round: number) => {
     // What the services do after they have answered is not to slow down the other side.
     await untilHandled(system, SERVICES)
     const load = await startLoad(supervisor, {
       url,
-      rates: { create: CREATED, ...(lists ? { parse: LISTS } : {}) },
-      warmupSeconds: WARMUP_SECONDS,
-      stock: { mocs: [], images: [], items: [] },
-      lists: { count: lists ? DIFFERENT_LISTS : 0, seed },
+      rates: { create: CREATED, ...rates },
+      stock: stocks[side],
+      lists: { count: meanwhile === 'besideLists' ? DIFFERENT_LISTS : 0, seed },
       followEvery: 0,
-      run: `${side}${lists ? 'l' : 'a'}${round}`,
-      ...{ seconds, users, seed: seed + round },
+      run: `${side}${meanwhile}${round}`,
+      ...{ warmupSeconds, seconds, users, seed: seed + round },
     })
     const result = await load.result()
+    stocks[side] = result.stock
     for (const [what, count] of Object.entries(result.failures)) {
       failures[`${side}: ${what}`] = (failures[`${side}: ${what}`] ?? 0) + count
     }
+    asked += tookOf(result.samples, () => true).length
     const made = tookOf(result.samples, (kind) => kind === 'create')
     took[side].push(...made)
     return summaryOf(made).p95
@@ -72,6 +96,6 @@ export async function compareCreation(
     timeRatio: rounded(median(all.map(({ ratio }) => ratio))),
     rounds: all,
     failures,
-    failedShare: rounded(failed / (took.services.length + took.monolith.length), 6),
+    failedShare: rounded(failed / asked, 6),
   }
 }

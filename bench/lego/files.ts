@@ -18,6 +18,12 @@ export interface Batch {
   readonly tookMs: Summary
 }
 
+/** Parts lists that were sent to be read. */
+export interface ListBatch extends Batch {
+  /** From when File Processing took a list up until it was done, its waiting before left out. */
+  readonly readMs: Summary
+}
+
 /** How often somebody looks whether theirs is done, ms. */
 const LOOK_EVERY_MS = 1_000
 /** Beyond it it has failed, ms. */
@@ -43,7 +49,8 @@ export async function readLists(
   users: readonly User[],
   jobs: readonly string[],
   everyMs: number,
-): Promise<Batch> {
+): Promise<ListBatch> {
+  const readMs: number[] = []
   const { url } = system.services.processing
   const pool = new Pool(url, { connections: jobs.length })
   const ask = async (user: number, method: 'GET' | 'POST', path: string, body?: string) => {
@@ -61,7 +68,7 @@ export async function readLists(
     return { status: answer.statusCode, text: await answer.body.text() }
   }
   try {
-    return await batch(jobs, everyMs, async (job, n) => {
+    const sent = await batch(jobs, everyMs, async (job, n) => {
       const postedAt = Date.now()
       const user = n % users.length
       const begun = await ask(user, 'POST', '/v1/process-file', job)
@@ -70,15 +77,24 @@ export async function readLists(
       return watched(async () => {
         const { status, text } = await ask(user, 'GET', `/v1/jobs/${jobId}`)
         if (status !== 200) throw new Error(`looking ${status}`)
-        const { state, endedAt } = JSON.parse(text) as { state: string; endedAt: string | null }
+        const { state, startedAt, endedAt } = JSON.parse(text) as JobTimes
         if (endedAt === null) return null
         if (state !== 'completed') throw new Error(state)
+        readMs.push(Date.parse(endedAt) - Date.parse(startedAt))
         return Date.parse(endedAt) - postedAt
       })
     })
+    return { ...sent, readMs: summaryOf(readMs) }
   } finally {
     await pool.close()
   }
+}
+
+interface JobTimes {
+  readonly state: string
+  /** Where it has ended. */
+  readonly startedAt: string
+  readonly endedAt: string | null
 }
 
 /** Forms that create a MOC with a file of instructions, made before anything is timed. */

@@ -15,7 +15,7 @@ const minute = (ms: number, failedShare = 0): Minute => ({
   ...{ gallery: took(ms), wishlist: took(ms), profile: took(ms), search: took(ms) },
   ...{ routing: took(ms), indexLag: took(ms), neverFound: 0, generatorLate: took(0), cpuMs: {} },
   propagation: { tookMs: took(ms), waited: 0, deadLetters: 0 },
-  partsLists: batch(failedShare),
+  partsLists: { ...batch(failedShare), readMs: took(1) },
 })
 const creation = (timeRatio: number) => ({
   ...{ services: took(10), monolith: took(10 / timeRatio), timeRatio, rounds: [] },
@@ -56,11 +56,21 @@ describe('the goals', () => {
     expect(spike(0.01)).toEqual(['spike.uploads.failedShare'])
   })
 
+  it('are missed by a list that waits too long, also where each is read in no time', () => {
+    const { partsLists } = minute(1)
+    const of = (lists: Partial<typeof partsLists>) =>
+      missed({ steady: { ...minute(1), partsLists: { ...partsLists, ...lists } } })
+    expect(of({ tookMs: took(5_001) })).toEqual(['steady.partsLists.tookMs.p95'])
+    expect(of({ readMs: took(5_001) })).toEqual(['steady.partsLists.readMs.p95'])
+  })
+
   it('want creations in two fifths of the monolith’s time', () => {
-    const of = (ratio: number) =>
-      missed({ creation: { alone: creation(0.4), besideLists: creation(ratio) } })
-    expect(of(0.4)).toEqual([])
-    expect(of(0.41)).toEqual(['creation.besideLists.timeRatio'])
+    const [met, slow] = [creation(0.4), creation(0.41)]
+    const all = { everyday: met, alone: met, besideLists: met }
+    expect(missed({ creation: all })).toEqual([])
+    for (const name of ['everyday', 'alone', 'besideLists'] as const) {
+      expect(missed({ creation: { ...all, [name]: slow } })).toEqual([`creation.${name}.timeRatio`])
+    }
   })
 })
 

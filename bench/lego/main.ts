@@ -6,14 +6,13 @@ import { Supervisor } from '@banyan/lab'
 import { helpText, main, readFlags, UsageError, wholeNumber } from '../../systems/options.ts'
 import { machineFacts } from '../machine.ts'
 import { chosenOf, type Lines, printGoals, printLines, requireWritable } from '../report.ts'
-import { compareCreation } from './creation.ts'
+import { compareCreation, type Stocks } from './creation.ts'
 import type { Batch } from './files.ts'
 import { fill } from './fill.ts'
 import { type Creation, type Figures, judge, type Minute } from './goals.ts'
 import { BESIDE, type Bed, runSpike, runSteady, SPIKE } from './minute.ts'
 import { writeCatalogue } from './part-lists.ts'
 import type { Summary } from './samples.ts'
-import type { Stock } from './stock.ts'
 import { run, SERVER_SETTINGS, SERVICE_SETTINGS, type System, startSystem } from './system.ts'
 import { usersOf } from './users.ts'
 
@@ -76,7 +75,7 @@ async function measure(supervisor: Supervisor, plan: Plan): Promise<void> {
   const loadBefore = loadavg()[0]!
   const began = performance.now()
   console.log('the services, the monolith and what they begin with')
-  const { bed, stock: filled } = await prepare(supervisor, seed)
+  const { bed, stocks } = await prepare(supervisor, seed)
   const machine = { ...(await machineFacts(bed.system.servers.services)), loadBefore }
   const { cores, cpu, memoryMb, node, postgres } = machine
   console.log(`${cores} cores (${cpu}), ${memoryMb} MB, Node ${node}, PostgreSQL ${postgres}`)
@@ -85,7 +84,6 @@ async function measure(supervisor: Supervisor, plan: Plan): Promise<void> {
   }
   const figures: Figures = {}
   const done = new Set<string>()
-  let stock = filled
   const reduced = seconds < SECONDS || rate < RATE
   const options = { rate, seconds, warmupSeconds: WARMUP_SECONDS }
   const finish = async (name: (typeof PARTS)[number], since: number, lines: Lines) => {
@@ -109,22 +107,32 @@ async function measure(supervisor: Supervisor, plan: Plan): Promise<void> {
   for (const part of plan.parts) {
     const since = performance.now()
     if (part === 'steady') {
-      const made = await runSteady(bed, stock, { ...options, seed: seed + 1, run: `steady${seed}` })
+      const made = await runSteady(bed, stocks.services, {
+        ...options,
+        seed: seed + 1,
+        run: `steady${seed}`,
+      })
       figures.steady = made.minute
-      stock = made.stock
+      stocks.services = made.stock
       await finish(part, since, linesOf(made.minute))
     } else if (part === 'spike') {
-      const made = await runSpike(bed, stock, { ...options, seed: seed + 2, run: `spike${seed}` })
+      const made = await runSpike(bed, stocks.services, {
+        ...options,
+        seed: seed + 2,
+        run: `spike${seed}`,
+      })
       figures.spike = made.minute
-      stock = made.stock
+      stocks.services = made.stock
       const uploads = ['uploads', batchText(made.minute.uploads)] as const
       await finish(part, since, [...linesOf(made.minute), uploads])
     } else {
-      const of = { rounds: ROUNDS, seconds: Math.ceil(seconds / 4), seed: seed + 3 }
-      const alone = await compareCreation(bed, of, false)
-      const besideLists = await compareCreation(bed, of, true)
-      figures.creation = { alone, besideLists }
+      const of = { rounds: ROUNDS, seconds: Math.ceil(seconds / 4), seed: seed + 3, rate }
+      const everyday = await compareCreation(bed, stocks, of, 'everyday')
+      const alone = await compareCreation(bed, stocks, of, 'alone')
+      const besideLists = await compareCreation(bed, stocks, of, 'besideLists')
+      figures.creation = { everyday, alone, besideLists }
       await finish(part, since, [
+        ["in everyday's load", creationText(everyday)],
         ['alone', creationText(alone)],
         ['while parts lists are read', creationText(besideLists)],
       ])
@@ -133,14 +141,17 @@ async function measure(supervisor: Supervisor, plan: Plan): Promise<void> {
   printGoals(judge(figures), reduced)
 }
 
-async function prepare(supervisor: Supervisor, seed: number): Promise<{ bed: Bed; stock: Stock }> {
+async function prepare(
+  supervisor: Supervisor,
+  seed: number,
+): Promise<{ bed: Bed; stocks: Stocks }> {
   const items = USERS * 6
   const system = await startSystem(supervisor, { users: USERS, items, seed })
   await importCatalogue(supervisor, system)
   const users = await usersOf(system.databases.auth, USERS, seed)
-  const stock = await fill(system.gateway.url, users, SIZES, seed)
-  await fill(system.monolithGateway.url, users, SIZES, seed)
-  return { bed: { supervisor, system, users }, stock }
+  const services = await fill(system.gateway.url, users, SIZES, seed)
+  const monolith = await fill(system.monolithGateway.url, users, SIZES, seed)
+  return { bed: { supervisor, system, users }, stocks: { services, monolith } }
 }
 
 async function importCatalogue(supervisor: Supervisor, { databases }: System): Promise<void> {
@@ -172,6 +183,7 @@ function linesOf(minute: Minute): Lines {
     ['until search finds a new MOC', summaryText(indexLag)],
     ['until all have handled an event', summaryText(propagation.tookMs)],
     ['parts lists', batchText(partsLists)],
+    ['  each read in', summaryText(partsLists.readMs)],
     [
       'failed',
       `${(minute.failedShare * 100).toFixed(2)} %${failed.length > 0 ? `: ${failed.join(', ')}` : ''}`,
