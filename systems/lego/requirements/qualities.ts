@@ -30,7 +30,7 @@ export const qualities: readonly Requirement[] = [
   {
     id: 'NFR1.3',
     text: 'Parts lists below 1 MB are read: p95 < 5 s',
-    // Where a hundred come at once the reading alone, not what waits before it (docs/decisions/092).
+    // Where a hundred come at once the reading alone, not what waits before it (docs/decisions/054).
     shownBy: [
       ...inBench({ 'partsLists.tookMs.p95': 5_000 }, ['steady']),
       ...inBench({ 'partsLists.readMs.p95': 5_000 }),

@@ -69,7 +69,7 @@ export async function listMocs(db: Db, viewer: string, query: MocQuery): Promise
   return { mocs: rows.map(summaryView), pagination }
 }
 
-const byId = madeOnce((db: Db) =>
+export const mocById = madeOnce((db: Db) =>
   db
     .select()
     .from(mocs)
@@ -85,7 +85,7 @@ const byIdLocked = madeOnce((db: Db) =>
 
 /** @throws BanyanError NOT_FOUND */
 export async function getMoc(db: Db, id: string): Promise<Moc> {
-  const [row] = await byId(db).execute({ id })
+  const [row] = await mocById(db).execute({ id })
   if (!row) throw noSuch('MOC')
   return mocView(row)
 }

@@ -1,15 +1,15 @@
 import { BanyanError } from '@banyan/contracts'
 import { defineSchedule, Unprocessable } from '@banyan/durable'
-import { CallError, noSuch, ServiceError } from '@banyan/service'
-import { and, asc, count, eq, isNull, sql, sum } from 'drizzle-orm'
+import { CallError, madeOnce, noSuch, ServiceError } from '@banyan/service'
+import { and, count, eq, isNull, sql, sum } from 'drizzle-orm'
 import type { Context } from '../context.ts'
 import { MocIncomplete } from '../events.ts'
 import { type Db, fail, type Tx } from '../fail.ts'
 import type { Creation, NewMoc, Problem } from '../messages.ts'
-import { mocView, sayCreated } from '../mocs.ts'
-import { creations, mocs, stagedFiles, storedFiles } from '../schema.ts'
+import { mocById, mocView, sayCreated } from '../mocs.ts'
+import { creations, mocs, stagedFiles } from '../schema.ts'
 import type { KindOfUpload } from './form.ts'
-import { storedView } from './stored-files.ts'
+import { listStoredFiles } from './stored-files.ts'
 
 /** Of one owner, that have not ended: the bytes of each wait in the database. */
 const MOST_UNFINISHED = 5
@@ -54,9 +54,28 @@ export async function stage(
   return ids
 }
 
+const { placeholder } = sql
+
+// Each creation asks the first five times, and who waits for it the second each second.
+const ofMocLocked = madeOnce((db: Db) =>
+  db
+    .select()
+    .from(creations)
+    .where(eq(creations.mocId, placeholder('mocId')))
+    .for('update'),
+)
+const ofOwner = madeOnce((db: Db) =>
+  db
+    .select()
+    .from(creations)
+    .where(
+      and(eq(creations.mocId, placeholder('mocId')), eq(creations.ownerId, placeholder('ownerId'))),
+    ),
+)
+
 /** The creation, locked; only one that is under way. @throws Unprocessable */
 export async function lockUnderWay(db: Db, mocId: string): Promise<CreationRow> {
-  const [row] = await db.select().from(creations).where(eq(creations.mocId, mocId)).for('update')
+  const [row] = await ofMocLocked(db).execute({ mocId })
   if (row?.status === 'creating') return row
   throw new Unprocessable(`the creation is ${row?.status ?? 'forgotten'}`)
 }
@@ -73,7 +92,7 @@ export async function settle(
 ): Promise<void> {
   await transaction(async (tx) => {
     const { db } = tx
-    const [row] = await db.select().from(creations).where(eq(creations.mocId, mocId)).for('update')
+    const [row] = await ofMocLocked(db).execute({ mocId })
     // Done before, by a process that could not record it any more.
     if (row?.status !== 'creating') return
     const [moc] = await db.select().from(mocs).where(eq(mocs.id, mocId)).for('update')
@@ -98,7 +117,7 @@ export async function settle(
  */
 export async function withdraw({ transaction }: Context, mocId: string): Promise<boolean> {
   return transaction(async ({ db }) => {
-    const [row] = await db.select().from(creations).where(eq(creations.mocId, mocId)).for('update')
+    const [row] = await ofMocLocked(db).execute({ mocId })
     if (row?.status !== 'creating') return row === undefined || row.status === 'failed'
     await db.delete(mocs).where(eq(mocs.id, mocId))
     await end(db, row, 'failed')
@@ -164,18 +183,11 @@ function problemOf(error: unknown): Problem {
 
 /** @throws BanyanError NOT_FOUND, also for another's */
 export async function getCreation(db: Db, ownerId: string, mocId: string): Promise<Creation> {
-  const [row] = await db
-    .select()
-    .from(creations)
-    .where(and(eq(creations.mocId, mocId), eq(creations.ownerId, ownerId)))
+  const [row] = await ofOwner(db).execute({ mocId, ownerId })
   if (!row) throw noSuch('creation')
-  const files = await db
-    .select()
-    .from(storedFiles)
-    .where(eq(storedFiles.mocId, mocId))
-    .orderBy(asc(storedFiles.createdAt), storedFiles.id)
+  const { files } = await listStoredFiles(db, mocId)
   // After its files: where one is said to be read, the MOC has its pieces.
-  const [moc] = await db.select().from(mocs).where(eq(mocs.id, mocId))
+  const [moc] = await mocById(db).execute({ id: mocId })
   const { status, problem } = row
   return {
     mocId,
@@ -183,7 +195,7 @@ export async function getCreation(db: Db, ownerId: string, mocId: string): Promi
     // What is tried again is no problem yet.
     problem: status === 'creating' ? null : problem,
     moc: moc ? mocView(moc) : null,
-    files: files.map(storedView),
+    files,
   }
 }
 

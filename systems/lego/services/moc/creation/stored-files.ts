@@ -1,5 +1,5 @@
-import { noSuch } from '@banyan/service'
-import { and, asc, eq } from 'drizzle-orm'
+import { madeOnce, noSuch } from '@banyan/service'
+import { and, asc, eq, sql } from 'drizzle-orm'
 import type { Context } from '../context.ts'
 import { type Db, fail } from '../fail.ts'
 import type { StoredMocFile, StoredMocFiles } from '../messages.ts'
@@ -7,12 +7,16 @@ import { storedFiles } from '../schema.ts'
 
 type Row = typeof storedFiles.$inferSelect
 
-export async function listStoredFiles(db: Db, mocId: string): Promise<StoredMocFiles> {
-  const rows = await db
+const ofMoc = madeOnce((db: Db) =>
+  db
     .select()
     .from(storedFiles)
-    .where(eq(storedFiles.mocId, mocId))
-    .orderBy(asc(storedFiles.createdAt), storedFiles.id)
+    .where(eq(storedFiles.mocId, sql.placeholder('mocId')))
+    .orderBy(asc(storedFiles.createdAt), storedFiles.id),
+)
+
+export async function listStoredFiles(db: Db, mocId: string): Promise<StoredMocFiles> {
+  const rows = await ofMoc(db).execute({ mocId })
   return { files: rows.map(storedView) }
 }
 
@@ -39,6 +43,6 @@ export function processingOf({ clients }: Context) {
   throw fail('FILES_NOT_SET_UP', { setting: 'PROCESSING_URL' })
 }
 
-export function storedView({ createdAt, ...rest }: Row): StoredMocFile {
+function storedView({ createdAt, ...rest }: Row): StoredMocFile {
   return { ...rest, createdAt: createdAt.toISOString() }
 }
