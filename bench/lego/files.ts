@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { signIdentity } from '@banyan/contracts'
 import { Random } from '@banyan/lab'
-import { Pool } from 'undici'
+import { type Dispatcher, Pool } from 'undici'
 import type { PartList } from './part-lists.ts'
 import { type Summary, summaryOf } from './samples.ts'
 import type { System } from './system.ts'
@@ -24,8 +24,8 @@ export interface ListBatch extends Batch {
   readonly readMs: Summary
 }
 
-/** How often somebody looks whether theirs is done, ms. */
-const LOOK_EVERY_MS = 1_000
+/** When somebody looks whether theirs is done, where they are not told when, ms. */
+const LOOK_AFTER_MS = 1_000
 /** Beyond it it has failed, ms. */
 const DONE_WITHIN_MS = 120_000
 
@@ -65,7 +65,7 @@ export async function readLists(
       },
       ...(body === undefined ? {} : { body }),
     })
-    return { status: answer.statusCode, text: await answer.body.text() }
+    return answered(answer)
   }
   try {
     const sent = await batch(jobs, everyMs, async (job, n) => {
@@ -75,19 +75,40 @@ export async function readLists(
       if (begun.status !== 202) throw new Error(`${begun.status}`)
       const { jobId } = JSON.parse(begun.text) as { jobId: string }
       return watched(async () => {
-        const { status, text } = await ask(user, 'GET', `/v1/jobs/${jobId}`)
+        const { status, text, again } = await ask(user, 'GET', `/v1/jobs/${jobId}`)
         if (status !== 200) throw new Error(`looking ${status}`)
         const { state, startedAt, endedAt } = JSON.parse(text) as JobTimes
-        if (endedAt === null) return null
+        if (endedAt === null) return again
         if (state !== 'completed') throw new Error(state)
         readMs.push(Date.parse(endedAt) - Date.parse(startedAt))
-        return Date.parse(endedAt) - postedAt
+        return { tookMs: Date.parse(endedAt) - postedAt }
       })
     })
     return { ...sent, readMs: summaryOf(readMs) }
   } finally {
     await pool.close()
   }
+}
+
+interface Answered {
+  readonly status: number
+  readonly text: string
+  readonly again: Again
+}
+
+/** What is not done yet, and when whoever asked is to ask again (`Retry-After`), as the system's page would. */
+interface Again {
+  readonly askAfterMs: number
+}
+
+interface Done {
+  readonly tookMs: number
+}
+
+async function answered({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<Answered> {
+  const seconds = Number(headers['retry-after'])
+  const askAfterMs = Number.isNaN(seconds) ? LOOK_AFTER_MS : seconds * 1000
+  return { status: statusCode, text: await body.text(), again: { askAfterMs } }
 }
 
 interface JobTimes {
@@ -123,7 +144,7 @@ export async function uploadFiles(
       },
       ...(body === undefined ? {} : { body }),
     })
-    return { status: answer.statusCode, text: await answer.body.text() }
+    return answered(answer)
   }
   try {
     return await batch(forms, 0, async (form, n) => {
@@ -132,15 +153,16 @@ export async function uploadFiles(
       const begun = await ask(user, 'POST', '/api/mocs/with-files', form)
       if (begun.status !== 201 && begun.status !== 202) throw new Error(`${begun.status}`)
       const { mocId } = JSON.parse(begun.text) as { mocId: string }
-      const done = (text: string) => {
+      const done = ({ text, again }: Answered) => {
         const { status } = JSON.parse(text) as { status: string }
-        if (status === 'creating') return null
+        if (status === 'creating') return again
         if (status !== 'created') throw new Error(status)
-        return performance.now() - began
+        return { tookMs: performance.now() - began }
       }
-      const took = done(begun.text)
-      if (took !== null) return took
-      return watched(async () => done((await ask(user, 'GET', `/api/mocs/${mocId}/creation`)).text))
+      return watched(
+        async () => done(await ask(user, 'GET', `/api/mocs/${mocId}/creation`)),
+        done(begun),
+      )
     })
   } finally {
     await pool.close()
@@ -163,13 +185,16 @@ function formOf(file: Buffer, n: number): Buffer {
   ])
 }
 
-async function watched(look: () => Promise<number | null>): Promise<number> {
+/** Looks until it is done, when it is told to. @param last what the answer that it began with says */
+async function watched(
+  look: () => Promise<Again | Done>,
+  last: Again | Done = { askAfterMs: LOOK_AFTER_MS },
+): Promise<number> {
   const deadline = performance.now() + DONE_WITHIN_MS
-  for (;;) {
-    await delay(LOOK_EVERY_MS)
-    const took = await look()
-    if (took !== null) return took
+  for (let found = last; ; found = await look()) {
+    if ('tookMs' in found) return found.tookMs
     if (performance.now() > deadline) throw new Error('not done in time')
+    await delay(found.askAfterMs)
   }
 }
 

@@ -9,6 +9,7 @@ export {
   type CircuitState,
 } from '@banyan/contracts'
 export type { WriteFailure } from './answer-error.ts'
+export { askAgain } from './ask-again.ts'
 export {
   type AnswerOf,
   type Api,

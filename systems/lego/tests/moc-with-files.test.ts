@@ -160,7 +160,7 @@ describe('a MOC created with its files', () => {
         stage(tx, { mocId, ownerId: user, wanted: WANTED }, uploads),
       )
       const { script } = await rehearse(createMocWithFiles(context), { mocId, fileIds }, { refuse })
-      const creation = await getCreation(context.db, user, mocId)
+      const { creation } = await getCreation(context.db, user, mocId)
       const stored = await Promise.all(fileIds.map(isStored))
       return { script, creation, stored, mocId, there: creation.moc !== null }
     }
@@ -260,11 +260,13 @@ describe('a MOC created with its files', () => {
       202,
       `${first.creation.mocId}/creation`,
     ])
+    expect(first.headers.get('retry-after')).toMatch(/^[1-5]$/)
     const later = await eventually('it is created', async () => {
       const again = await upload('fay', [['instruction', 'a']], key)
       return again.status === 201 && again
     })
     expect(later.creation.mocId).toBe(first.creation.mocId)
+    expect(later.headers.get('retry-after')).toBeNull()
     const other = await upload('fay', [['instruction', 'b']], key)
     expect([other.status, codeOf(other)]).toEqual([422, 'KEY_REUSED'])
   })

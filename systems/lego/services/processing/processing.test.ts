@@ -186,10 +186,16 @@ describe('the File Processing Service', () => {
     const { jobId } = await api().processFile({ body }, asUser('ada'))
     await asked
     const params = { jobId }
+    const askedAgainIn = async () => {
+      const { headers } = await ask(`${service.url}/v1/jobs/${jobId}`, { user: 'ada' })
+      return headers.get('retry-after')
+    }
+    expect(await askedAgainIn()).toMatch(/^[1-5]$/)
     expect(await api().cancelJob({ params }, asUser('ada'))).toMatchObject({
       state: 'cancelled',
       failure: { code: 'CANCELLED' },
     })
+    expect(await askedAgainIn()).toBeNull()
     answer(LIST)
     await eventually('nobody works on it', async () => {
       const { text } = await ask(`${service.url}/metrics`)

@@ -1,4 +1,4 @@
-import { type App, routeOptions, type ServiceContext } from '@banyan/service'
+import { type App, askAgain, routeOptions, type ServiceContext } from '@banyan/service'
 import { processingApi, processingForServices } from './client.ts'
 import { FileProcessingFailed } from './events.ts'
 import { cancelJob, createJob, getJob, listLots, listProblems } from './jobs/jobs.ts'
@@ -38,7 +38,7 @@ export function processingRoutes(app: App, context: Context): void {
   })
   app.route({
     ...routeOptions(processingApi, 'getJob'),
-    handler: ({ user, params }) => getJob(context.pool, user.userId, params.jobId),
+    handler: ({ user, params }, reply) => show(context, reply, user.userId, params.jobId),
   })
   app.route({
     ...routeOptions(processingApi, 'cancelJob'),
@@ -71,7 +71,7 @@ export function internalRoutes(app: App, context: Context): void {
   })
   app.route({
     ...routeOptions(api, 'getJob'),
-    handler: ({ params }) => getJob(context.pool, null, params.jobId),
+    handler: ({ params }, reply) => show(context, reply, null, params.jobId),
   })
   app.route({
     ...routeOptions(api, 'cancelJob'),
@@ -93,6 +93,12 @@ export function internalRoutes(app: App, context: Context): void {
 
 type Asking = Parameters<Context['answerOnce']>[0]
 type Answering = Parameters<Context['answerOnce']>[1]
+
+async function show(context: Context, reply: Answering, ownerId: string | null, jobId: string) {
+  const job = await getJob(context.pool, ownerId, jobId)
+  if (job.endedAt === null) askAgain(reply, new Date(job.createdAt))
+  return job
+}
 
 async function begin(
   context: Context,

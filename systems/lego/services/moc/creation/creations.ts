@@ -182,14 +182,18 @@ function problemOf(error: unknown): Problem {
 }
 
 /** @throws BanyanError NOT_FOUND, also for another's */
-export async function getCreation(db: Db, ownerId: string, mocId: string): Promise<Creation> {
+export async function getCreation(
+  db: Db,
+  ownerId: string,
+  mocId: string,
+): Promise<{ readonly creation: Creation; readonly begunAt: Date }> {
   const [row] = await ofOwner(db).execute({ mocId, ownerId })
   if (!row) throw noSuch('creation')
   const { files } = await listStoredFiles(db, mocId)
   // After its files: where one is said to be read, the MOC has its pieces.
   const [moc] = await mocById(db).execute({ id: mocId })
-  const { status, problem } = row
-  return {
+  const { status, problem, createdAt: begunAt } = row
+  const creation = {
     mocId,
     status,
     // What is tried again is no problem yet.
@@ -197,6 +201,7 @@ export async function getCreation(db: Db, ownerId: string, mocId: string): Promi
     moc: moc ? mocView(moc) : null,
     files,
   }
+  return { creation, begunAt }
 }
 
 /** Of a MOC that is there, how it was created is remembered as long; of others for the questions of a week. */

@@ -1,4 +1,4 @@
-import type { App } from '@banyan/service'
+import { type App, askAgain } from '@banyan/service'
 import { z } from 'zod'
 import { idOf, PathId } from '../../../monolith-shape.ts'
 import type { Context } from '../context.ts'
@@ -23,7 +23,12 @@ export async function creationRoutes(app: App, context: Context, findMoc: FindMo
         response: { 200: Creation },
       },
     },
-    ({ user, params }) => getCreation(context.db, user.userId, idOf(params.id, 'creation')),
+    async ({ user, params }, reply) => {
+      const mocId = idOf(params.id, 'creation')
+      const { creation, begunAt } = await getCreation(context.db, user.userId, mocId)
+      if (creation.status === 'creating') askAgain(reply, begunAt)
+      return creation
+    },
   )
   app.get(
     '/:id/stored-files',
@@ -81,12 +86,13 @@ function createRoute(app: App, context: Context, endings: Endings): void {
       if (request.headers.prefer !== 'respond-async' && leftMs > 0) {
         await endings.wait(mocId, leftMs)
       }
-      const creation = await getCreation(context.db, ownerId, mocId)
+      const { creation, begunAt } = await getCreation(context.db, ownerId, mocId)
       const { status, problem } = creation
       if (status === 'failed') {
         const reason = problem?.message ?? 'it took too long'
         throw fail(problem?.refused ? 'CREATION_REFUSED' : 'CREATION_FAILED', { reason })
       }
+      if (status === 'creating') askAgain(reply, begunAt)
       // Relative: whatever path the gateway has it under.
       const [code, location] = status === 'creating' ? [202, `${mocId}/creation`] : [201, mocId]
       return reply
