@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { FormTurns } from './upload.ts'
+import { FormTurns, pauseAfter } from './upload.ts'
 
 /** Longer than any test. */
 const NEVER_MS = 600_000
@@ -35,6 +35,16 @@ it('goes on after one that failed', async () => {
   const fails = turns.take(() => Promise.reject(new Error('no form')))
   await expect(fails).rejects.toThrow('no form')
   expect(await turns.take(async () => 'taken')).toBe('taken')
+})
+
+it('pauses after each, for four times what it took; the less the more wait, so that all have their turn in time', () => {
+  expect(pauseAfter(10, 0)).toBe(40)
+  expect(pauseAfter(10, 100)).toBe(40)
+  expect(pauseAfter(100, 1)).toBe(150)
+  // A hundred within 12.5 s.
+  expect(pauseAfter(40, 100)).toBe(85)
+  expect(pauseAfter(125, 100)).toBe(0)
+  expect(pauseAfter(300, 100)).toBe(0)
 })
 
 it('refuses one whose turn does not come in time, and keeps the turn of the others', async () => {

@@ -63,9 +63,17 @@ export function holdAtMost(app: App, largest: number): void {
 
 /** For a form's turn to come, ms: less than a gateway waits for an answer to one. */
 const TURN_MS = 25_000
-/** Pause after a turn, as so many times as it took: a third of the time at most is for forms. */
-const PAUSE = 2
+/** Pause after a turn, as so many times as it took: a fifth of the time is for forms. */
+const PAUSE = 4
 const LONGEST_PAUSE_MS = 150
+/** Of the time that a form's turn may be waited for, that in which all who wait have theirs, if need be without pauses. */
+const IN_TIME = 1 / 2
+
+/** How long it is nobody's turn after one that took so long, while so many wait for theirs; ms. */
+export function pauseAfter(tookMs: number, waiting: number, turnMs = TURN_MS): number {
+  const left = (turnMs * IN_TIME) / waiting - tookMs
+  return Math.max(0, Math.min(PAUSE * tookMs, LONGEST_PAUSE_MS, left))
+}
 
 /**
  * Forms are read, or written down, one after the other and with pauses: a hundred that come at once would keep
@@ -90,7 +98,7 @@ export class FormTurns {
     try {
       return await work()
     } finally {
-      const pauseMs = Math.min(PAUSE * (performance.now() - began), LONGEST_PAUSE_MS)
+      const pauseMs = pauseAfter(performance.now() - began, this.#place.waiting, this.#turnMs)
       setTimeout(() => this.#place.leave(), pauseMs)
     }
   }
