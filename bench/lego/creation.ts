@@ -2,7 +2,7 @@ import { interleave, median, rounded } from '../statistics.ts'
 import type { Creation } from './goals.ts'
 import { startLoad } from './load.ts'
 import type { LoadSetting } from './load-setting.ts'
-import { BESIDE, type Bed } from './minute.ts'
+import { BESIDE, type Bed, LIST_EVERY_MS } from './minute.ts'
 import { untilHandled } from './propagation.ts'
 import { summaryOf, tookOf } from './samples.ts'
 import type { Stock } from './stock.ts'
@@ -35,11 +35,15 @@ const MEANWHILE = {
   alone: () => ({ rates: {}, warmupSeconds: 3 }),
   /** `POST /api/parts-lists/parse`. */
   besideLists: () => ({ rates: { parse: LISTS }, warmupSeconds: 3 }),
-  /** Without searches: the monolith has no suggestions. Both sides warm up, as before the minutes of load. */
+  /**
+   * That of the steady minute, without searches: the monolith has no suggestions. Both sides warm up, as before the minutes of
+   * load.
+   */
   everyday: (rate: number) => {
     const { gallery, wishlist, profile } = BESIDE
+    const moc = Math.max(1, rate - CREATED)
     return {
-      rates: { moc: Math.max(1, rate - CREATED), gallery, wishlist, profile },
+      rates: { moc, gallery, wishlist, profile, parse: 1000 / LIST_EVERY_MS },
       warmupSeconds: 20,
     }
   },
@@ -63,7 +67,7 @@ export async function compareCreation(
       url,
       rates: { create: CREATED, ...rates },
       stock: stocks[side],
-      lists: { count: meanwhile === 'besideLists' ? DIFFERENT_LISTS : 0, seed },
+      lists: { count: 'parse' in rates ? DIFFERENT_LISTS : 0, seed },
       followEvery: 0,
       run: `${side}${meanwhile}${round}`,
       ...{ warmupSeconds, seconds, users, seed: seed + round },

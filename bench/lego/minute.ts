@@ -18,7 +18,7 @@ export const BESIDE = { gallery: 50, wishlist: 50, profile: 50, search: 20, rout
 /** One in so many MOCs is followed until it is found: one or two a second. */
 const FOLLOW_EVERY = 20
 /** Between two parts lists while nothing special goes on, ms. */
-const LIST_EVERY_MS = 2_000
+export const LIST_EVERY_MS = 2_000
 /** Jobs, and uploads, of a spike. */
 export const SPIKE = 100
 

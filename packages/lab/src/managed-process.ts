@@ -34,7 +34,7 @@ export interface Registry {
 /**
  * Room for what V8 has not collected yet, MiB. For new objects 64, of which Node gives 16: under load most outlive so few
  * requests, and are copied. For all others 256 before it looks through them: it would every few seconds, and ten times as often
- * while files come in, for which threads of it take a sixth of the processors.
+ * while files come in, for which threads of it take a tenth of the processors.
  */
 const HEAP = ['--max-semi-space-size=64', '--initial-old-space-size=256']
 /** By its place: a name is looked for from the process's own folder. */
