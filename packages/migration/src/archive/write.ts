@@ -23,8 +23,10 @@ export interface ArchiveOptions {
   readonly databaseUrl: string
   /** Where it is to stand: new, or empty. */
   readonly folder: string
-  /** Called when a table is written, and when all are being read back. */
-  onProgress?(done: { readonly table: string; readonly rows: number } | 'checking'): void
+  /** Called, and waited for, when a table is written, and before all are read back. */
+  onProgress?(
+    done: { readonly table: string; readonly rows: number } | 'checking',
+  ): void | Promise<void>
 }
 
 const SNAPSHOT = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'
@@ -49,7 +51,7 @@ export async function writeArchive(options: ArchiveOptions): Promise<Archive> {
       SNAPSHOT,
     )
     await keepText(join(unfinished, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`)
-    onProgress?.('checking')
+    await onProgress?.('checking')
     const written = await openArchive(unfinished)
     await checkFiles(written)
     await requireUnchanged(pool, plan, sealOf(written))
@@ -99,7 +101,7 @@ async function write(
     const file = `${number}-${name.replace(/[^\w.]+/g, '_').slice(0, 80)}.copy.gz`
     const kept = await keepRows(join(folder, file), copyOut(client, layout))
     archived.push({ ...layout, file, ...kept })
-    onProgress?.({ table: name, rows: kept.contents.rows })
+    await onProgress?.({ table: name, rows: kept.contents.rows })
   }
   return {
     format: 'banyan-archive',
