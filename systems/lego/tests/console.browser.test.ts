@@ -212,6 +212,8 @@ describe('the console, on an extraction that is under way', () => {
     await page.getByRole('button', { name: /^Complete/ }).click()
     await page.getByRole('dialog').getByText('there is no way back').first().waitFor()
     await page.keyboard.press('Escape')
+    // As a person would: what is asked again before it is gone goes with it.
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
     await decide(/^Complete/, 'done')
     await stands('it is completed', ({ phase }) => phase === 'completed')
     await badge('completed').waitFor()
