@@ -83,6 +83,12 @@ describe('the console, on an extraction that is under way', () => {
     await dialog.waitFor({ state: 'detached' })
   }
 
+  /** Decides nothing. What is asked again before the dialog is gone would go with it. */
+  async function leave(): Promise<void> {
+    await ada.page.keyboard.press('Escape')
+    await ada.page.getByRole('dialog').waitFor({ state: 'detached' })
+  }
+
   it('refuses a wrong token, and takes the right one', async () => {
     const { page } = ada
     await page.getByLabel('Your name, for the ledger').fill('Ada')
@@ -101,8 +107,7 @@ describe('the console, on an extraction that is under way', () => {
     const dialog = page.getByRole('dialog')
     // Of the plan, with what the database tells of it.
     await dialog.getByText('public.wishlist_items').first().waitFor()
-    await page.keyboard.press('Escape')
-    await dialog.waitFor({ state: 'detached' })
+    await leave()
     expect((await standing()).phase).toBe('planned')
     await decide(/^Start/, 'the first one')
     await badge('canary').waitFor()
@@ -126,7 +131,7 @@ describe('the console, on an extraction that is under way', () => {
       .getByRole('dialog')
       .getByText(/handover of 1,024 of 1,024 buckets/)
       .waitFor()
-    await page.keyboard.press('Escape')
+    await leave()
     await decide(/^Promote to 10 %/, 'mended')
     await stands('the share is there', ({ percent }) => percent === 10)
     await page.getByRole('searchbox', { name: 'Search' }).fill('support tick')
@@ -211,9 +216,7 @@ describe('the console, on an extraction that is under way', () => {
     await stands('it soaks', ({ phase }) => phase === 'soaking')
     await page.getByRole('button', { name: /^Complete/ }).click()
     await page.getByRole('dialog').getByText('there is no way back').first().waitFor()
-    await page.keyboard.press('Escape')
-    // As a person would: what is asked again before it is gone goes with it.
-    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await leave()
     await decide(/^Complete/, 'done')
     await stands('it is completed', ({ phase }) => phase === 'completed')
     await badge('completed').waitFor()
