@@ -84,6 +84,11 @@ const CASES: readonly Case[] = [
     gives: cut,
   },
   // Two readings.
+  ...['Content-Length: 1\t', 'Content-Length:\t1', 'Transfer-Encoding: chunked\t'].map((line) => ({
+    what: `a tab in ${JSON.stringify(line)}`,
+    bytes: `${OK}${line}\r\n\r\n1\r\na\r\n0\r\n\r\n`,
+    gives: refused(/tab/),
+  })),
   {
     what: 'two lengths',
     bytes: `${OK}Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx`,
@@ -289,8 +294,7 @@ it('reads what it takes as llhttp does, and takes nothing that llhttp refuses', 
   fc.assert(
     fc.property(spoilt, method, (bytes, asked) => {
       const ours = readByUs([bytes], asked)
-      // llhttp refuses a tab behind a length; RFC 9110, 5.5 does not.
-      if (!ours.whole || /^content-length:.*\t[\t ]*\r$/im.test(bytes.toString('latin1'))) return
+      if (!ours.whole) return
       taken++
       const { refused: _, ...read } = ours
       expect(readByNode(bytes, asked)).toEqual({ ...read, refused: null })

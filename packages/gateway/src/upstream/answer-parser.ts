@@ -51,7 +51,9 @@ type Next =
 /**
  * Reads the answers of one connection, by RFC 9112 to the letter: what it leaves to the reader (bare LF, folded fields,
  * spaces before a colon, two lengths, a length beside chunks) is refused, since the client behind the gateway might
- * read it otherwise. Bounded: at most 16 KiB are kept of what is not whole.
+ * read it otherwise. So is a tab where the end of the body is told: RFC 9110, 5.5 has it mean nothing, yet llhttp (Node,
+ * Envoy) reads `chunked` with a tab behind it as a coding it does not know. Bounded: at most 16 KiB are kept of what is
+ * not whole.
  */
 export class AnswerParser {
   readonly #sink: AnswerSink
@@ -137,7 +139,7 @@ export class AnswerParser {
     const status = Number(code)
     const fields = fieldsOf(lines, 1)
     if (status === 101) throw new BadAnswer('It switches protocols unasked.')
-    const { length, chunked, close, keepAlive, keepsSeconds } = framingOf(fields)
+    const { length, chunked, close, keepAlive, keepsSeconds } = framingOf(fields, lines)
     // RFC 9110, 15.2: others of this kind may come at any time, and may be left out.
     if (status < 200) {
       if (minor === '0' || close || chunked || length !== null) {
@@ -276,8 +278,11 @@ interface Framing {
   keepsSeconds: number | null
 }
 
-/** @throws BadAnswer when it can be read in two ways (RFC 9112, 6.3). */
-function framingOf(fields: readonly string[]): Framing {
+/**
+ * @param lines of the head, which the fields were read from.
+ * @throws BadAnswer when it can be read in two ways (RFC 9112, 6.3).
+ */
+function framingOf(fields: readonly string[], lines: readonly string[]): Framing {
   const framing: Framing = {
     length: null,
     chunked: false,
@@ -293,10 +298,12 @@ function framingOf(fields: readonly string[]): Framing {
     switch (name.toLowerCase()) {
       case 'content-length':
         if (framing.length !== null) throw new BadAnswer('It has more than one Content-Length.')
+        refuseTab(lines[i / 2 + 1]!)
         if (!LENGTH.test(value)) throw new BadAnswer('Its Content-Length is none.')
         framing.length = Number(value)
         break
       case 'transfer-encoding':
+        refuseTab(lines[i / 2 + 1]!)
         if (framing.chunked || value.toLowerCase() !== 'chunked') {
           throw new BadAnswer('Its transfer coding is not known.')
         }
@@ -318,4 +325,9 @@ function framingOf(fields: readonly string[]): Framing {
     throw new BadAnswer('It has both Content-Length and Transfer-Encoding.')
   }
   return framing
+}
+
+/** @throws BadAnswer when what says where the body ends has one. */
+function refuseTab(line: string): void {
+  if (line.includes('\t')) throw new BadAnswer('A tab stands where it says how long it is.')
 }
