@@ -64,8 +64,10 @@ export class PlainRecords {
     at = blankEnd(at + this.#begin.length)
     while (!piece.startsWith(this.#end, at)) {
       if (piece.charCodeAt(at) !== LESS_THAN || fields.size === MOST_FIELDS) return null
-      const textAt = piece.indexOf('>', at) + 1
-      const name = piece.slice(at + 1, textAt - 1)
+      const nameEnd = piece.indexOf('>', at)
+      if (nameEnd < 0) return null
+      const textAt = nameEnd + 1
+      const name = piece.slice(at + 1, nameEnd)
       const endTag = this.#names.get(name)
       if (endTag === undefined) return null
       const textEnd = piece.indexOf('<', textAt)

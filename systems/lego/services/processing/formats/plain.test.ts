@@ -111,7 +111,14 @@ describe('what is plain is read as its parser reads it', () => {
         else expect(read).toEqual(parsed)
         records += refused ? 0 : read.length
       }),
-      { seed: SEED, numRuns: RUNS },
+      {
+        seed: SEED,
+        numRuns: RUNS,
+        // A piece that begins with the text of a field, and ends in a tag that is that field's name but for one letter.
+        examples: [
+          ['<INVENTORY><ITEM><QTY>2</QTY></ITEM>\n<ITEM><QTY/></ITEM></INVENTORY>', [22, 48]],
+        ],
+      },
     )
     expect(records).toBeGreaterThan(RUNS / 10)
   })
