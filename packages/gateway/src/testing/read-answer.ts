@@ -91,7 +91,8 @@ export function readByNode(bytes: Buffer, method: string): ReadAnswer {
   }
   parser[HTTPParser.kOnMessageComplete] = () => {
     if (answer.status === 0 || answer.whole) return
-    answer.trailers = flushed
+    // A copy: trailers of an answer behind this one are put into the same list.
+    answer.trailers = [...flushed]
     answer.whole = true
   }
   let result = parser.execute(bytes)
