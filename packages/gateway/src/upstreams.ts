@@ -38,8 +38,13 @@ interface Clients {
   readonly pool: Pool
 }
 
-/** Close before the upstream does, ms: a write on a connection it is closing cannot be sent again. */
+/**
+ * Close before the upstream does, ms: a write on a connection it is closing cannot be sent again. This is for one that does not
+ * say how long it keeps its connections.
+ */
 const KEEP_MS = 4_000
+/** For one that keeps them for longer, as it says, ms: what a peak has opened is there for the next (decision 092). */
+const KEEP_AT_MOST_MS = 60_000
 
 /** Connections of an origin are shared by every table that names it. */
 export class Upstreams {
@@ -103,12 +108,18 @@ export class Upstreams {
   #open(url: URL): Clients {
     const { connections, connectMs } = this.#options
     const clients = {
-      connections: new Connections(url, { connections, connectMs, keepMs: KEEP_MS }),
+      connections: new Connections(url, {
+        connections,
+        connectMs,
+        keepMs: KEEP_MS,
+        keepAtMostMs: KEEP_AT_MOST_MS,
+      }),
       pool: new Pool(url.origin, {
         connections,
         connectTimeout: connectMs,
         pipelining: 1,
         keepAliveTimeout: KEEP_MS,
+        keepAliveMaxTimeout: KEEP_AT_MOST_MS,
         keepAliveTimeoutThreshold: 2_000,
       }),
     }

@@ -35,6 +35,14 @@ export interface Address {
   readonly connectMs: number
 }
 
+/** How long a connection is kept without a request, ms. */
+export interface Keeping {
+  /** Where its upstream does not say how long it keeps it (`Keep-Alive: timeout`). */
+  readonly keepMs: number
+  /** Where it does: a little less than it says, and this at most. */
+  readonly keepAtMostMs: number
+}
+
 /** Whose connections they are. */
 export interface ConnectionOwner {
   /** With which the next connection need not begin TLS anew. */
@@ -81,7 +89,7 @@ export class Connection implements AnswerSink {
   /** On the clock of `performance`, ms: until when it may be kept without a request. */
   keptUntil = 0
   readonly #owner: ConnectionOwner
-  readonly #keepMs: number
+  readonly #keeping: Keeping
   readonly #socket: Socket
   readonly #parser = new AnswerParser(this)
   /** One function for all its requests. */
@@ -103,13 +111,10 @@ export class Connection implements AnswerSink {
   /** When it goes off: when it is due, or before. */
   #timerAt = Number.POSITIVE_INFINITY
 
-  /**
-   * @param asked what it is opened for.
-   * @param keepMs it is kept so long without a request, ms, unless its upstream wants less.
-   */
-  constructor(owner: ConnectionOwner, address: Address, keepMs: number, asked: Asked) {
+  /** @param asked what it is opened for. */
+  constructor(owner: ConnectionOwner, address: Address, keeping: Keeping, asked: Asked) {
     this.#owner = owner
-    this.#keepMs = keepMs
+    this.#keeping = keeping
     this.#asked = asked
     const { hostname: host, port, servername, connectMs } = address
     this.#socket =
@@ -221,8 +226,9 @@ export class Connection implements AnswerSink {
     const socket = this.#socket
     const { keeps, keepsSeconds } = this.#head!
     this.#head = null
-    const seconds = keepsSeconds === null ? Number.POSITIVE_INFINITY : keepsSeconds
-    const keptMs = Math.min(this.#keepMs, seconds * 1000 - MARGIN_MS)
+    const { keepMs, keepAtMostMs } = this.#keeping
+    const keptMs =
+      keepsSeconds === null ? keepMs : Math.min(keepAtMostMs, keepsSeconds * 1000 - MARGIN_MS)
     // A request that was answered before it was sent whole: what comes behind it would be taken for the rest.
     if (!keeps || this.#isLast || keptMs <= 0 || socket.writableLength > 0) socket.destroy()
     if (socket.destroyed) return
@@ -236,7 +242,7 @@ export class Connection implements AnswerSink {
     if (!this.#isSent && this.#isOpen) {
       this.#asked = null
       asked.handler.onError(error)
-      this.keptUntil = performance.now() + this.#keepMs
+      this.keptUntil = performance.now() + this.#keeping.keepMs
       this.#owner.onFree(this)
     } else this.#fail(error)
   }

@@ -29,7 +29,7 @@ async function upstream(
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const connections = new Connections(new URL(url), {
-    ...{ connections: 10, connectMs: 5_000, keepMs: 60_000 },
+    ...{ connections: 10, connectMs: 5_000, keepMs: 60_000, keepAtMostMs: 60_000 },
     ...options,
   })
   cleanUp(() => {
@@ -328,13 +328,39 @@ it('ends the connection of what is called off later', async () => {
   await until(() => sockets[0]!.destroyed)
 })
 
-it('keeps connections for a while', async () => {
-  const { connections, sockets } = await upstream((_, socket) => socket.write(answer('x')), {
-    keepMs: 20,
+describe('keeps connections', () => {
+  const saying = (field: string) => `${OK}${field}Content-Length: 1\r\n\r\nx`
+
+  it('for a while, where their upstream does not say how long it does', async () => {
+    const { connections, sockets } = await upstream((_, socket) => socket.write(saying('')), {
+      keepMs: 20,
+    })
+    await ask(connections)
+    await once(sockets[0]!, 'close')
+    await until(() => connections.stats.open === 0)
   })
-  await ask(connections)
-  await once(sockets[0]!, 'close')
-  await until(() => connections.stats.open === 0)
+
+  it('for as long as it says, up to a bound', async () => {
+    const { connections, sockets } = await upstream(
+      (_, socket, count) =>
+        socket.write(saying(`Keep-Alive: timeout=${count < 3 ? 3_600 : 3}\r\n`)),
+      { keepMs: 0, keepAtMostMs: 3_600_000 },
+    )
+    for (let asked = 0; asked < 3; asked++) await ask(connections)
+    expect(sockets).toHaveLength(1)
+    // A second of three is left, since the other two may be too late.
+    await once(sockets[0]!, 'close')
+    await until(() => connections.stats.open === 0)
+  })
+
+  it('no longer than the bound', async () => {
+    const { connections, sockets } = await upstream(
+      (_, socket) => socket.write(saying('Keep-Alive: timeout=3600\r\n')),
+      { keepMs: 3_600_000, keepAtMostMs: 20 },
+    )
+    await ask(connections)
+    await once(sockets[0]!, 'close')
+  })
 })
 
 it('finishes what it is doing when it closes, and fails it when it is destroyed', async () => {

@@ -6,15 +6,14 @@ import {
   Connection,
   ConnectionLost,
   type ConnectionOwner,
+  type Keeping,
 } from './connection.ts'
 import { requestText, type WholeRequest } from './request-text.ts'
 
-export interface ConnectionsOptions {
+export interface ConnectionsOptions extends Keeping {
   /** Connections at most. */
   readonly connections: number
   readonly connectMs: number
-  /** How long one is kept without a request, ms. */
-  readonly keepMs: number
 }
 
 /** Idle connections that were kept too long are looked for this often, ms. */
@@ -130,7 +129,7 @@ export class Connections implements ConnectionOwner {
   }
 
   #open(asked: Asked): void {
-    this.#all.add(new Connection(this, this.#address, this.#options.keepMs, asked))
+    this.#all.add(new Connection(this, this.#address, this.#options, asked))
   }
 
   #takeFree(): Connection | null {
