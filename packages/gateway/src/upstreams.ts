@@ -44,7 +44,7 @@ interface Clients {
  */
 const KEEP_MS = 4_000
 /** For one that keeps them for longer, as it says, ms: what a peak has opened is there for the next (decision 092). */
-const KEEP_AT_MOST_MS = 60_000
+const KEEP_AT_MOST_MS = 600_000
 
 /** Connections of an origin are shared by every table that names it. */
 export class Upstreams {

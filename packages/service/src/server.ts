@@ -11,8 +11,11 @@ export interface Certified {
   readonly clientsMayLackOne: boolean
 }
 
-/** Longer than a proxy keeps its idle connections (often 60 s): it must not send into one just closed. */
-const KEEP_ALIVE_MS = 75_000
+/**
+ * Longer than a proxy keeps its idle connections (often 60 s, Google's balancers 600 s): it must not send into one just closed. And
+ * our gateway keeps them for as long as this says, so that it has to open few when many come at once.
+ */
+const KEEP_ALIVE_MS = 620_000
 
 /** What a service listens with: over TLS when it has a certificate. */
 export function openServer(
