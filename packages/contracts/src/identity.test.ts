@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { signIdentity, verifyIdentity } from './identity.ts'
+import { IdentityVerifier, signIdentity, verifyIdentity } from './identity.ts'
 
 const KEY = 'a key of at least 32 characters!'
 const NEXT = 'the key that takes over from it!'
@@ -42,6 +42,8 @@ describe('the signed identity', () => {
     ['roles of another type', signed(JSON.stringify({ ...ANN, roles: [1], exp: 9_999_999_999 }))],
   ])('refuses %s', (_, header) => {
     expect(verifyIdentity(header, KEY)).toBeNull()
+    const verifier = new IdentityVerifier(KEY)
+    expect([verifier.verify(header), verifier.verify(header)]).toEqual([null, null])
   })
 
   it('is believed through a change of keys, in whatever order the processes take them up', () => {
@@ -70,5 +72,38 @@ describe('the signed identity', () => {
       }),
       { numRuns: 500 },
     )
+  })
+})
+
+describe('a verifier that remembers', () => {
+  const now = Date.now()
+  const header = signIdentity(ANN, KEY, now)
+
+  it('says the same the second time, and until it expires', () => {
+    const verifier = new IdentityVerifier([NEXT, KEY])
+    for (const ms of [0, 1, 59_000]) expect(verifier.verify(header, now + ms)).toEqual(ANN)
+    expect(verifier.verify(header, now + 61_000)).toBeNull()
+  })
+
+  it("believes nobody for what is nearly another's", () => {
+    const verifier = new IdentityVerifier(KEY)
+    expect(verifier.verify(header, now)).toEqual(ANN)
+    for (const forged of [`${header}=`, header.slice(0, -1), header.toUpperCase(), ` ${header}`]) {
+      expect(verifier.verify(forged, now)).toBeNull()
+    }
+  })
+
+  it('knows each of more users than it remembers, whatever callers do to what they were given', () => {
+    const verifier = new IdentityVerifier(KEY, 3)
+    const users = Array.from({ length: 10 }, (_, n) => ({ ...ANN, userId: `user ${n}` }))
+    const headers = users.map((user) => signIdentity(user, KEY, now))
+    for (let round = 0; round < 2; round++) {
+      for (const [n, one] of headers.entries()) {
+        const found = verifier.verify(one, now)
+        expect(found).toEqual(users[n])
+        // What a caller does to it is nobody else's.
+        Object.assign(found!, { userId: 'another', email: null })
+      }
+    }
   })
 })

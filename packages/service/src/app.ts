@@ -33,7 +33,10 @@ export async function createApp<Config, T extends Tables, D extends Dependencies
     answerInstead: (error, request, reply) =>
       isPassing(error) ? former.answer(request, reply) : null,
   })
-  app.addHook('onSend', async (request, reply, body) => former.keep(request, reply, body))
+  app.addHook('onSend', (request, reply, body, done) => {
+    former.keep(request, reply, body)
+    done(null, body)
+  })
   readIdentity(app, config.BANYAN_IDENTITY_KEY)
   requireKeys(app, name, config)
   guardCallers(app, { tokens: verifierOf(name, config), matchCertificate: parts.tls !== null })

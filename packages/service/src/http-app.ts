@@ -94,20 +94,21 @@ export async function createHttpApp(parts: HttpAppParts): Promise<App> {
  * would hold the process up until the deadline.
  */
 function letGoWhenStopping(app: FastifyInstance, health: Health): void {
-  app.addHook('onSend', async (_request, reply, body) => {
+  app.addHook('onSend', (_request, reply, body, done) => {
     if (health.stopping) reply.header('connection', 'close')
-    return body
+    done(null, body)
   })
   // Of an answer that had begun before, the connection is idle only after its last byte.
-  app.addHook('onResponse', async () => {
+  app.addHook('onResponse', (_request, _reply, done) => {
     if (health.stopping) setImmediate(() => app.server.closeIdleConnections())
+    done()
   })
 }
 
 function logRequests(app: FastifyInstance): void {
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const { method, routeOptions } = request
-    if (routeOptions.config?.quiet) return
+    if (routeOptions.config?.quiet) return done()
     const ms = Math.round(reply.elapsedTime * 10) / 10
     const line = {
       method,
@@ -116,6 +117,7 @@ function logRequests(app: FastifyInstance): void {
       status: reply.statusCode,
     }
     withScope(request.scope, () => request.log.info({ ...line, ms }, 'answered'))
+    done()
   })
 }
 

@@ -3,7 +3,7 @@ import {
   IDENTITY_HEADERS,
   type Identity,
   type IdentityKeys,
-  verifyIdentity,
+  IdentityVerifier,
 } from '@banyan/contracts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { noSuch } from './errors.ts'
@@ -35,21 +35,24 @@ export function readIdentity(app: FastifyInstance, keys: IdentityKeys): void {
       return user
     },
   })
-  app.addHook('onRequest', async (request) => {
+  const verifier = new IdentityVerifier(keys)
+  app.addHook('onRequest', (request, _reply, done) => {
     const scope = currentScope()
     const header = signedHeader(request)
-    if (!scope || header === undefined) return
-    scope.user = verifyIdentity(header, keys)
-    scope.signedIdentity = scope.user ? header : null
+    if (scope && header !== undefined) {
+      scope.user = verifier.verify(header)
+      scope.signedIdentity = scope.user ? header : null
+    }
+    done()
   })
 }
 
 /** Lets nobody in but whom the route is for; unknown routes below are no exception. */
 export function requireAccess(app: FastifyInstance): void {
-  app.addHook('onRequest', async (request) => {
-    if (request.routeOptions.config?.access === 'anybody' || currentScope()?.user) return
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (request.routeOptions.config?.access === 'anybody' || currentScope()?.user) return done()
     // It has a service's token: guardCallers let nobody else through.
-    if (forServices(request)) return
+    if (forServices(request)) return done()
     const reason =
       signedHeader(request) === undefined
         ? `It has no ${IDENTITY_HEADERS.signed} header.`

@@ -73,13 +73,14 @@ export function countRequests(app: FastifyInstance, { registry }: Metrics): void
     buckets: LATENCY_BOUNDS_S,
     registers,
   })
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const { method } = request
     const route = request.routeOptions.url ?? 'unknown'
     const status = String(reply.statusCode)
     requests.inc({ method, route, status })
     if (reply.statusCode >= 500) errors.inc({ method, route, status })
     durations.observe({ method, route }, reply.elapsedTime / 1000)
+    done()
   })
 }
 

@@ -13,7 +13,7 @@ const UNSTORABLE = /[\0\p{Surrogate}]/u
  * schema, nobody has a use for one.
  */
 export function refuseUnstorableTexts(app: FastifyInstance): void {
-  app.addHook('preValidation', async ({ params, query, body }) => {
+  app.addHook('preValidation', ({ params, query, body }, _reply, done) => {
     for (const [part, given] of Object.entries({ params, querystring: query, body })) {
       const path = findUnstorable(given)
       if (path === null) continue
@@ -24,6 +24,7 @@ export function refuseUnstorableTexts(app: FastifyInstance): void {
         errors: [{ in: part, path, message }],
       })
     }
+    done()
   })
 }
 

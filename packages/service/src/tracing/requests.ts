@@ -25,12 +25,11 @@ export function openScopes(app: FastifyInstance, tracing: Tracing): void {
   })
   // Reading a body goes on in the socket's own context.
   app.addHook('preValidation', (request, _reply, done) => withScope(request.scope, done))
-  app.addHook('onResponse', async (request, reply) => {
-    const { span } = request.scope
-    if (!span) return
-    span.setAttribute('http.response.status_code', reply.statusCode)
-    if (reply.statusCode >= 500) span.setStatus({ code: SpanStatusCode.ERROR })
-    span.end()
+  app.addHook('onResponse', ({ scope: { span } }, reply, done) => {
+    span?.setAttribute('http.response.status_code', reply.statusCode)
+    if (reply.statusCode >= 500) span?.setStatus({ code: SpanStatusCode.ERROR })
+    span?.end()
+    done()
   })
 }
 
