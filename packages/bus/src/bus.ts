@@ -48,6 +48,11 @@ export interface PublishOptions {
   readonly correlationId?: string
 }
 
+/** An event that is to be published, with what is said of it. */
+export interface KeyedEvent extends PublishOptions {
+  readonly event: NewEvent
+}
+
 /** Messages in one transaction of a consumer at most. */
 const BATCH = 64
 /** Pause before a subscription that could not be made is tried again, ms. */
@@ -91,10 +96,7 @@ export class Bus {
   }
 
   /** `publish` for many, in one statement; they are handled in this order where they have one key. */
-  async publishAll(
-    tx: Queryable,
-    events: readonly ({ readonly event: NewEvent } & PublishOptions)[],
-  ): Promise<void> {
+  async publishAll(tx: Queryable, events: readonly KeyedEvent[]): Promise<void> {
     const messages = events.map(({ event, ...options }) => {
       return toOutbox(this.#envelope(event, options), options.key)
     })

@@ -1,4 +1,4 @@
-export { Bus, type BusOptions, type PublishOptions } from './bus.ts'
+export { Bus, type BusOptions, type KeyedEvent, type PublishOptions } from './bus.ts'
 export { checkCompatible, type Incompatibility } from './compatibility.ts'
 export type {
   AnyOf,

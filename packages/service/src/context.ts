@@ -1,4 +1,4 @@
-import type { NewEvent, PublishOptions } from '@banyan/bus'
+import type { KeyedEvent, NewEvent, PublishOptions } from '@banyan/bus'
 import { CORRELATION_HEADER, writeTraceparent } from '@banyan/contracts'
 import type { Durable, JobDefinition, JobKey, SagaDefinition, Started } from '@banyan/durable'
 import type { Pool, PoolClient } from '@banyan/postgres'
@@ -24,6 +24,8 @@ export interface Transaction<T extends Tables> {
    * @throws BanyanError BAD_EVENT when it does not fit, or is not among the service's `events`
    */
   publish(event: NewEvent, options: PublishOptions): Promise<void>
+  /** The same of several, in one statement: `publishAll([{ event: NoteWritten.of({ … }), key: noteId }, …])`. */
+  publishAll(events: readonly KeyedEvent[]): Promise<void>
   /** Starts a saga when the transaction commits; with a `key`, only the first time. @throws BAD_SAGA_INPUT */
   startSaga<Input>(
     saga: SagaDefinition<Input>,
@@ -140,6 +142,7 @@ export function transactionsOf<T extends Tables>(
     db: having(database, service, 'database').over(client),
     client,
     publish: (event, options) => having(events, service, 'events').publish(client, event, options),
+    publishAll: (all) => having(events, service, 'events').publishAll(client, all),
     startSaga: (saga, input, options) =>
       having(durable, service, 'sagas').sagas.start(client, saga, input, {
         ...options,

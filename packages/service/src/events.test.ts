@@ -83,6 +83,25 @@ it('says nothing of what was rolled back, and hears once what a dead process lef
   await third.stop()
 })
 
+it('says several events at once, or none of them', async () => {
+  const notes = await startNotes(server)
+  const { transaction } = notes.context
+  const several = (ownerId: string, count: number) =>
+    Array.from({ length: count }, () => {
+      return { event: NoteWritten.of({ noteId: crypto.randomUUID(), ownerId }), key: ownerId }
+    })
+  await transaction((tx) => tx.publishAll(several('bob', 3)))
+  await transaction((tx) => tx.publishAll([]))
+  const wrong = [...several('bill', 2), { ...several('bill', 1)[0]!, key: '' }]
+  await expect(transaction((tx) => tx.publishAll(wrong))).rejects.toMatchObject({
+    code: 'BAD_EVENT',
+  })
+  await transaction((tx) => tx.publishAll(several('bob', 1)))
+  await eventually('all were tallied', async () => (await tally(notes, 'bob')) === 4)
+  expect(await tally(notes, 'bill')).toBe(0)
+  await notes.stop()
+})
+
 it('starts, is ready, and answers, while the bus is away', async () => {
   const other = await EmbeddedPostgres.start()
   await other.kill()

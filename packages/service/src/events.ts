@@ -5,6 +5,7 @@ import {
   type BusStatus,
   type ConsumerStatus,
   type EventDefinition,
+  type KeyedEvent,
   type NewEvent,
   type PublishOptions,
   type ReceivedEvent,
@@ -147,6 +148,10 @@ export class ServiceEvents<T extends Tables> {
 
   publish(client: PoolClient, event: NewEvent, options: PublishOptions): Promise<void> {
     return this.#bus.publish(client, event, options)
+  }
+
+  publishAll(client: PoolClient, events: readonly KeyedEvent[]): Promise<void> {
+    return this.#bus.publishAll(client, events)
   }
 
   /** Begins to send and to hear; a bus that is away is tried until it is there. */

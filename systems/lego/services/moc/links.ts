@@ -1,4 +1,4 @@
-import { CallError, type Log } from '@banyan/service'
+import { CallError, type Log, madeOnce } from '@banyan/service'
 import { and, eq, inArray, type SQL, sql } from 'drizzle-orm'
 import type { Context } from './context.ts'
 import { type Db, fail } from './fail.ts'
@@ -122,13 +122,17 @@ export async function rememberPending(db: Db, mocId: string, verdicts: Verdicts)
 
 /** The MOC's links that Gallery has not confirmed yet. */
 export async function pendingOf(db: Db, mocId: string): Promise<string[]> {
-  const rows = await db
-    .select({ id: pendingLinks.galleryId })
-    .from(pendingLinks)
-    .where(eq(pendingLinks.mocId, mocId))
-    .orderBy(pendingLinks.galleryId)
+  const rows = await pending(db).execute({ mocId })
   return rows.map((row) => row.id)
 }
+
+const pending = madeOnce((db: Db) =>
+  db
+    .select({ id: pendingLinks.galleryId })
+    .from(pendingLinks)
+    .where(eq(pendingLinks.mocId, sql.placeholder('mocId')))
+    .orderBy(pendingLinks.galleryId),
+)
 
 export function asLinks(ids: readonly string[]): Link[] {
   return ids.map((id) => ({ id }))

@@ -139,11 +139,15 @@ export async function insertMoc(
 }
 
 /** Says that a MOC is there, and what it links. */
-export async function sayCreated(tx: Tx, row: MocRow): Promise<Moc> {
-  const { ownerId } = row
+export async function sayCreated({ db, publishAll }: Tx, row: MocRow): Promise<Moc> {
+  const { ownerId, id: mocId } = row
   const moc = mocView(row)
-  await tx.publish(MocCreated.of({ ownerId, mocId: moc.id, moc }), { key: ownerId })
-  if (moc.galleryImageIds.length + moc.galleryAlbumIds.length > 0) await sayLinked(tx, row)
+  const links = moc.galleryImageIds.length + moc.galleryAlbumIds.length > 0
+  const events = [
+    MocCreated.of({ ownerId, mocId, moc }),
+    ...(links ? [await linkedNow(db, row)] : []),
+  ]
+  await publishAll(events.map((event) => ({ event, key: ownerId })))
   return moc
 }
 
@@ -225,26 +229,35 @@ export async function requireInstructions(db: Db, mocId: string): Promise<void> 
 }
 
 /** Says what has changed of a MOC, and of its links. */
-export async function sayChanged(tx: Tx, before: MocRow, after: MocRow): Promise<Moc> {
+export async function sayChanged(
+  { db, publishAll }: Tx,
+  before: MocRow,
+  after: MocRow,
+): Promise<Moc> {
   const { ownerId, id: mocId } = after
   const [former, moc] = [mocView(before), mocView(after)]
   const changed = (Object.keys(moc) as (keyof Moc)[]).filter(
     (name) => name !== 'updatedAt' && !isDeepStrictEqual(moc[name], former[name]),
   )
-  await tx.publish(MocUpdated.of({ ownerId, mocId, moc, changed }), { key: ownerId })
-  if (changed.includes('galleryImageIds') || changed.includes('galleryAlbumIds')) {
-    await sayLinked(tx, after)
-  }
+  const linked = changed.includes('galleryImageIds') || changed.includes('galleryAlbumIds')
+  const events = [
+    MocUpdated.of({ ownerId, mocId, moc, changed }),
+    ...(linked ? [await linkedNow(db, after)] : []),
+  ]
+  await publishAll(events.map((event) => ({ event, key: ownerId })))
   return moc
 }
 
 /** Says what a MOC links now. */
 export async function sayLinked({ db, publish }: Tx, row: MocRow): Promise<void> {
+  await publish(await linkedNow(db, row), { key: row.ownerId })
+}
+
+async function linkedNow(db: Db, row: MocRow) {
   const { id: mocId, ownerId } = row
   const { galleryImageIds, galleryAlbumIds } = mocView(row)
   const pending = await pendingOf(db, mocId)
-  const linked = { ownerId, mocId, galleryImageIds, galleryAlbumIds, pending }
-  await publish(MocGalleryImagesLinked.of(linked), { key: ownerId })
+  return MocGalleryImagesLinked.of({ ownerId, mocId, galleryImageIds, galleryAlbumIds, pending })
 }
 
 export function mocView(row: MocRow): Moc {

@@ -52,12 +52,12 @@ export class QueryLog {
     const queries = this.#kept.splice(0)
     if (queries.length === 0) return
     try {
-      await this.#context.transaction(async ({ client, publish }) => {
+      await this.#context.transaction(async ({ client, publishAll }) => {
         await count(client, queries)
-        for (const query of queries) {
-          // A key is at most 255 characters; a wording 200.
-          await publish(SearchQueryExecuted.of(query), { key: query.query })
-        }
+        // A key is at most 255 characters; a wording 200.
+        await publishAll(
+          queries.map((query) => ({ event: SearchQueryExecuted.of(query), key: query.query })),
+        )
       })
     } catch (error) {
       this.#context.log.warn({ reason: String(error) }, 'searches are written down later')
