@@ -1,6 +1,6 @@
 import { BanyanError } from '@banyan/contracts'
-import { noSuch } from '@banyan/service'
-import { and, desc, eq, getTableColumns, inArray, sql } from 'drizzle-orm'
+import { madeOnce, noSuch } from '@banyan/service'
+import { and, desc, eq, getTableColumns, sql } from 'drizzle-orm'
 import { offsetOf, readPage } from '../../monolith-pages.ts'
 import { AlbumCreated, AlbumDeleted, AlbumUpdated } from './events.ts'
 import { type Db, fail, lockGallery, type Tx } from './gallery.ts'
@@ -11,17 +11,24 @@ import { albums, images } from './schema.ts'
 /** How many of its images an album shows by itself; the rest by `GET /v1/gallery?albumId=`. */
 const SHOWN_IMAGES = 100
 
-export async function listAlbums(db: Db, ownerId: string, query: AlbumQuery): Promise<AlbumPage> {
-  const where = eq(albums.ownerId, ownerId)
-  const total = db.$count(albums, where)
-  const selected = db
-    .select({ row: getTableColumns(albums), total })
+const { placeholder } = sql
+
+const ofOwner = madeOnce((db: Db) => {
+  const where = eq(albums.ownerId, placeholder('ownerId'))
+  return db
+    .select({ row: getTableColumns(albums), total: db.$count(albums, where) })
     .from(albums)
     .where(where)
     .orderBy(desc(albums.createdAt), albums.id)
-    .limit(query.limit)
-    .offset(offsetOf(query))
-  const { rows, pagination } = await readPage(query, selected, () => total)
+    .limit(placeholder('limit'))
+    .offset(placeholder('offset'))
+})
+
+export async function listAlbums(db: Db, ownerId: string, query: AlbumQuery): Promise<AlbumPage> {
+  const selected = ofOwner(db).execute({ ownerId, limit: query.limit, offset: offsetOf(query) })
+  const { rows, pagination } = await readPage(query, selected, () =>
+    db.$count(albums, eq(albums.ownerId, ownerId)),
+  )
   return { albums: rows.map(view), pagination }
 }
 
@@ -76,22 +83,30 @@ export async function deleteAlbum({ db, publish }: Tx, ownerId: string, id: stri
   await publish(AlbumDeleted.of({ ownerId, albumId: id }), { key: ownerId })
 }
 
-/** An image that leaves its album cannot stay its cover. */
-export async function dropCover(tx: Tx, imageId: string): Promise<void> {
-  const rows = await tx.db
+const covers = madeOnce((db: Db) =>
+  db
     .update(albums)
     .set({ coverImageId: null, updatedAt: sql`now()` })
-    .where(eq(albums.coverImageId, imageId))
-    .returning()
+    .where(eq(albums.coverImageId, placeholder('imageId')))
+    .returning(),
+)
+
+/** An image that leaves its album cannot stay its cover. */
+export async function dropCover(tx: Tx, imageId: string): Promise<void> {
+  const rows = await covers(tx.db).execute({ imageId })
   for (const row of rows) await say(tx, row)
 }
 
-/** Which of them there are. */
-export async function existingAlbums(db: Db, ids: readonly string[]): Promise<string[]> {
-  const rows = await db
+const existing = madeOnce((db: Db) =>
+  db
     .select({ id: albums.id })
     .from(albums)
-    .where(inArray(albums.id, [...ids]))
+    .where(sql`${albums.id} = ANY (${placeholder('ids')})`),
+)
+
+/** Which of them there are. */
+export async function existingAlbums(db: Db, ids: readonly string[]): Promise<string[]> {
+  const rows = await existing(db).execute({ ids })
   return rows.map((row) => row.id)
 }
 

@@ -10,7 +10,7 @@ import { verifyContracts } from '@banyan/service/contract-testing'
 import { ask, type ServiceUnderTest, startForTest } from '@banyan/service/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { galleryApi } from './client.ts'
-import type { Album, Image } from './messages.ts'
+import type { Album, Image, ImagePage } from './messages.ts'
 import type * as tables from './schema.ts'
 import definition from './service.ts'
 
@@ -106,6 +106,37 @@ describe('the Gallery Service', () => {
       ]
       expect([own.status, own.text]).toEqual([200, former.text])
     }
+  })
+
+  it('counts in each list what the viewer may see of it, past its end too', async () => {
+    const album = await addAlbum('shy')
+    const [inside, outside] = [await addImage('shy', album.id), await addImage('shy')]
+    await addImage('shy', album.id)
+    const counts = (user: string) =>
+      Promise.all(
+        ['', `&albumId=${album.id}`, '&mine=true', `&mine=true&albumId=${album.id}`].map(
+          async (query) => {
+            const of = async (page: number) =>
+              (await as(user, 'GET', `/images?page=${page}&limit=100${query}`)).body as ImagePage
+            const [first, past] = [await of(1), await of(1_000)]
+            expect(first.images).toHaveLength(first.pagination.total)
+            expect(past).toMatchObject({
+              images: [],
+              pagination: { total: first.pagination.total },
+            })
+            return first.pagination.total
+          },
+        ),
+      )
+    const [all] = await counts('eve')
+    expect(await counts('eve')).toEqual([all, 2, 0, 0])
+    for (const { id } of [inside, outside]) {
+      await as('eve', 'POST', `/images/${id}/flags`, { reason: 'no brick' })
+    }
+    expect(await counts('eve')).toEqual([all! - 2, 1, 0, 0])
+    expect(await counts('shy')).toEqual([all, 2, 3, 2])
+    expect((await as('eve', 'GET', `/images/${inside.id}`)).status).toBe(404)
+    expect((await as('shy', 'GET', `/images/${inside.id}`)).body).toMatchObject({ flagged: true })
   })
 
   it('stores a repeated POST once', async () => {

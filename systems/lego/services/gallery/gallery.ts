@@ -1,4 +1,4 @@
-import { type Database, defineErrors, type Transaction } from '@banyan/service'
+import { type Database, defineErrors, madeOnce, type Transaction } from '@banyan/service'
 import { sql } from 'drizzle-orm'
 import type * as tables from './schema.ts'
 
@@ -24,10 +24,15 @@ export const fail = defineErrors('gallery', {
   },
 })
 
+const locked = madeOnce((db: Db) => {
+  const lock = sql<string>`pg_advisory_xact_lock(hashtextextended('gallery ' || ${sql.placeholder('owner')}, 0))`
+  return db.select({ lock }).from(sql`(SELECT) AS one`)
+})
+
 /**
  * One change at a time to the images and albums of one owner. An album's cover and the image it names are
  * two rows; locked one by one, in the order each change happens to need them, they would deadlock.
  */
 export async function lockGallery(db: Db, owner: string): Promise<void> {
-  await db.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended('gallery ' || ${owner}, 0))`)
+  await locked(db).execute({ owner })
 }

@@ -1,6 +1,16 @@
 import { BanyanError } from '@banyan/contracts'
-import { noSuch } from '@banyan/service'
-import { and, desc, eq, getTableColumns, inArray, or, type SQL, sql } from 'drizzle-orm'
+import { madeOnce, noSuch } from '@banyan/service'
+import {
+  and,
+  desc,
+  eq,
+  getTableColumns,
+  not,
+  or,
+  type Placeholder,
+  type SQL,
+  sql,
+} from 'drizzle-orm'
 import { offsetOf, readPage } from '../../monolith-pages.ts'
 import { dropCover } from './albums.ts'
 import { ImageDeleted, ImageUpdated, ImageUploaded } from './events.ts'
@@ -8,34 +18,80 @@ import { type Db, fail, lockGallery, type Tx } from './gallery.ts'
 import type { Image, ImageChange, ImagePage, ImageQuery, NewImage } from './messages.ts'
 import { albums, images } from './schema.ts'
 
-/** The public gallery: a flagged image is seen by its owner alone. */
-export async function listImages(db: Db, viewer: string, query: ImageQuery): Promise<ImagePage> {
-  const { limit, albumId, mine } = query
-  const where = and(
-    mine === 'true' ? eq(images.ownerId, viewer) : visibleTo(viewer),
+const { placeholder } = sql
+
+/** What a list shows, by values or by what stands for them. */
+interface Shown {
+  readonly viewer: string | Placeholder
+  readonly mine: boolean
+  readonly albumId?: string | Placeholder | undefined
+}
+
+const conditionOf = ({ viewer, mine, albumId }: Shown): SQL | undefined =>
+  and(
+    mine ? eq(images.ownerId, viewer) : visibleTo(viewer),
     albumId ? eq(images.albumId, albumId) : undefined,
   )
-  const total = db.$count(images, where)
-  const selected = db
-    .select({ row: getTableColumns(images), total })
-    .from(images)
-    .where(where)
-    .orderBy(desc(images.createdAt), images.id)
-    .limit(limit)
-    .offset(offsetOf(query))
-  const { rows, pagination } = await readPage(query, selected, () => total)
+
+const listed = (shown: Shown) =>
+  madeOnce((db: Db) => {
+    const where = conditionOf(shown)
+    return db
+      .select({ row: getTableColumns(images), total: db.$count(images, where) })
+      .from(images)
+      .where(where)
+      .orderBy(desc(images.createdAt), images.id)
+      .limit(placeholder('limit'))
+      .offset(placeholder('offset'))
+  })
+const [viewer, albumId] = [placeholder('viewer'), placeholder('albumId')]
+const lists = {
+  all: listed({ viewer, mine: false }),
+  ofAlbum: listed({ viewer, mine: false, albumId }),
+  mine: listed({ viewer, mine: true }),
+  mineOfAlbum: listed({ viewer, mine: true, albumId }),
+}
+
+/** The public gallery: a flagged image is seen by its owner alone. */
+export async function listImages(db: Db, viewer: string, query: ImageQuery): Promise<ImagePage> {
+  const { limit, albumId } = query
+  const mine = query.mine === 'true'
+  const list = albumId ? lists[mine ? 'mineOfAlbum' : 'ofAlbum'] : lists[mine ? 'mine' : 'all']
+  const selected = list(db).execute({ viewer, albumId, limit, offset: offsetOf(query) })
+  const { rows, pagination } = await readPage(query, selected, () =>
+    db.$count(images, conditionOf({ viewer, mine, albumId })),
+  )
   return { images: rows.map(imageView), pagination }
 }
 
-/** @throws BanyanError NOT_FOUND when there is none, or it is hidden from the viewer */
-export async function getImage(db: Db, viewer: string, id: string): Promise<Image> {
-  const [row] = await db
+const visibleById = madeOnce((db: Db) =>
+  db
     .select()
     .from(images)
-    .where(and(eq(images.id, id), visibleTo(viewer)))
+    .where(and(eq(images.id, placeholder('id')), visibleTo(viewer))),
+)
+
+/** @throws BanyanError NOT_FOUND when there is none, or it is hidden from the viewer */
+export async function getImage(db: Db, viewer: string, id: string): Promise<Image> {
+  const [row] = await visibleById(db).execute({ id, viewer })
   if (!row) throw noSuch('image')
   return imageView(row)
 }
+
+const inserted = madeOnce((db: Db) =>
+  db
+    .insert(images)
+    .values({
+      ownerId: placeholder('ownerId'),
+      albumId,
+      title: placeholder('title'),
+      description: placeholder('description'),
+      tags: placeholder('tags'),
+      imageUrl: placeholder('imageUrl'),
+      thumbnailUrl: placeholder('thumbnailUrl'),
+    })
+    .returning(),
+)
 
 /** @throws ServiceError UNKNOWN_REFERENCE when the album is not the owner's */
 export async function createImage(
@@ -45,10 +101,7 @@ export async function createImage(
 ): Promise<Image> {
   await lockGallery(db, ownerId)
   if (body.albumId) await requireOwnAlbum(db, ownerId, body.albumId)
-  const [row] = await db
-    .insert(images)
-    .values({ ...body, ownerId })
-    .returning()
+  const [row] = await inserted(db).execute({ ...body, ownerId })
   const image = imageView(row!)
   await publish(ImageUploaded.of({ ownerId, imageId: image.id, image }), { key: ownerId })
   return image
@@ -82,27 +135,42 @@ export async function changeImage(
   return image
 }
 
+const deleted = madeOnce((db: Db) => db.delete(images).where(eq(images.id, placeholder('id'))))
+
 /** @throws BanyanError NOT_FOUND, FORBIDDEN for another's */
 export async function deleteImage(tx: Tx, ownerId: string, id: string): Promise<void> {
   const { db, publish } = tx
   await lockOwnImage(db, ownerId, id)
   await dropCover(tx, id)
-  await db.delete(images).where(eq(images.id, id))
+  await deleted(db).execute({ id })
   await publish(ImageDeleted.of({ ownerId, imageId: id }), { key: ownerId })
 }
 
-/** Which of them there are, hidden ones too: who links an image sees nothing of it by that. */
-export async function existingImages(db: Db, ids: readonly string[]): Promise<string[]> {
-  const rows = await db
+// One array, whose text is the same for however many: each would be a parameter of its own with `inArray`.
+const existing = madeOnce((db: Db) =>
+  db
     .select({ id: images.id })
     .from(images)
-    .where(inArray(images.id, [...ids]))
+    .where(sql`${images.id} = ANY (${placeholder('ids')})`),
+)
+
+/** Which of them there are, hidden ones too: who links an image sees nothing of it by that. */
+export async function existingImages(db: Db, ids: readonly string[]): Promise<string[]> {
+  const rows = await existing(db).execute({ ids })
   return rows.map((row) => row.id)
 }
 
+const byIdLocked = madeOnce((db: Db) =>
+  db
+    .select()
+    .from(images)
+    .where(eq(images.id, placeholder('id')))
+    .for('update'),
+)
+
 async function lockOwnImage(db: Db, ownerId: string, id: string) {
   await lockGallery(db, ownerId)
-  const [image] = await db.select().from(images).where(eq(images.id, id)).for('update')
+  const [image] = await byIdLocked(db).execute({ id })
   if (!image) throw noSuch('image')
   if (image.ownerId === ownerId) return image
   throw new BanyanError('FORBIDDEN', { reason: 'Only its user may change an image' })
@@ -116,8 +184,8 @@ async function requireOwnAlbum(db: Db, ownerId: string, albumId: string): Promis
   if (!album) throw fail('UNKNOWN_REFERENCE', { albumId })
 }
 
-function visibleTo(viewer: string): SQL | undefined {
-  return or(eq(images.flagged, false), eq(images.ownerId, viewer))
+function visibleTo(viewer: string | Placeholder): SQL | undefined {
+  return or(not(images.flagged), eq(images.ownerId, viewer))
 }
 
 export function imageView(row: typeof images.$inferSelect): Image {

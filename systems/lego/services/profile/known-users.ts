@@ -1,5 +1,5 @@
-import { CallError, defineErrors } from '@banyan/service'
-import { eq } from 'drizzle-orm'
+import { CallError, defineErrors, madeOnce } from '@banyan/service'
+import { eq, sql } from 'drizzle-orm'
 import type { Context } from './context.ts'
 import { profiles } from './schema.ts'
 
@@ -16,6 +16,13 @@ const fail = defineErrors('profile', {
   },
 })
 
+const thereOf = madeOnce((db: Context['db']) =>
+  db
+    .select({ userId: profiles.userId })
+    .from(profiles)
+    .where(eq(profiles.userId, sql.placeholder('userId'))),
+)
+
 /**
  * Lets nobody have a profile whom the Auth Service does not know. It is asked about a user's first
  * profile alone: while it is away, those that are there can be changed.
@@ -23,8 +30,7 @@ const fail = defineErrors('profile', {
  * @throws ServiceError UNKNOWN_USER or AUTH_UNAVAILABLE
  */
 export async function requireKnown({ db, clients }: Context, userId: string): Promise<void> {
-  const mine = eq(profiles.userId, userId)
-  const [there] = await db.select({ userId: profiles.userId }).from(profiles).where(mine)
+  const [there] = await thereOf(db).execute({ userId })
   if (there) return
   try {
     await clients.auth.getUser({ params: { id: userId } })

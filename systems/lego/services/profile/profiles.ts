@@ -1,4 +1,4 @@
-import { type Database, noSuch, type Transaction } from '@banyan/service'
+import { type Database, madeOnce, noSuch, type Transaction } from '@banyan/service'
 import { eq, getTableColumns, sql } from 'drizzle-orm'
 import { ProfileAvatarChanged, ProfileCreated, ProfileDeleted, ProfileUpdated } from './events.ts'
 import type { ProfileBody, PublicProfile } from './messages.ts'
@@ -7,9 +7,15 @@ import { profiles } from './schema.ts'
 
 type Db = Database<typeof tables>
 
+const { placeholder } = sql
+const mine = eq(profiles.userId, placeholder('userId'))
+
+const ofUser = madeOnce((db: Db) => db.select().from(profiles).where(mine))
+const ofUserLocked = madeOnce((db: Db) => db.select().from(profiles).where(mine).for('update'))
+
 /** @throws BanyanError NOT_FOUND when the user has none */
 export async function profileOf(db: Db, userId: string) {
-  const [row] = await db.select().from(profiles).where(eq(profiles.userId, userId))
+  const [row] = await ofUser(db).execute({ userId })
   if (!row) throw noSuch('profile')
   return row
 }
@@ -20,20 +26,43 @@ export async function publicProfileOf(db: Db, id: string): Promise<PublicProfile
   return { userId, displayName, bio, avatarUrl }
 }
 
+const written = madeOnce((db: Db) => {
+  const body = {
+    displayName: placeholder('displayName'),
+    bio: placeholder('bio'),
+    avatarUrl: placeholder('avatarUrl'),
+    location: placeholder('location'),
+    preferences: placeholder('preferences'),
+  }
+  const given = (column: { readonly name: string }) => sql.raw(`excluded.${column.name}`)
+  return (
+    db
+      .insert(profiles)
+      .values({ userId: placeholder('userId'), ...body })
+      .onConflictDoUpdate({
+        target: profiles.userId,
+        set: {
+          displayName: given(profiles.displayName),
+          bio: given(profiles.bio),
+          avatarUrl: given(profiles.avatarUrl),
+          location: given(profiles.location),
+          preferences: given(profiles.preferences),
+          updatedAt: sql`now()`,
+        },
+      })
+      // A row that an upsert inserted has no xmax; a look beforehand would miss one inserted at the same time.
+      .returning({ ...getTableColumns(profiles), created: sql<boolean>`xmax = 0` })
+  )
+})
+
 /** Writes the whole profile, also the first time, and says so. */
 export async function putProfile(
   { db, publish }: Transaction<typeof tables>,
   userId: string,
   body: ProfileBody,
 ) {
-  const mine = eq(profiles.userId, userId)
-  const [before] = await db.select().from(profiles).where(mine).for('update')
-  const [row] = await db
-    .insert(profiles)
-    .values({ userId, ...body })
-    .onConflictDoUpdate({ target: profiles.userId, set: { ...body, updatedAt: sql`now()` } })
-    // A row that an upsert inserted has no xmax; `before` would miss one inserted at the same time.
-    .returning({ ...getTableColumns(profiles), created: sql<boolean>`xmax = 0` })
+  const [before] = await ofUserLocked(db).execute({ userId })
+  const [row] = await written(db).execute({ userId, ...body })
   const { created, ...profile } = row!
   const { displayName, bio, avatarUrl } = profile
   const event = created ? ProfileCreated : ProfileUpdated
@@ -49,8 +78,8 @@ export async function deleteProfile(
   { db, publish }: Transaction<typeof tables>,
   userId: string,
 ): Promise<void> {
-  const mine = eq(profiles.userId, userId)
-  const gone = await db.delete(profiles).where(mine).returning({ userId: profiles.userId })
+  const own = eq(profiles.userId, userId)
+  const gone = await db.delete(profiles).where(own).returning({ userId: profiles.userId })
   if (gone.length === 0) throw noSuch('profile')
   await publish(ProfileDeleted.of({ userId }), { key: userId })
 }

@@ -1,4 +1,4 @@
-import { defineErrors } from '@banyan/service'
+import { defineErrors, madeOnce } from '@banyan/service'
 import { asc, eq, sql } from 'drizzle-orm'
 import type { Reordered, ReorderStatus } from './messages.ts'
 import { items, pendingReorders } from './schema.ts'
@@ -57,8 +57,15 @@ export async function reorderLater(
   return status(row)
 }
 
+const pendingOf = madeOnce((db: Db) =>
+  db
+    .select()
+    .from(pendingReorders)
+    .where(eq(pendingReorders.ownerId, sql.placeholder('owner'))),
+)
+
 export async function reorderStatus(db: Db, owner: string): Promise<ReorderStatus> {
-  const [row] = await db.select().from(pendingReorders).where(eq(pendingReorders.ownerId, owner))
+  const [row] = await pendingOf(db).execute({ owner })
   return status(row)
 }
 

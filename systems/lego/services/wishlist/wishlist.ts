@@ -1,65 +1,109 @@
-import { type Database, noSuch } from '@banyan/service'
-import { and, asc, eq, getTableColumns, sql } from 'drizzle-orm'
+import { type Database, madeOnce, noSuch } from '@banyan/service'
+import { and, asc, eq, getTableColumns, type Placeholder, type SQL, sql } from 'drizzle-orm'
 import { offsetOf, readPage } from '../../monolith-pages.ts'
 import type { Item, ItemChange, ItemPage, ListQuery, NewItem } from './messages.ts'
 import type * as tables from './schema.ts'
 import { items } from './schema.ts'
-import { THEMES, themeCode } from './themes.ts'
+import { THEMES, type ThemeCode, themeCode } from './themes.ts'
 
 /** The service's own database, in a transaction or not. */
 export type Db = Database<typeof tables>
+
+const { placeholder } = sql
+const [owner, theme] = [placeholder('owner'), placeholder('theme')]
+
+const locked = madeOnce((db: Db) => {
+  const lock = sql<string>`pg_advisory_xact_lock(hashtextextended('wishlist ' || ${owner}, 0))`
+  return db.select({ lock }).from(sql`(SELECT) AS one`)
+})
 
 /**
  * One change at a time to the order of one owner's items: without it two creations at once would
  * both take the position after the last.
  */
 export async function lockOrder(db: Db, owner: string): Promise<void> {
-  await db.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended('wishlist ' || ${owner}, 0))`)
+  await locked(db).execute({ owner })
 }
+
+/** What a list is narrowed to, by values or by what stands for them. */
+interface Narrowed {
+  readonly owner: string | Placeholder
+  readonly theme?: ThemeCode | Placeholder | undefined
+}
+
+const conditionOf = ({ owner, theme }: Narrowed): SQL | undefined =>
+  and(eq(items.ownerId, owner), theme ? eq(items.theme, theme) : undefined)
+
+const listed = (by: Narrowed) =>
+  madeOnce((db: Db) => {
+    const where = conditionOf(by)
+    return db
+      .select({ row: getTableColumns(items), total: db.$count(items, where) })
+      .from(items)
+      .where(where)
+      .orderBy(asc(items.position))
+      .limit(placeholder('limit'))
+      .offset(placeholder('offset'))
+  })
+const lists = { all: listed({ owner }), ofTheme: listed({ owner, theme }) }
 
 export async function listItems(db: Db, owner: string, query: ListQuery): Promise<ItemPage> {
   const { category, limit } = query
-  const where = and(
-    eq(items.ownerId, owner),
-    category === undefined ? undefined : eq(items.theme, themeCode(category)),
+  const theme = category && themeCode(category)
+  const list = lists[theme ? 'ofTheme' : 'all']
+  const selected = list(db).execute({ owner, theme, limit, offset: offsetOf(query) })
+  const { rows, pagination } = await readPage(query, selected, () =>
+    db.$count(items, conditionOf({ owner, theme })),
   )
-  const total = db.$count(items, where)
-  const selected = db
-    .select({ row: getTableColumns(items), total })
-    .from(items)
-    .where(where)
-    .orderBy(asc(items.position))
-    .limit(limit)
-    .offset(offsetOf(query))
-  const { rows, pagination } = await readPage(query, selected, () => total)
   return { items: rows.map(view), pagination }
 }
 
+const byId = madeOnce((db: Db) =>
+  db
+    .select()
+    .from(items)
+    .where(own(owner, placeholder('id'))),
+)
+
 /** @throws BanyanError NOT_FOUND when the owner has no such item */
 export async function getItem(db: Db, owner: string, id: string): Promise<Item> {
-  const [row] = await db.select().from(items).where(own(owner, id))
+  const [row] = await byId(db).execute({ owner, id })
   if (!row) throw noSuch('wishlist item')
   return view(row)
 }
 
-/** Adds an item after the owner's last. */
-export async function createItem(db: Db, owner: string, item: NewItem): Promise<Item> {
-  await lockOrder(db, owner)
-  const [created] = await db
+const inserted = madeOnce((db: Db) =>
+  db
     .insert(items)
     .values({
       ownerId: owner,
-      title: item.title,
-      notes: item.description,
-      productUrl: item.productLink,
-      imageUrl: item.imageUrl,
-      theme: item.category && themeCode(item.category),
+      title: placeholder('title'),
+      notes: placeholder('notes'),
+      productUrl: placeholder('productUrl'),
+      imageUrl: placeholder('imageUrl'),
+      theme,
       position: sql`(SELECT coalesce(max(position) + 1, 0) FROM wishlist.items WHERE owner_id = ${owner})`,
-      quantity: item.quantity,
-      priceCents: cents(item.price),
-      acquired: item.isAcquired,
+      quantity: placeholder('quantity'),
+      priceCents: placeholder('priceCents'),
+      acquired: placeholder('acquired'),
     })
-    .returning()
+    .returning(),
+)
+
+/** Adds an item after the owner's last. */
+export async function createItem(db: Db, owner: string, item: NewItem): Promise<Item> {
+  await lockOrder(db, owner)
+  const [created] = await inserted(db).execute({
+    owner,
+    title: item.title,
+    notes: item.description,
+    productUrl: item.productLink,
+    imageUrl: item.imageUrl,
+    theme: item.category && themeCode(item.category),
+    quantity: item.quantity,
+    priceCents: cents(item.price),
+    acquired: item.isAcquired,
+  })
   return view(created!)
 }
 
@@ -92,10 +136,17 @@ export async function changeItem(
   return view(row)
 }
 
+const deleted = madeOnce((db: Db) =>
+  db
+    .delete(items)
+    .where(own(owner, placeholder('id')))
+    .returning({ id: items.id }),
+)
+
 /** @throws BanyanError NOT_FOUND when the owner has no such item */
 export async function deleteItem(db: Db, owner: string, id: string): Promise<void> {
   await lockOrder(db, owner)
-  const gone = await db.delete(items).where(own(owner, id)).returning({ id: items.id })
+  const gone = await deleted(db).execute({ owner, id })
   if (gone.length === 0) throw noSuch('wishlist item')
 }
 
@@ -123,6 +174,6 @@ function cents(price: number | null): number | null {
   return price === null ? null : Math.round(price * 100)
 }
 
-function own(owner: string, id: string) {
+function own(owner: string | Placeholder, id: string | Placeholder) {
   return and(eq(items.ownerId, owner), eq(items.id, id))
 }
