@@ -271,6 +271,21 @@ describe('the Search Service', () => {
     })
   })
 
+  it('suggests titles that begin so, then others that are like it, as many as are asked for', async () => {
+    const titles = ['Quoka', 'Red quokka', 'Quokkas den', 'quokka House', 'Quokka house', 'Q_okka']
+    await record(
+      titles.map((title): Change => {
+        return { type: 'moc', id: title, version: 1, content: { title } }
+      }),
+    )
+    const suggested = async (limit: number, text = 'quokka') =>
+      (await get(`/suggest?q=${text}&limit=${limit}`)).body.suggestions
+    const all = ['Quokka house', 'Quokkas den', 'Red quokka', 'Quoka']
+    for (const limit of [1, 2, 3, 4]) expect(await suggested(limit)).toEqual(all.slice(0, limit))
+    expect(await suggested(20, 'q_')).toEqual(['Q_okka'])
+    expect((await suggested(20, 'q_o'))[0]).toBe('Q_okka')
+  })
+
   it('says what is asked for, and shows it to administrators', async () => {
     const heard = await service.hear(SearchQueryExecuted)
     const asked = ['?q=Zeppelin', '?q=zeppelin%20', '?q=crowd', '?type=wishlist&q=secret']
