@@ -10,6 +10,7 @@ import { getCreation, stage } from './creations.ts'
 import { Endings } from './endings.ts'
 import { takeForms, uploadsOf } from './form.ts'
 import { createMocWithFiles } from './saga.ts'
+import { stagedBytes } from './staged-bytes.ts'
 import { downloadUrl, listStoredFiles, processingOf, storageOf } from './stored-files.ts'
 
 /** A MOC created together with its files, and what Storage holds of it. */
@@ -106,18 +107,23 @@ function createRoute(app: App, context: Context, endings: Endings): void {
 type Asking = Parameters<Context['answerOnce']>[0] & Parameters<typeof uploadsOf>[0]
 
 /** Writes the request down and starts the saga; once for an Idempotency-Key. @returns the MOC's id */
-function accept(
+async function accept(
   context: Context,
   request: Asking,
   ownerId: string,
   wanted: NewMoc,
 ): Promise<string> {
   const uploads = uploadsOf(request)
+  // None where the request was sent before: its files have the ids that they were given then.
+  let staged: string[] = []
   // What is kept for the key is which MOC it is; the answer itself says how that stands by now.
-  return context.doOnce(askingWith(request, uploads), async (tx) => {
-    const mocId = crypto.randomUUID()
-    const fileIds = await stage(tx, { mocId, ownerId, wanted }, uploads)
-    await tx.startSaga(createMocWithFiles(context), { mocId, fileIds }, { key: mocId })
-    return mocId
+  const mocId = await context.doOnce(askingWith(request, uploads), async (tx) => {
+    const id = crypto.randomUUID()
+    staged = await stage(tx, { mocId: id, ownerId, wanted }, uploads)
+    await tx.startSaga(createMocWithFiles(context), { mocId: id, fileIds: staged }, { key: id })
+    return id
   })
+  const bytes = stagedBytes(context)
+  for (const [at, id] of staged.entries()) bytes.keep(id, uploads[at]!.content)
+  return mocId
 }

@@ -2,6 +2,7 @@ import { defineSaga, type RetryPolicy } from '@banyan/durable'
 import { z } from 'zod'
 import type { Context } from '../context.ts'
 import { noting, settle, withdraw } from './creations.ts'
+import { stagedBytes } from './staged-bytes.ts'
 import { addMoc, handOver, recordFiles, uploadFiles } from './steps.ts'
 import { storageOf } from './stored-files.ts'
 
@@ -61,8 +62,10 @@ export function createMocWithFiles(context: Context) {
           compensate: ({ input: { mocId } }) => settle(context, mocId, 'incomplete'),
         })
         .step('created', {
-          invoke: ({ input: { mocId } }) =>
-            noting(context, mocId, () => settle(context, mocId, 'created')),
+          invoke: async ({ input: { mocId, fileIds } }) => {
+            await noting(context, mocId, () => settle(context, mocId, 'created'))
+            for (const id of fileIds) stagedBytes(context).forget(id)
+          },
         }),
   })
 }

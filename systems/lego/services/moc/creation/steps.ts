@@ -6,6 +6,7 @@ import { checkLinks, shareLinks } from '../links.ts'
 import { insertMoc } from '../mocs.ts'
 import { creations, mocs, stagedFiles, storedFiles } from '../schema.ts'
 import { lockUnderWay } from './creations.ts'
+import { stagedBytes } from './staged-bytes.ts'
 import { processingOf, storageOf } from './stored-files.ts'
 
 /*
@@ -38,10 +39,7 @@ export async function uploadFiles(
   const ownerId = await ownerOf(context.db, mocId)
   for (const { id: fileId, fileName, mimeType: contentType } of await staged(context.db, mocId)) {
     const query = { ownerId, prefix: 'mocs' as const, fileName, contentType, fileId }
-    await storageOf(context).upload(
-      { query, body: await contentOf(context.db, fileId) },
-      { signal },
-    )
+    await storageOf(context).upload({ query, body: await contentOf(context, fileId) }, { signal })
   }
 }
 
@@ -81,7 +79,7 @@ export async function handOver(
     )
   for (const { id, fileName } of lists) {
     // The file itself, not its address: a signed one is another with each attempt, and the key would be refused.
-    const content = (await contentOf(context.db, id)).toString('base64')
+    const content = (await contentOf(context, id)).toString('base64')
     const { jobId } = await processingOf(context).processFile(
       { body: { ownerId, reference: id, fileName, content } },
       { signal, idempotencyKey: `${key}/${id}` },
@@ -103,8 +101,10 @@ function staged(db: Db, mocId: string) {
     .orderBy(stagedFiles.id)
 }
 
-async function contentOf(db: Db, id: string): Promise<Buffer> {
-  const [file] = await db
+async function contentOf(context: Context, id: string): Promise<Buffer> {
+  const kept = stagedBytes(context).of(id)
+  if (kept) return kept
+  const [file] = await context.db
     .select({ content: stagedFiles.content })
     .from(stagedFiles)
     .where(eq(stagedFiles.id, id))
