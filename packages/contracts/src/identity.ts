@@ -61,7 +61,7 @@ const MOST_REMEMBERED = 5_000
 
 /**
  * Verifies signed headers, and remembers those that were signed by the keys: a gateway sends the same one for as long as
- * it may, and a look-up is a tenth of a signature. When they expire is asked each time.
+ * it may, and a look-up takes a twentieth of a signature's time. When they expire is asked each time.
  */
 export class IdentityVerifier {
   readonly #keys: IdentityKeys
