@@ -134,8 +134,9 @@ describe('OpenSearch', () => {
       expect(idsOf(answer)).toContain(id)
       expect(answer.headers.get('x-search-engine')).toBe('postgres')
       expect(answer.headers.get('x-search-degraded')).toBe('true')
-      // Enough to open the circuit: from then on nobody waits for it.
-      for (let i = 0; i < 10; i++) await search('?q=leviathan')
+      // Enough to open the circuit, and together: one after the other, each waiting for a second, they were as long as what it
+      // looks back on. From then on nobody waits for it.
+      await Promise.all(Array.from({ length: 10 }, () => search('?q=leviathan')))
       const { text } = await ask(`${service.url}/metrics`)
       expect(text).toMatch(/search_circuit_open\{[^}]*\} 1/)
       expect(text).toMatch(/search_index_pending_documents\{[^}]*\} [1-9]/)
