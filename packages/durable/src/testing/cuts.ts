@@ -19,12 +19,18 @@ export interface CutActor {
   /**
    * Works until nothing is left to do, then returns; what it sends through `durable.pool` is counted and
    * cut. The same statements in the same order each time: one thing after another, no loops of timers,
-   * leases longer than the work. Run again after a cut, it may have to wait for a lease.
+   * claims for `LEASE_MS`. Run again after a cut, it may have to wait for a lease.
    */
   run(durable: Durable): Promise<void>
   /** Looks at the end, after another process has finished the work. */
   check(durable: Durable): Promise<CutCounts>
 }
+
+/**
+ * How long actors claim for, ms. Whoever takes up the work of one that died waits for the rest of it; a process that
+ * starts on a loaded machine, and is not cut, has to be done with a batch within it: a second was too short for that.
+ */
+export const LEASE_MS = 5_000
 
 /** Where, around one statement, the process dies. */
 const MOMENTS = ['before it is sent', 'before it is answered', 'after it is answered'] as const

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Durable } from '../durable.ts'
 import { InboxWorker } from '../inbox-worker.ts'
 import type { OutgoingMessage } from '../messages.ts'
-import type { CutActor } from './cuts.ts'
+import { type CutActor, LEASE_MS } from './cuts.ts'
 import { compare, createEffects, effectsOf, writeEffect } from './effects.ts'
 import { message } from './store.ts'
 
@@ -34,7 +34,7 @@ const actor: CutActor = {
     const worker = new InboxWorker({
       durable,
       concurrency: 1,
-      leaseMs: 1_000,
+      leaseMs: LEASE_MS,
       handlers: {
         consumer: async (tx, one) => {
           await writeEffect(tx, one)

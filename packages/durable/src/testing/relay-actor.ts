@@ -1,7 +1,7 @@
 /** A relay between an outbox and a transport; the transport's consumer has an inbox. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { OutboxRelay } from '../relay.ts'
-import type { CutActor } from './cuts.ts'
+import { type CutActor, LEASE_MS } from './cuts.ts'
 import { compare, createEffects, effectsOf, writeEffect } from './effects.ts'
 import { message } from './store.ts'
 
@@ -28,7 +28,7 @@ const actor: CutActor = {
       durable,
       batchSize: 4,
       concurrency: 1,
-      leaseMs: 1_000,
+      leaseMs: LEASE_MS,
       send: async (batch) => {
         await pool.query('INSERT INTO public.sent (message) SELECT unnest($1::json[])', [
           batch.map((one) => JSON.stringify(one)),

@@ -6,7 +6,7 @@ import type { Durable } from '../durable.ts'
 import { Unprocessable } from '../retry.ts'
 import { defineSaga } from '../saga/definition.ts'
 import { SagaRunner } from '../saga/runner.ts'
-import type { CutActor } from './cuts.ts'
+import { type CutActor, LEASE_MS } from './cuts.ts'
 import { compare, createEffects, effectsOf } from './effects.ts'
 
 const write = (tx: Queryable, key: string, n: number) =>
@@ -68,7 +68,7 @@ const actor: CutActor = {
 
   async run(durable) {
     const sagas = [define(durable)]
-    const runner = new SagaRunner({ durable, sagas, concurrency: 1, leaseMs: 1_000 })
+    const runner = new SagaRunner({ durable, sagas, concurrency: 1, leaseMs: LEASE_MS })
     for (;;) {
       const { rows } = await durable.pool.query(
         'SELECT FROM durable.saga WHERE ended_at IS NULL LIMIT 1',
