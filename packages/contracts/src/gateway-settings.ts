@@ -22,7 +22,7 @@ export interface TimeoutSetting {
   readonly bodyMs?: number
   /** From the request being sent to the answer's head; 5,000. */
   readonly answerMs?: number
-  /** The same for requests whose body streams, or is a form with files; 30,000. */
+  /** The same for requests whose body streams, or is a form with files; 60,000. */
   readonly uploadMs?: number
   /** Between two pieces of an answer's body; 300,000. */
   readonly idleMs?: number

@@ -124,7 +124,7 @@ export function settingsOf(options: GatewayOptions): Settings {
       headMs: 10_000,
       bodyMs: 30_000,
       answerMs: 5_000,
-      uploadMs: 30_000,
+      uploadMs: 60_000,
       idleMs: 300_000,
       firstTableMs: 2_000,
       closeMs: 30_000,

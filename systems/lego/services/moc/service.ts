@@ -15,6 +15,7 @@ import { forgetDeleted, recentRoutes } from './recent.ts'
 import { mocRoutes } from './routes.ts'
 import * as tables from './schema.ts'
 import { Settings } from './settings.ts'
+import { FORM_MS } from './upload.ts'
 
 /** How often Gallery is asked about links that could not be checked, ms. */
 const SETTLE_EVERY_MS = 2_000
@@ -27,6 +28,7 @@ export default defineService({
   title: 'MOC Management Service',
   config: Settings,
   cache: true,
+  limits: { requestMs: FORM_MS },
   database: { tables, migrations: new URL('migrations', import.meta.url) },
   dependencies,
   routes: {

@@ -30,6 +30,15 @@ it('takes forms one after the other, as they came', async () => {
   }
 })
 
+it('lets a form that takes long go on, and the next one have its turn', async () => {
+  const turns = new FormTurns(NEVER_MS, 10)
+  const slow = open()
+  const taken = turns.take(slow.work)
+  expect(await turns.take(async () => 'taken')).toBe('taken')
+  slow.end()
+  await taken
+})
+
 it('goes on after one that failed', async () => {
   const turns = new FormTurns(NEVER_MS)
   const fails = turns.take(() => Promise.reject(new Error('no form')))
@@ -37,13 +46,13 @@ it('goes on after one that failed', async () => {
   expect(await turns.take(async () => 'taken')).toBe('taken')
 })
 
-it('pauses after each, for four times what it took; the less the more wait, so that all have their turn in time', () => {
-  expect(pauseAfter(10, 0)).toBe(40)
-  expect(pauseAfter(10, 100)).toBe(40)
-  expect(pauseAfter(100, 1)).toBe(150)
-  // A hundred within 12.5 s.
-  expect(pauseAfter(40, 100)).toBe(85)
-  expect(pauseAfter(125, 100)).toBe(0)
+it('pauses after each, for eight times what it took; the less the more wait, so that all have their turn in time', () => {
+  expect(pauseAfter(10, 0)).toBe(80)
+  expect(pauseAfter(10, 100)).toBe(80)
+  expect(pauseAfter(100, 1)).toBe(250)
+  // A hundred within 25 s.
+  expect(pauseAfter(40, 100)).toBe(210)
+  expect(pauseAfter(250, 100)).toBe(0)
   expect(pauseAfter(300, 100)).toBe(0)
 })
 
@@ -54,6 +63,15 @@ it('refuses one whose turn does not come in time, and keeps the turn of the othe
   await expect(turns.take(async () => {})).rejects.toMatchObject({
     failure: { code: 'TOO_MANY_UPLOADS' },
   })
+  // The time for another turn is gone where it was waited for all of it before this one.
+  const enough = new FormTurns(NEVER_MS)
+  const second = open()
+  const other = enough.take(second.work)
+  await expect(enough.take(async () => {}, NEVER_MS)).rejects.toMatchObject({
+    failure: { code: 'TOO_MANY_UPLOADS' },
+  })
+  second.end()
+  await other
   first.end()
   await taken
   // After the pause behind it.

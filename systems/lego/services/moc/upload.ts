@@ -61,11 +61,15 @@ export function holdAtMost(app: App, largest: number): void {
   })
 }
 
-/** For a form's turn to come, ms: less than a gateway waits for an answer to one. */
-const TURN_MS = 25_000
-/** Pause after a turn, as so many times as it took: a fifth of the time is for forms. */
-const PAUSE = 4
-const LONGEST_PAUSE_MS = 150
+/** For a form's turns to come, ms: less than a gateway waits for an answer to one. */
+const TURN_MS = 50_000
+/** For a whole form to arrive, ms: what waits for its turn is not read, and then it may come over a slow line. */
+export const FORM_MS = TURN_MS + 30_000
+/** Pause after a turn, as so many times as it took: a ninth of the time is for forms. */
+const PAUSE = 8
+const LONGEST_PAUSE_MS = 250
+/** Then it is the next one's turn though this one goes on: a form that comes over a slow line keeps nobody waiting. */
+const LONGEST_TURN_MS = 2_000
 /** Of the time that a form's turn may be waited for, that in which all who wait have theirs, if need be without pauses. */
 const IN_TIME = 1 / 2
 
@@ -83,24 +87,43 @@ export class FormTurns {
   // The bytes of all that wait are bounded, see `holdAtMost`.
   readonly #place = new Bulkhead({ concurrency: 1, queue: Number.POSITIVE_INFINITY })
   readonly #turnMs: number
+  readonly #longestMs: number
 
-  constructor(turnMs = TURN_MS) {
+  constructor(turnMs = TURN_MS, longestMs = LONGEST_TURN_MS) {
     this.#turnMs = turnMs
+    this.#longestMs = longestMs
   }
 
-  /** @throws ServiceError TOO_MANY_UPLOADS where its turn does not come in time; or what `work` throws */
-  async take<R>(work: () => Promise<R>): Promise<R> {
-    const late = AbortSignal.timeout(this.#turnMs)
+  /**
+   * @param waitedMs of the time that a form may wait it has waited for so long already, elsewhere
+   * @throws ServiceError TOO_MANY_UPLOADS where its turn does not come in time; or what `work` throws
+   */
+  async take<R>(work: () => Promise<R>, waitedMs = 0): Promise<R> {
+    const late = AbortSignal.timeout(Math.max(0, Math.round(this.#turnMs - waitedMs)))
     await this.#place.enter(late).catch(() => {
       throw fail('TOO_MANY_UPLOADS')
     })
-    const began = performance.now()
+    const leave = this.#turn()
     try {
       return await work()
     } finally {
+      leave()
+    }
+  }
+
+  /** @returns ends the turn that begins now, unless it has taken too long and is over */
+  #turn(): () => void {
+    const began = performance.now()
+    let over = false
+    const leave = () => {
+      if (over) return
+      over = true
+      clearTimeout(tooLong)
       const pauseMs = pauseAfter(performance.now() - began, this.#place.waiting, this.#turnMs)
       setTimeout(() => this.#place.leave(), pauseMs)
     }
+    const tooLong = setTimeout(leave, this.#longestMs)
+    return leave
   }
 }
 

@@ -81,7 +81,10 @@ function createRoute(app: App, context: Context, endings: Endings): void {
     },
     async (request, reply) => {
       const ownerId = request.user.userId
-      const mocId = await turns.take(() => accept(context, request, ownerId, request.body.metadata))
+      const mocId = await turns.take(
+        () => accept(context, request, ownerId, request.body.metadata),
+        reply.elapsedTime,
+      )
       // Whoever has waited for a turn already waits no longer than others.
       const leftMs = context.config.CREATION_WAIT_MS - reply.elapsedTime
       if (request.headers.prefer !== 'respond-async' && leftMs > 0) {
