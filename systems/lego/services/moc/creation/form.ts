@@ -35,6 +35,7 @@ const receive = multer({
 } as multer.Options).any()
 
 const received = new WeakMap<IncomingMessage, readonly KindOfUpload[]>()
+const waited = new WeakMap<IncomingMessage, number>()
 
 /** Has the routes of `app` take a form with files, each named by its kind; the other fields are the body. */
 export function takeForms(app: App): void {
@@ -48,9 +49,18 @@ export function takeForms(app: App): void {
   holdAtMost(app, MOST_BYTES)
   const turns = new FormTurns()
   // What waits for its turn is not read: it stands at its sender.
-  app.addContentTypeParser(/^multipart\//, ({ raw }: { raw: IncomingMessage }) =>
-    turns.take(() => read(raw)),
-  )
+  app.addContentTypeParser(/^multipart\//, ({ raw }: { raw: IncomingMessage }) => {
+    const came = performance.now()
+    return turns.take(() => {
+      waited.set(raw, performance.now() - came)
+      return read(raw)
+    })
+  })
+}
+
+/** For how long the form of a request waited until it was read, ms; what its client took to send it is not in it. */
+export function waitedMsOf({ raw }: { readonly raw: IncomingMessage }): number {
+  return waited.get(raw) ?? 0
 }
 
 /** Reads the whole form. @returns its fields */

@@ -8,7 +8,7 @@ import { Creation, CreationForm, DownloadUrl, type NewMoc, StoredMocFiles } from
 import { askingWith, FormTurns } from '../upload.ts'
 import { getCreation, stage } from './creations.ts'
 import { Endings } from './endings.ts'
-import { takeForms, uploadsOf } from './form.ts'
+import { takeForms, uploadsOf, waitedMsOf } from './form.ts'
 import { createMocWithFiles } from './saga.ts'
 import { stagedBytes } from './staged-bytes.ts'
 import { downloadUrl, listStoredFiles, processingOf, storageOf } from './stored-files.ts'
@@ -83,7 +83,7 @@ function createRoute(app: App, context: Context, endings: Endings): void {
       const ownerId = request.user.userId
       const mocId = await turns.take(
         () => accept(context, request, ownerId, request.body.metadata),
-        reply.elapsedTime,
+        waitedMsOf(request),
       )
       // Whoever has waited for a turn already waits no longer than others.
       const leftMs = context.config.CREATION_WAIT_MS - reply.elapsedTime
