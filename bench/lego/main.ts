@@ -13,7 +13,7 @@ import { type Creation, type Figures, judge, type Minute } from './goals.ts'
 import { BESIDE, type Bed, runSpike, runSteady, SPIKE } from './minute.ts'
 import { writeCatalogue } from './part-lists.ts'
 import type { Summary } from './samples.ts'
-import { run, SERVER_SETTINGS, SERVICE_SETTINGS, type System, startSystem } from './system.ts'
+import { run, SERVER_SETTINGS, SERVICES, type System, settingsOf, startSystem } from './system.ts'
 import { usersOf } from './users.ts'
 
 const PARTS = ['steady', 'spike', 'creation'] as const
@@ -99,7 +99,7 @@ async function measure(supervisor: Supervisor, plan: Plan): Promise<void> {
       plan: { ...options, ...BESIDE, moc: rate, users: USERS, ...SIZES, rounds: ROUNDS, seed },
       machine,
       serverSettings: SERVER_SETTINGS,
-      serviceSettings: SERVICE_SETTINGS,
+      serviceSettings: Object.fromEntries(SERVICES.map((name) => [name, settingsOf(name)])),
       seconds: Math.round((performance.now() - began) / 1000),
     }
     await writeFile(plan.json, `${JSON.stringify(report, null, 2)}\n`)

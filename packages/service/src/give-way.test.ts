@@ -29,13 +29,11 @@ async function policiesOf(pid: number): Promise<string[]> {
   )
 }
 
+const start = (file: URL, env: Record<string, string> = {}) =>
+  startProcess(file, { BANYAN_IDENTITY_KEY: IDENTITY_KEY, ...env }, true)
+
 it('a service that gives way comes after all others, its session too; another does not', async () => {
-  const [modest, greeter] = await Promise.all(
-    [MODEST, GREETER].map((file) => {
-      return startProcess(file, { BANYAN_IDENTITY_KEY: IDENTITY_KEY }, true)
-    }),
-  )
-  if (!modest || !greeter) throw new Error('both were started')
+  const [modest, greeter] = await Promise.all([start(MODEST), start(GREETER)])
   try {
     expect(getPriority(modest.pid)).toBe(constants.priority.PRIORITY_LOW)
     expect(getPriority(greeter.pid)).toBe(getPriority())
@@ -53,4 +51,22 @@ it('a service that gives way comes after all others, its session too; another do
       expect(await service.ended).toBe(0)
     }
   }
+})
+
+it('a service stands back as far as it is set to, its session too', async () => {
+  const [back, usual] = await Promise.all([start(GREETER, { PROCESS_NICE: '5' }), start(GREETER)])
+  try {
+    expect(getPriority(back.pid)).toBe(5)
+    expect(await sessionOf(back.pid)).toBe((await sessionOf(usual.pid)) && '5')
+    expect(await sessionOf(usual.pid)).not.toBe('5')
+  } finally {
+    for (const service of [back, usual]) {
+      service.signal('SIGTERM')
+      expect(await service.ended).toBe(0)
+    }
+  }
+})
+
+it('a service is not started that is to go before others', async () => {
+  await expect(start(GREETER, { PROCESS_NICE: '-5' })).rejects.toThrow('PROCESS_NICE is "-5"')
 })

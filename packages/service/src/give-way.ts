@@ -10,10 +10,7 @@ const SESSION = '/proc/self/autogroup'
  * it goes on as it is.
  */
 export function giveWay(): void {
-  const { PRIORITY_LOW } = constants.priority
-  asFarAsItMay(() => setPriority(PRIORITY_LOW))
-  // Of a session that is its own the priority within it says nothing.
-  asFarAsItMay(() => leadsSession() && writeFileSync(SESSION, String(PRIORITY_LOW)))
+  stepBack(constants.priority.PRIORITY_LOW)
   // A low priority is still one that is waited for: a processor that works for it is no idle one to whoever wakes up, as
   // one is that works for what is to run when nothing else does (sched(7), "SCHED_IDLE"). Node knows no call for it;
   // threads that begin later have what the one has that began them.
@@ -21,6 +18,18 @@ export function giveWay(): void {
     const all = ['--all-tasks', '--idle', '--pid', '0', String(process.pid)]
     execFileSync('chrt', all, { stdio: 'ignore', timeout: LONGEST_MS })
   })
+}
+
+/**
+ * Lets others of its machine go before this process: where all want a processor at once it has a smaller share.
+ *
+ * @param nice 0, as much as anybody, to 19; see nice(1). Each five are a third of the share
+ */
+export function stepBack(nice: number): void {
+  if (nice === 0) return
+  asFarAsItMay(() => setPriority(nice))
+  // Of a session that is its own the priority within it says nothing.
+  asFarAsItMay(() => leadsSession() && writeFileSync(SESSION, String(nice)))
 }
 
 /** Where the system has it and allows it: nothing depends on it but how quick others are. */

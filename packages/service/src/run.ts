@@ -17,7 +17,7 @@ import {
   urlSetting,
 } from './dependencies.ts'
 import { ServiceEvents } from './events.ts'
-import { giveWay } from './give-way.ts'
+import { giveWay, stepBack } from './give-way.ts'
 import { type Check, Health } from './health.ts'
 import { createLog } from './log.ts'
 import { Metrics, watchPool } from './metrics.ts'
@@ -235,9 +235,11 @@ function backgroundOf<Config, T extends Tables, D extends Dependencies>(
 export async function runService<Config, T extends Tables, D extends Dependencies>(
   definition: ServiceDefinition<Config, T, D>,
 ): Promise<void> {
-  if (definition.givesWay) giveWay()
   let service: RunningService<Config, T, D>
   try {
+    // Before anything is opened: threads have what the one has that began them.
+    if (definition.givesWay) giveWay()
+    else stepBack(settingsOf(definition, process.env).PROCESS_NICE)
     service = await startService(definition)
   } catch (error) {
     console.error(error instanceof SettingsError ? error.message : error)

@@ -12,6 +12,11 @@ const Common = ProcessSettings.extend({
   PORT: z.coerce.number().int().min(0).max(65535),
   /** The address it listens on. */
   HOST: z.string().default('127.0.0.1'),
+  /**
+   * How far the process stands back for others of its machine, as nice(1) has it: where all want a processor at once each five
+   * make its share a third. In containers give them their shares instead. One that gives way (`givesWay`) has 19.
+   */
+  PROCESS_NICE: z.coerce.number().int().min(0).max(19).default(0),
   /** Shared with the gateway, which signs the caller's identity with it; while it changes two, with a comma. */
   BANYAN_IDENTITY_KEY: z
     .string()

@@ -1,6 +1,10 @@
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { IDENTITY_HEADERS, signIdentity } from '@banyan/contracts'
 import { rehearse } from '@banyan/durable'
 import { defineService, startService } from '@banyan/service'
-import { ask, eventually } from '@banyan/service/testing'
+import { ask, eventually, IDENTITY_KEY } from '@banyan/service/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { getCreation, stage } from '../services/moc/creation/creations.ts'
 import { createMocWithFiles } from '../services/moc/creation/saga.ts'
@@ -13,6 +17,16 @@ const LIST = 'Part,Color,Quantity\n3001,4,2\n3002,0,5\n'
 const WANTED = {
   ...{ title: 'Castle', description: null, author: null, theme: null, tags: [] },
   ...{ thumbnailUrl: null, galleryImageIds: [], galleryAlbumIds: [] },
+}
+
+async function formOf(files: readonly [kind: string, content: string][]) {
+  const form = new FormData()
+  form.set('metadata', JSON.stringify({ title: 'Castle' }))
+  for (const [kind, content] of files) form.append(kind, new Blob([content]), `${kind} é.txt`)
+  const encoded = new Response(form)
+  const type = { 'content-type': encoded.headers.get('content-type')! }
+  const body = await encoded.text()
+  return { body, headers: { ...type, 'content-length': String(Buffer.byteLength(body)) } }
 }
 
 type Heard = { type: string; payload: { mocId: string } & Record<string, unknown> }
@@ -66,15 +80,10 @@ describe('a MOC created with its files', () => {
     headers: Record<string, string> = {},
     base = service.url,
   ) => {
-    const form = new FormData()
-    form.set('metadata', JSON.stringify({ title: 'Castle' }))
-    for (const [kind, content] of files) form.append(kind, new Blob([content]), `${kind} é.txt`)
-    const encoded = new Response(form)
-    const type = { 'content-type': encoded.headers.get('content-type')! }
-    const body = await encoded.text()
+    const form = await formOf(files)
     const answer = await ask(`${base}/v1/mocs/with-files`, {
-      ...{ user, method: 'POST', body },
-      headers: { ...type, 'content-length': String(Buffer.byteLength(body)), ...headers },
+      ...{ user, method: 'POST', body: form.body },
+      headers: { ...form.headers, ...headers },
     })
     return { ...answer, creation: answer.body as Creation }
   }
@@ -269,6 +278,23 @@ describe('a MOC created with its files', () => {
     expect(later.headers.get('retry-after')).toBeNull()
     const other = await upload('fay', [['instruction', 'b']], key)
     expect([other.status, codeOf(other)]).toEqual([422, 'KEY_REUSED'])
+  })
+
+  it('comes over a slow line too, and keeps the forms of others waiting for no longer than a turn', async () => {
+    const { body, headers } = await formOf([['instruction', 'a'.repeat(1_000)]])
+    const identity = signIdentity({ userId: 'ina', email: null, roles: [] }, IDENTITY_KEY)
+    const slow = request(`${service.url}/v1/mocs/with-files`, {
+      method: 'POST',
+      headers: { ...headers, [IDENTITY_HEADERS.signed]: identity },
+    })
+    const answered = once(slow, 'response') as Promise<[IncomingMessage]>
+    slow.write(body.slice(0, 500))
+    await once(slow, 'socket')
+    expect((await upload('jon', [['instruction', 'b']])).status).toBe(201)
+    slow.end(body.slice(500))
+    const [answer] = await answered
+    expect(answer.statusCode).toBe(201)
+    expect(JSON.parse(await text(answer))).toMatchObject({ status: 'created' })
   })
 
   it('is not begun where what was sent is no MOC, no file, or too much', async () => {

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { BUCKETS, type RouteRule } from '@banyan/contracts'
-import { createGateway, type Gateway } from '@banyan/gateway'
+import { createGateway, type Gateway, settingsOf } from '@banyan/gateway'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { gallery } from '../extractions/gallery.ts'
 import { inventory } from '../extractions/inventory.ts'
@@ -10,6 +10,7 @@ import { processing } from '../extractions/processing.ts'
 import { profile } from '../extractions/profile.ts'
 import { search } from '../extractions/search.ts'
 import { wishlist } from '../extractions/wishlist.ts'
+import { TURN_MS } from '../services/moc/upload.ts'
 
 const MOVED = { moc, gallery, wishlist, profile, search, processing, inventory }
 const MONOLITH = 'monolith'
@@ -98,4 +99,16 @@ it('what services answer each other cannot be asked for through the gateway', as
       expect(new URL(answer[1], 'http://a').pathname).toMatch(/^\/v1\//)
     } else if (typeof answer === 'number') expect(answer).toBe(400)
   }
+})
+
+it('a form that waited as long as it may is answered before a gateway gives it up', () => {
+  const { timeouts } = settingsOf({
+    id: 'as-it-comes',
+    listen: { port: 0 },
+    admin: { port: 0, token: 'admin-token-of-this-test' },
+    monolith: 'http://127.0.0.1:1',
+    identityKey: 'identity key of this test',
+    auth: { kind: 'header', name: 'x-user' },
+  })
+  expect(TURN_MS).toBeLessThan(timeouts.uploadMs)
 })

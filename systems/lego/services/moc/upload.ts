@@ -62,7 +62,7 @@ export function holdAtMost(app: App, largest: number): void {
 }
 
 /** For a form's turns to come, ms: less than a gateway waits for an answer to one. */
-const TURN_MS = 50_000
+export const TURN_MS = 50_000
 /** For a whole form to arrive, ms: what waits for its turn is not read, and then it may come over a slow line. */
 export const FORM_MS = TURN_MS + 30_000
 /** Pause after a turn, as so many times as it took: a ninth of the time is for forms. */
@@ -71,27 +71,46 @@ const LONGEST_PAUSE_MS = 250
 /** Then it is the next one's turn though this one goes on: a form that comes over a slow line keeps nobody waiting. */
 const LONGEST_TURN_MS = 2_000
 /** Of the time that a form's turn may be waited for, that in which all who wait have theirs, if need be without pauses. */
-const IN_TIME = 1 / 2
+const IN_TIME = 4 / 5
+/** Of the same, that in which forms give way to whoever waits for something else. */
+const GIVEN = 2 / 5
+const LOOK_EVERY_MS = 20
 
-/** How long it is nobody's turn after one that took so long, while so many wait for theirs; ms. */
-export function pauseAfter(tookMs: number, waiting: number, turnMs = TURN_MS): number {
-  const left = (turnMs * IN_TIME) / waiting - tookMs
+/**
+ * How long it is nobody's turn after one that took so long, while so many wait for theirs, the first of them for
+ * `ageMs`; ms.
+ */
+export function pauseAfter(tookMs: number, waiting: number, ageMs = 0, turnMs = TURN_MS): number {
+  const left = (turnMs * IN_TIME - ageMs) / waiting - tookMs
   return Math.max(0, Math.min(PAUSE * tookMs, LONGEST_PAUSE_MS, left))
 }
 
+export interface TurnOptions {
+  /** How long a form may wait for its turn, ms. */
+  readonly turnMs?: number
+  /** How long one may keep the others waiting, ms. */
+  readonly longestMs?: number
+  /** Whether requests that are no forms wait for something here; by default none does. */
+  readonly othersWait?: () => boolean
+}
+
 /**
- * Forms are read, or written down, one after the other and with pauses: a hundred that come at once would keep
- * everybody else waiting, who want to know something small.
+ * Forms are read, or written down, one after the other, with pauses, and while nobody else waits: a hundred that come at
+ * once would keep everybody waiting, who want to know something small.
  */
 export class FormTurns {
   // The bytes of all that wait are bounded, see `holdAtMost`.
   readonly #place = new Bulkhead({ concurrency: 1, queue: Number.POSITIVE_INFINITY })
+  /** Of those that wait, when each began to; in that order. */
+  readonly #since = new Set<{ readonly at: number }>()
   readonly #turnMs: number
   readonly #longestMs: number
+  readonly #othersWait: () => boolean
 
-  constructor(turnMs = TURN_MS, longestMs = LONGEST_TURN_MS) {
-    this.#turnMs = turnMs
-    this.#longestMs = longestMs
+  constructor(options: TurnOptions = {}) {
+    this.#turnMs = options.turnMs ?? TURN_MS
+    this.#longestMs = options.longestMs ?? LONGEST_TURN_MS
+    this.#othersWait = options.othersWait ?? (() => false)
   }
 
   /**
@@ -100,9 +119,14 @@ export class FormTurns {
    */
   async take<R>(work: () => Promise<R>, waitedMs = 0): Promise<R> {
     const late = AbortSignal.timeout(Math.max(0, Math.round(this.#turnMs - waitedMs)))
-    await this.#place.enter(late).catch(() => {
-      throw fail('TOO_MANY_UPLOADS')
-    })
+    const since = { at: performance.now() - waitedMs }
+    this.#since.add(since)
+    await this.#place
+      .enter(late)
+      .catch(() => {
+        throw fail('TOO_MANY_UPLOADS')
+      })
+      .finally(() => this.#since.delete(since))
     const leave = this.#turn()
     try {
       return await work()
@@ -119,11 +143,27 @@ export class FormTurns {
       if (over) return
       over = true
       clearTimeout(tooLong)
-      const pauseMs = pauseAfter(performance.now() - began, this.#place.waiting, this.#turnMs)
-      setTimeout(() => this.#place.leave(), pauseMs)
+      const tookMs = performance.now() - began
+      const pauseMs = pauseAfter(tookMs, this.#since.size, this.#ageMs, this.#turnMs)
+      setTimeout(() => this.#next(), pauseMs)
     }
     const tooLong = setTimeout(leave, this.#longestMs)
     return leave
+  }
+
+  /** Gives the place to the next, as soon as nobody else waits. */
+  #next(): void {
+    if (this.#othersWait() && this.#ageMs < this.#turnMs * GIVEN) {
+      setTimeout(() => this.#next(), LOOK_EVERY_MS)
+      return
+    }
+    this.#place.leave()
+  }
+
+  /** How long the first of those that wait has waited, ms. */
+  get #ageMs(): number {
+    const [first] = this.#since
+    return first ? performance.now() - first.at : 0
   }
 }
 

@@ -5,7 +5,7 @@ import { MAX_INLINE_BYTES } from '../../processing/client.ts'
 import { fail } from '../fail.ts'
 import { FILE_KINDS } from '../messages.ts'
 import {
-  FormTurns,
+  type FormTurns,
   holdAtMost,
   LARGEST_BYTES,
   LONGEST_NAME,
@@ -37,8 +37,12 @@ const receive = multer({
 const received = new WeakMap<IncomingMessage, readonly KindOfUpload[]>()
 const waited = new WeakMap<IncomingMessage, number>()
 
-/** Has the routes of `app` take a form with files, each named by its kind; the other fields are the body. */
-export function takeForms(app: App): void {
+/**
+ * Has the routes of `app` take a form with files, each named by its kind; the other fields are the body.
+ *
+ * @param turns in which they are read
+ */
+export function takeForms(app: App, turns: FormTurns): void {
   app.addHook('onRequest', async ({ method, headers }) => {
     if (method !== 'POST') return
     const given = Number(headers['content-length'])
@@ -47,7 +51,6 @@ export function takeForms(app: App): void {
     if (given > MOST_BYTES) throw fail('UPLOAD_TOO_LARGE', { most: MOST_BYTES, given })
   })
   holdAtMost(app, MOST_BYTES)
-  const turns = new FormTurns()
   // What waits for its turn is not read: it stands at its sender.
   app.addContentTypeParser(/^multipart\//, ({ raw }: { raw: IncomingMessage }) => {
     const came = performance.now()

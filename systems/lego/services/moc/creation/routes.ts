@@ -62,13 +62,16 @@ export async function creationRoutes(app: App, context: Context, findMoc: FindMo
       storageOf(context)
       processingOf(context)
     })
-    takeForms(forms)
+    takeForms(forms, turnsOf(context))
     createRoute(forms, context, new Endings(context.db))
   })
 }
 
+/** Turns in which forms give way to requests that wait for a connection to the database. */
+const turnsOf = ({ pool }: Context) => new FormTurns({ othersWait: () => pool.waitingCount > 0 })
+
 function createRoute(app: App, context: Context, endings: Endings): void {
-  const turns = new FormTurns()
+  const turns = turnsOf(context)
   app.post(
     '/with-files',
     {
