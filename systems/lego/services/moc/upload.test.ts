@@ -46,15 +46,28 @@ it('goes on after one that failed', async () => {
   expect(await turns.take(async () => 'taken')).toBe('taken')
 })
 
-it('pauses after each, for eight times what it took; the less the more wait, so that all have their turn in time', () => {
-  expect(pauseAfter(10, 0)).toBe(80)
-  expect(pauseAfter(10, 100)).toBe(80)
-  expect(pauseAfter(100, 1)).toBe(250)
-  // A hundred within 40 s.
-  expect(pauseAfter(160, 100)).toBe(240)
-  expect(pauseAfter(40, 50, 30_000)).toBe(160)
-  expect(pauseAfter(400, 100)).toBe(0)
-  expect(pauseAfter(10, 1, 50_000)).toBe(0)
+it('pauses after each, for eight times what it took, or less where many wait', () => {
+  expect(pauseAfter(10, Number.POSITIVE_INFINITY)).toBe(80)
+  expect(pauseAfter(10, 400)).toBe(80)
+  expect(pauseAfter(100, 4_000)).toBe(250)
+  expect(pauseAfter(160, 400)).toBe(240)
+  expect(pauseAfter(400, 400)).toBe(0)
+  expect(pauseAfter(500, 400)).toBe(0)
+})
+
+it('lets all begin in time, if need be before those of others have ended', async () => {
+  const turns = new FormTurns({ turnMs: NEVER_MS })
+  const slow = open()
+  let began = 0
+  const taken = [1, 2, 3].map(() =>
+    turns.take(() => {
+      began += 1
+      return slow.work()
+    }, NEVER_MS * 0.9),
+  )
+  await expect.poll(() => began).toBe(3)
+  slow.end()
+  await Promise.all(taken)
 })
 
 it('lets the next one wait while others wait for something else', async () => {
@@ -84,7 +97,10 @@ it('lets none wait for others any more that has waited for long', async () => {
 it('refuses one whose turn does not come in time, and keeps the turn of the others', async () => {
   const turns = new FormTurns({ turnMs: 50 })
   const first = open()
-  const taken = turns.take(first.work)
+  const work = vi.fn(first.work)
+  const taken = turns.take(work)
+  // Nobody waited when it began, so that it may take its time.
+  await expect.poll(() => work.mock.calls.length).toBe(1)
   await expect(turns.take(async () => {})).rejects.toMatchObject({
     failure: { code: 'TOO_MANY_UPLOADS' },
   })

@@ -70,19 +70,15 @@ const PAUSE = 8
 const LONGEST_PAUSE_MS = 250
 /** Then it is the next one's turn though this one goes on: a form that comes over a slow line keeps nobody waiting. */
 const LONGEST_TURN_MS = 2_000
-/** Of the time that a form's turn may be waited for, that in which all who wait have theirs, if need be without pauses. */
+/** Of the time that a form's turn may be waited for, that in which all who wait begin theirs. */
 const IN_TIME = 4 / 5
 /** Of the same, that in which forms give way to whoever waits for something else. */
-const GIVEN = 2 / 5
+const GIVEN = 1 / 5
 const LOOK_EVERY_MS = 20
 
-/**
- * How long it is nobody's turn after one that took so long, while so many wait for theirs, the first of them for
- * `ageMs`; ms.
- */
-export function pauseAfter(tookMs: number, waiting: number, ageMs = 0, turnMs = TURN_MS): number {
-  const left = (turnMs * IN_TIME - ageMs) / waiting - tookMs
-  return Math.max(0, Math.min(PAUSE * tookMs, LONGEST_PAUSE_MS, left))
+/** How long it is nobody's turn after one that took so long, where the next ones have to begin `shareMs` apart; ms. */
+export function pauseAfter(tookMs: number, shareMs: number): number {
+  return Math.max(0, Math.min(PAUSE * tookMs, LONGEST_PAUSE_MS, shareMs - tookMs))
 }
 
 export interface TurnOptions {
@@ -143,12 +139,15 @@ export class FormTurns {
       if (over) return
       over = true
       clearTimeout(tooLong)
-      const tookMs = performance.now() - began
-      const pauseMs = pauseAfter(tookMs, this.#since.size, this.#ageMs, this.#turnMs)
-      setTimeout(() => this.#next(), pauseMs)
+      setTimeout(() => this.#next(), pauseAfter(performance.now() - began, this.#shareMs))
     }
-    const tooLong = setTimeout(leave, this.#longestMs)
+    const tooLong = setTimeout(leave, Math.min(this.#longestMs, this.#shareMs))
     return leave
+  }
+
+  /** From one turn to the next at most, so that all who wait now begin theirs in time; ms. */
+  get #shareMs(): number {
+    return Math.max(0, this.#turnMs * IN_TIME - this.#ageMs) / this.#since.size
   }
 
   /** Gives the place to the next, as soon as nobody else waits. */
