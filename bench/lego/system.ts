@@ -30,13 +30,12 @@ export const SERVER_SETTINGS = {
 } as const
 /** Of all services: nobody waits for an event, and machines are small. */
 const SERVICE_SETTINGS = { EVENT_GATHER_MS: '250' } as const
-/**
- * All that a service is set to beside where things are. MOC management is asked ten times as much as any of the others,
- * and a deployment would give it processors accordingly; here, where all share two, the others stand back for it.
- */
+/** Asked most, and what hears of all that it says: a deployment would give them processors accordingly. */
+const FIRST: readonly ServiceName[] = ['moc', 'search']
+/** All that a service is set to beside where things are. Here all share two processors, and the others stand back. */
 export const settingsOf = (name: ServiceName): Readonly<Record<string, string>> => ({
   ...SERVICE_SETTINGS,
-  PROCESS_NICE: name === 'moc' ? '0' : '5',
+  PROCESS_NICE: FIRST.includes(name) ? '0' : '5',
 })
 /** Asked for nothing but the gateway's own time; answered by a process of its own. */
 export const ROUTING_PATH = '/api/routing-alone'
