@@ -285,11 +285,13 @@ describe('a MOC created with its files', () => {
     const identity = signIdentity({ userId: 'ina', email: null, roles: [] }, IDENTITY_KEY)
     const slow = request(`${service.url}/v1/mocs/with-files`, {
       method: 'POST',
-      headers: { ...headers, [IDENTITY_HEADERS.signed]: identity },
+      headers: { ...headers, expect: '100-continue', [IDENTITY_HEADERS.signed]: identity },
     })
     const answered = once(slow, 'response') as Promise<[IncomingMessage]>
+    slow.flushHeaders()
+    // The service has taken it up before the other one is sent: it has its turn first.
+    await once(slow, 'continue')
     slow.write(body.slice(0, 500))
-    await once(slow, 'socket')
     expect((await upload('jon', [['instruction', 'b']])).status).toBe(201)
     slow.end(body.slice(500))
     const [answer] = await answered

@@ -14,6 +14,13 @@ import { TURN_MS } from '../services/moc/upload.ts'
 
 const MOVED = { moc, gallery, wishlist, profile, search, processing, inventory }
 const MONOLITH = 'monolith'
+const OPTIONS = {
+  id: 'routes-of-lego',
+  listen: { port: 0 },
+  admin: { port: 0, token: 'admin-token-of-this-test' },
+  identityKey: 'identity key of this test',
+  auth: { kind: 'header', name: 'x-user' },
+} as const
 
 const servers: Server[] = []
 let gateway: Gateway
@@ -36,12 +43,8 @@ beforeAll(async () => {
     ...{ targetBuckets: 'f'.repeat(BUCKETS / 4), hold: null, shadow: null },
   })
   gateway = createGateway({
-    id: 'routes-of-lego',
-    listen: { port: 0 },
-    admin: { port: 0, token: 'admin-token-of-this-test' },
+    ...OPTIONS,
     monolith,
-    identityKey: 'identity key of this test',
-    auth: { kind: 'header', name: 'x-user' },
     table: {
       ...{ token: 1, version: 1, monolith },
       extractions: await Promise.all(Object.entries(MOVED).map(moved)),
@@ -102,13 +105,6 @@ it('what services answer each other cannot be asked for through the gateway', as
 })
 
 it('a form that waited as long as it may is answered before a gateway gives it up', () => {
-  const { timeouts } = settingsOf({
-    id: 'as-it-comes',
-    listen: { port: 0 },
-    admin: { port: 0, token: 'admin-token-of-this-test' },
-    monolith: 'http://127.0.0.1:1',
-    identityKey: 'identity key of this test',
-    auth: { kind: 'header', name: 'x-user' },
-  })
+  const { timeouts } = settingsOf({ ...OPTIONS, monolith: 'http://127.0.0.1:1' })
   expect(TURN_MS).toBeLessThan(timeouts.uploadMs)
 })
