@@ -1,4 +1,4 @@
-import type { Queryable } from '@banyan/postgres'
+import { type Queryable, withCommit } from '@banyan/postgres'
 import {
   checkMessage,
   MESSAGE_COLUMNS,
@@ -41,7 +41,7 @@ export class Outbox {
   async write(tx: Queryable, messages: readonly OutgoingMessage[]): Promise<void> {
     if (messages.length === 0) return
     for (const message of messages) checkMessage(message)
-    await tx.query(this.#write, messageArrays(messages))
+    await withCommit(tx, this.#write, messageArrays(messages))
   }
 
   /** For metrics; counts the rows, so ask it every few seconds, not at every request. */

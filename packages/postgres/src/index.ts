@@ -10,5 +10,5 @@ export {
   type PoolClient,
   type PoolOptions,
   type Queryable,
-  transaction,
 } from './pool.ts'
+export { transaction, withCommit } from './transaction.ts'

@@ -1,7 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
-import { type Pool, type Queryable, transaction } from './pool.ts'
+import type { Pool, Queryable } from './pool.ts'
+import { transaction } from './transaction.ts'
 
 /**
  * Applies the numbered `*.sql` files of a folder that were not applied yet, in the order of their

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { EmbeddedPostgres } from './embedded.ts'
 import { StatementNames } from './named-statements.ts'
-import { createPool, type Pool, transaction } from './pool.ts'
+import { createPool, type Pool } from './pool.ts'
+import { transaction } from './transaction.ts'
 
 let server: EmbeddedPostgres
 let pool: Pool

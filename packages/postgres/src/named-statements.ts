@@ -1,5 +1,4 @@
-import pg from 'pg'
-import { planIsOutdated } from './failures.ts'
+import type pg from 'pg'
 
 /** Names of one pool at most: each connection keeps a plan for all of them. */
 const MOST_NAMES = 200
@@ -33,6 +32,11 @@ export class StatementNames {
     return name
   }
 
+  /** The name of a statement without parameters that the connection prepares itself. */
+  own(text: string): string {
+    return `banyan_${this.#generation}_${text}`
+  }
+
   /** No name given so far is used again. */
   forget(): void {
     this.#generation += 1
@@ -40,49 +44,17 @@ export class StatementNames {
   }
 }
 
-type Answer = (error: Error | null, result: pg.QueryResult) => void
+/** A statement that has parameters. */
+export type Statement = pg.QueryConfig & { readonly text: string; readonly values: unknown[] }
 
-/**
- * A client that has statements with parameters prepared by these names. One whose plan a migration has made
- * useless was not carried out: it is read anew, unless it stands in a transaction, which has failed with it.
- */
-export function clientNaming(names: StatementNames): typeof pg.Client {
-  return class NamingClient extends pg.Client {
-    // pg has a dozen overloads; whoever calls sees those of the class above.
-    // biome-ignore lint/suspicious/noExplicitAny: as above
-    override query(config: any, values?: any, answer?: any): any {
-      const prepared = named(names, config, values)
-      if (prepared === null) return super.query(config, values, answer)
-      const alone = this.getTransactionStatus() === 'I'
-      const helps = (error: unknown) => {
-        const outdated = planIsOutdated(error)
-        if (outdated) names.forget()
-        return outdated && alone
-      }
-      const callback: Answer | undefined = typeof values === 'function' ? values : answer
-      if (callback === undefined) {
-        return super.query(prepared).catch((error) => {
-          if (helps(error)) return super.query(config, values)
-          throw error
-        })
-      }
-      const answered: Answer = (error, result) =>
-        error && helps(error) ? super.query(config, values, answer) : callback(error, result)
-      return super.query(prepared, answered)
-    }
-  }
-}
-
-/** The statement with its name; null for one that gets none. */
-function named(names: StatementNames, config: unknown, values: unknown): pg.QueryConfig | null {
+/** The statement that a client's `query` is given; null where it has no parameters, or is none (a stream of copied rows). */
+export function statementOf(config: unknown, values: unknown): Statement | null {
   const given =
     typeof config === 'string'
       ? { text: config }
       : (config as pg.QueryConfig & { submit?: unknown })
-  // An empty name is none, to pg as to the server.
-  if (given.submit !== undefined || given.name) return null
+  if (given.submit !== undefined) return null
   const parameters = given.values ?? values
   if (!Array.isArray(parameters) || parameters.length === 0) return null
-  const name = names.nameOf(given.text)
-  return name === undefined ? null : { ...given, values: parameters, name }
+  return { ...given, values: parameters }
 }

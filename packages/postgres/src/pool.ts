@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { type CredentialsSource, RenewedPool, withoutCredentials } from './credentials.ts'
-import { clientNaming, StatementNames } from './named-statements.ts'
+import { StatementNames } from './named-statements.ts'
+import { clientPreparing } from './prepared-client.ts'
 
 export type Pool = pg.Pool
 export type PoolClient = pg.PoolClient
@@ -64,7 +65,7 @@ export function createPool(url: string, options: PoolOptions): Pool {
     ...(maxLifetimeS === undefined ? {} : { maxLifetimeSeconds: maxLifetimeS }),
     application_name: options.name,
     max: options.max ?? 5,
-    ...(options.prepared ? { Client: clientNaming(new StatementNames()) } : {}),
+    ...(options.prepared ? { Client: clientPreparing(new StatementNames()) } : {}),
     connectionTimeoutMillis: 5_000,
     options: PINNED_SETTINGS,
     ...(options.statementTimeoutMs === undefined
@@ -81,32 +82,4 @@ export function createPool(url: string, options: PoolOptions): Pool {
   // end the process. Its next statement fails, and that is where it is dealt with.
   pool.on('connect', (client) => client.on('error', () => {}))
   return pool
-}
-
-/** Runs `work` in one transaction: committed when it resolves, rolled back when it throws. */
-export async function transaction<T>(
-  pool: Pool,
-  work: (client: PoolClient) => Promise<T>,
-  begin = 'BEGIN',
-): Promise<T> {
-  const client = await pool.connect()
-  try {
-    await client.query(begin)
-    const result = await work(client)
-    const { command } = await client.query('COMMIT')
-    // The server answers COMMIT of a failed transaction without an error: nothing was kept.
-    if (command !== 'COMMIT') {
-      throw new Error('The transaction was rolled back: a statement in it had failed')
-    }
-    client.release()
-    return result
-  } catch (error) {
-    // A connection that cannot even roll back is of no use to the next caller.
-    const broken = await client.query('ROLLBACK').then(
-      () => undefined,
-      (failure: Error) => failure,
-    )
-    client.release(broken)
-    throw error
-  }
 }
