@@ -11,6 +11,7 @@ import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { currentScope, currentTrace } from './scope.ts'
 import type { Settings } from './settings.ts'
+import { SharedAnswers } from './shared-answers.ts'
 
 /** What one transaction gives to work with; all of it commits together, or nothing does. */
 export interface Transaction<T extends Tables> {
@@ -86,6 +87,18 @@ export interface ServiceContext<
    * resolved to again when the request is sent again with its Idempotency-Key.
    */
   doOnce<R>(request: Asking, work: Work<T, R>): Promise<R>
+  /**
+   * Answers a request that only reads with what `read` resolves to, which must not depend on who asks: requests of one URL
+   * that come while it is being read wait, and share the next reading. So each sees what was committed before
+   * it asked, as always, and many that ask at once cost as much as two.
+   *
+   * @returns as `answerOnce`
+   */
+  answerTogether<R>(
+    request: Pick<Asking, 'url'>,
+    reply: Answering,
+    read: () => Promise<R>,
+  ): Promise<R>
 }
 
 /** What a service has beside its process; null is what its definition does not ask for. */
@@ -102,6 +115,7 @@ export function createContext<Config, T extends Tables, D extends Dependencies>(
 ): ServiceContext<Config, T, D> {
   const own = () => having(resources.database, parts.name, 'database')
   const over = transactionsOf(parts.name, resources)
+  const shared = new SharedAnswers()
   const transaction = <R>(work: Work<T, R>) =>
     own().transaction((_db, client) => work(over(client)))
   return {
@@ -130,6 +144,8 @@ export function createContext<Config, T extends Tables, D extends Dependencies>(
       const { keys } = own()
       return transaction((tx) => keys.result(tx.client, request, () => work(tx)))
     },
+    answerTogether: <R>(request: Pick<Asking, 'url'>, reply: Answering, read: () => Promise<R>) =>
+      shared.answer(request, reply, read) as Promise<R>,
   }
 }
 

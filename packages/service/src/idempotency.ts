@@ -94,8 +94,7 @@ export class IdempotencyKeys {
         for (const [name, value] of Object.entries(answer.headers)) reply.header(name, value)
         reply.status(answer.status)
       }
-      reply.type('application/json; charset=utf-8')
-      return reply.send(answer.body)
+      return sendJson(reply, answer.body)
     }
   }
 
@@ -137,6 +136,12 @@ export class IdempotencyKeys {
     await client.query(this.#keep, [id, fingerprint, status, headers, body])
     return { answer: { status, headers, body }, isFormer: false }
   }
+}
+
+/** Answers with JSON that is written already. */
+export function sendJson(reply: Answering, body: string): unknown {
+  reply.type('application/json; charset=utf-8')
+  return reply.send(body)
 }
 
 function keyOf(request: Asking): string | null {

@@ -169,6 +169,19 @@ describe('a MOC', () => {
     ])
   })
 
+  it('stands in the list of the newest as soon as it is created, however many read that list at once', async () => {
+    const newest = async () =>
+      (await as('somebody', 'GET', '?limit=10')).body.mocs.map(({ id }: Moc) => id)
+    for (let time = 0; time < 10; time++) {
+      const others = Array.from({ length: 5 }, newest)
+      const { id } = await addMoc('new')
+      expect(await newest()).toContain(id)
+      await Promise.all(others)
+      expect((await as('new', 'DELETE', `/${id}`)).status).toBe(204)
+      expect(await newest()).not.toContain(id)
+    }
+  })
+
   it('is said whole when it is created, and with what changed when it changes', async () => {
     const image = await addImage('say')
     const whole = await addMoc('say', { tags: ['x'] })

@@ -56,7 +56,11 @@ function wholeRoutes(app: App, context: Context, findMoc: FindMoc): void {
         response: { 200: MocPage },
       },
     },
-    ({ user, query }) => mocs.listMocs(context.db, user.userId, query),
+    async (request, reply) => {
+      const { user, query } = request
+      const read = () => mocs.listMocs(context.db, user.userId, query)
+      return query.mine === 'true' ? read() : context.answerTogether(request, reply, read)
+    },
   )
   app.post(
     '/',
