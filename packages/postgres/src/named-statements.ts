@@ -1,5 +1,3 @@
-import type pg from 'pg'
-
 /** Names of one pool at most: each connection keeps a plan for all of them. */
 const MOST_NAMES = 200
 /** A text gets a name when it comes for the third time: what is made up anew for each call never does. */
@@ -45,16 +43,19 @@ export class StatementNames {
 }
 
 /** A statement that has parameters. */
-export type Statement = pg.QueryConfig & { readonly text: string; readonly values: unknown[] }
+export interface Statement {
+  readonly text: string
+  readonly values: unknown[]
+  name?: string | undefined
+}
 
 /** The statement that a client's `query` is given; null where it has no parameters, or is none (a stream of copied rows). */
-export function statementOf(config: unknown, values: unknown): Statement | null {
-  const given =
-    typeof config === 'string'
-      ? { text: config }
-      : (config as pg.QueryConfig & { submit?: unknown })
-  if (given.submit !== undefined) return null
-  const parameters = given.values ?? values
-  if (!Array.isArray(parameters) || parameters.length === 0) return null
-  return { ...given, values: parameters }
+export function statementOf(
+  config: string | (Partial<Statement> & { readonly text: string; readonly submit?: unknown }),
+  values: unknown,
+): Statement | null {
+  const given = typeof config === 'string' ? null : config
+  const parameters = given?.values ?? values
+  if (!Array.isArray(parameters) || parameters.length === 0 || given?.submit) return null
+  return given ? { ...given, values: parameters } : { text: config as string, values: parameters }
 }

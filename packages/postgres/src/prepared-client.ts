@@ -63,14 +63,17 @@ export function clientPreparing(names: StatementNames): typeof pg.Client {
 
     async commit(): Promise<string> {
       const held = this.#takeHeld()
-      const { begin } = this.#takeAlong()
+      const along = this.#takeAlong()
+      const known = this.#knows(COMMIT)
       this.#open = false
       // Nothing was said, and so nothing began.
-      if (held === null && begin !== null) return COMMIT
-      this.#along = { begin, commit: held && this.#knows(COMMIT) ? names.own(COMMIT) : null }
-      const joined = this.#along.commit !== null
-      if (held !== null) await this.query(held)
-      return joined ? COMMIT : this.#prepare(COMMIT)
+      if (held === null && along.begin !== null) return COMMIT
+      if (held !== null) {
+        this.#along = known ? { ...along, commit: names.own(COMMIT) } : along
+        await this.query(held)
+        if (known) return COMMIT
+      }
+      return known ? (await this.query(COMMIT)).command : this.#prepare(COMMIT)
     }
 
     async rollback(): Promise<void> {
@@ -84,30 +87,32 @@ export function clientPreparing(names: StatementNames): typeof pg.Client {
     #send(config: any, values: any, callback?: Answer): any {
       const along = this.#takeAlong()
       const statement = statementOf(config, values)
-      if (along !== NOTHING && statement !== null) return this.#join(statement, along, callback)
-      if (along.begin !== null) this.#beginAlone()
+      const joins = along !== NOTHING
       const plainly = () => super.query(config, values, callback as never)
+      if (statement === null) {
+        if (joins) this.#beginAlone()
+        return plainly()
+      }
       // An empty name is none, to pg as to the server.
-      if (statement === null || statement.name) return plainly()
-      const name = names.nameOf(statement.text)
-      if (name === undefined) return plainly()
-      const prepared: pg.QueryConfig = { ...statement, name }
+      const theirs = Boolean(statement.name)
+      statement.name ||= names.nameOf(statement.text)
+      if (joins) return this.#join(statement as pg.QueryConfig, along, callback)
+      if (theirs || statement.name === undefined) return plainly()
       const alone = this.getTransactionStatus() === 'I'
       const helps = (error: unknown) => noted(error) && alone
       if (callback === undefined) {
-        return super.query(prepared).catch((error) => {
+        return super.query(statement as pg.QueryConfig).catch((error) => {
           if (helps(error)) return plainly()
           throw error
         })
       }
       const answered: Answer = (error, result) =>
         error && helps(error) ? plainly() : callback(error, result)
-      return super.query(prepared, answered as never)
+      return super.query(statement as pg.QueryConfig, answered as never)
     }
 
-    #join(statement: Statement, along: Along, callback?: Answer): Promise<unknown> | undefined {
-      const name = statement.name || names.nameOf(statement.text)
-      const joined = new JoinedQuery(name ? { ...statement, name } : statement, along)
+    #join(config: pg.QueryConfig, along: Along, callback?: Answer): Promise<unknown> | undefined {
+      const joined = new JoinedQuery(config, along)
       const send = (answer: Answer) => {
         const answered: Answer = (error, result) => {
           if (error) noted(error)

@@ -114,10 +114,18 @@ export async function keepPending(db: Db, mocId: string, verdicts: Verdicts): Pr
 /** The same of a new MOC. */
 export async function rememberPending(db: Db, mocId: string, verdicts: Verdicts): Promise<void> {
   const pending = KINDS.flatMap((kind) => {
-    const verdict = verdicts[kind]
-    return verdict?.pending ? verdict.ids.map((galleryId) => ({ mocId, kind, galleryId })) : []
+    return pendingOfKind(verdicts[kind]).map((galleryId) => ({ mocId, kind, galleryId }))
   })
   if (pending.length > 0) await db.insert(pendingLinks).values(pending)
+}
+
+/** What Gallery could not be asked about, as `pendingOf` a MOC that links nothing else. */
+export function pendingIn({ image, album }: Verdicts): string[] {
+  return [image, album].flatMap(pendingOfKind).toSorted()
+}
+
+function pendingOfKind(verdict: Verdict | undefined): readonly string[] {
+  return verdict?.pending ? verdict.ids : []
 }
 
 /** The MOC's links that Gallery has not confirmed yet. */

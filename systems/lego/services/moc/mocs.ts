@@ -10,6 +10,7 @@ import { type Db, fail, type Tx } from './fail.ts'
 import {
   asLinks,
   keepPending,
+  pendingIn,
   pendingOf,
   rememberPending,
   requireThere,
@@ -98,7 +99,7 @@ export async function createMoc(
   verdicts: Verdicts,
 ): Promise<Moc> {
   await shareLinks(tx.db, verdicts)
-  return sayCreated(tx, await insertMoc(tx.db, { ownerId }, body, verdicts))
+  return sayCreated(tx, await insertMoc(tx.db, { ownerId }, body, verdicts), verdicts)
 }
 
 const inserted = madeOnce((db: Db) =>
@@ -138,14 +139,18 @@ export async function insertMoc(
   return row!
 }
 
-/** Says that a MOC is there, and what it links. */
-export async function sayCreated({ db, publishAll }: Tx, row: MocRow): Promise<Moc> {
+/** Says that a MOC is there, and what it links. @param verdicts with which it was just written, if it was */
+export async function sayCreated(
+  { db, publishAll }: Tx,
+  row: MocRow,
+  verdicts: Partial<Verdicts> = {},
+): Promise<Moc> {
   const { ownerId, id: mocId } = row
   const moc = mocView(row)
   const links = moc.galleryImageIds.length + moc.galleryAlbumIds.length > 0
   const events = [
     MocCreated.of({ ownerId, mocId, moc }),
-    ...(links ? [await linkedNow(db, row)] : []),
+    ...(links ? [await linkedNow(db, row, verdicts)] : []),
   ]
   await publishAll(events.map((event) => ({ event, key: ownerId })))
   return moc
@@ -181,7 +186,7 @@ export async function changeMoc(
     .where(eq(mocs.id, id))
     .returning()
   await keepPending(db, id, verdicts)
-  return sayChanged(tx, before, row!)
+  return sayChanged(tx, before, row!, verdicts)
 }
 
 /**
@@ -228,11 +233,12 @@ export async function requireInstructions(db: Db, mocId: string): Promise<void> 
   throw fail('NO_INSTRUCTIONS')
 }
 
-/** Says what has changed of a MOC, and of its links. */
+/** Says what has changed of a MOC, and of its links. @param verdicts as `sayCreated` */
 export async function sayChanged(
   { db, publishAll }: Tx,
   before: MocRow,
   after: MocRow,
+  verdicts: Partial<Verdicts> = {},
 ): Promise<Moc> {
   const { ownerId, id: mocId } = after
   const [former, moc] = [mocView(before), mocView(after)]
@@ -242,7 +248,7 @@ export async function sayChanged(
   const linked = changed.includes('galleryImageIds') || changed.includes('galleryAlbumIds')
   const events = [
     MocUpdated.of({ ownerId, mocId, moc, changed }),
-    ...(linked ? [await linkedNow(db, after)] : []),
+    ...(linked ? [await linkedNow(db, after, verdicts)] : []),
   ]
   await publishAll(events.map((event) => ({ event, key: ownerId })))
   return moc
@@ -253,10 +259,12 @@ export async function sayLinked({ db, publish }: Tx, row: MocRow): Promise<void>
   await publish(await linkedNow(db, row), { key: row.ownerId })
 }
 
-async function linkedNow(db: Db, row: MocRow) {
+async function linkedNow(db: Db, row: MocRow, { image, album }: Partial<Verdicts> = {}) {
   const { id: mocId, ownerId } = row
   const { galleryImageIds, galleryAlbumIds } = mocView(row)
-  const pending = await pendingOf(db, mocId)
+  // Links that nobody judged just now may be pending from before.
+  const judged = (image || galleryImageIds.length === 0) && (album || galleryAlbumIds.length === 0)
+  const pending = judged ? pendingIn({ image, album }) : await pendingOf(db, mocId)
   return MocGalleryImagesLinked.of({ ownerId, mocId, galleryImageIds, galleryAlbumIds, pending })
 }
 
