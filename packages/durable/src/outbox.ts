@@ -34,7 +34,8 @@ export class Outbox {
 
   /**
    * Writes messages in the caller's transaction: `tx` is the client that holds it. They are sent in this
-   * order, and after everything of their key that was committed before.
+   * order, and after everything of their key that was committed before. Where nothing else follows in the
+   * transaction, they are written with its COMMIT (`withCommit`).
    *
    * @throws BAD_MESSAGE; nothing is written then.
    */
