@@ -13,6 +13,8 @@ export interface PoolOptions {
   readonly name: string
   /** Connections at most; 5 by default. */
   readonly max?: number
+  /** A connection that nobody has used for so long, ms, is closed; 10,000 by default. */
+  readonly idleMs?: number
   /** A statement that takes longer, ms, is cancelled by the server; none by default. */
   readonly statementTimeoutMs?: number
   /** A statement not answered within this time, ms, fails and takes its connection with it; waits for ever by default. */
@@ -66,6 +68,7 @@ export function createPool(url: string, options: PoolOptions): Pool {
     application_name: options.name,
     max: options.max ?? 5,
     ...(options.prepared ? { Client: clientPreparing(new StatementNames()) } : {}),
+    idleTimeoutMillis: options.idleMs ?? 10_000,
     connectionTimeoutMillis: 5_000,
     options: PINNED_SETTINGS,
     ...(options.statementTimeoutMs === undefined

@@ -32,6 +32,11 @@ const KIT_MIGRATIONS = fileURLToPath(new URL('../sql', import.meta.url))
 
 /** Connections a service opens at most: a server's hundred must do for all of them. */
 const MOST_CONNECTIONS = 20
+/**
+ * A connection is kept for so long after its last use, ms: users come together every now and then, and each one that is new
+ * costs the server a process that knows no table and no plan.
+ */
+const KEPT_IDLE_MS = 60_000
 /** No request waits longer for one statement, ms. */
 const STATEMENT_TIMEOUT_MS = 15_000
 
@@ -59,6 +64,7 @@ export class DatabaseHandle<T extends Tables> {
       name,
       prepared: DATABASE_PREPARED_STATEMENTS !== 'off',
       max: MOST_CONNECTIONS,
+      idleMs: KEPT_IDLE_MS,
       statementTimeoutMs: STATEMENT_TIMEOUT_MS,
       ...(DATABASE_CREDENTIALS === undefined
         ? {}
