@@ -10,6 +10,8 @@ import type { Trial } from './lego/trial.ts'
 const BY = { by: 'demo' }
 /** The users go on until enough is written, at most this long, ms. */
 const WRITES_WITHIN_MS = 90_000
+/** What moves is in use: the users come first, and have all come by then, ms. */
+const AT_WORK_MS = 5_000
 /** How long one phase may take before the demonstration gives up, ms. */
 const PHASE_MS = 20 * 60_000
 const LOOK_MS = 250
@@ -77,6 +79,7 @@ export class Move {
     const trial = this.#trial
     const name = this.#name
     const control = this.#control
+    await this.#pause(AT_WORK_MS)
     await control.act(name, 'start', BY)
     const soaking = await this.#until('soaking')
     if (bringsRows(name)) await this.#tryPastTheGateway(name, soaking)

@@ -25,6 +25,11 @@ export type LoadEvent = { readonly event: 'listening' | 'progress' | 'finished' 
 const PROGRESS_MS = 500
 /** Longer than anything is held; a gateway that stands still longer will not answer, ms. */
 const TIMEOUT_MS = 5_000
+/**
+ * Nobody would move a monolith that was started this second. A cold process takes one connection in each long turn of
+ * its event loop (decision 092): whoever came with everybody else at once would wait for seconds.
+ */
+const RAMP_MS = 3_000
 
 // A process of its own: clients that share an event loop with what they measure, or with each
 // other's checker, would be late for reasons that are not the gateway's. SIGTERM ends it: it waits for
@@ -35,6 +40,7 @@ const load = new Load({
   urls: setting.urls,
   timeoutMs: TIMEOUT_MS,
   rate: setting.rate,
+  rampMs: RAMP_MS,
   seed: setting.seed,
   history,
   // Who also works elsewhere does so beside: as if the same user had a second window open.

@@ -8,7 +8,7 @@ import { freePort } from '@banyan/postgres'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { checkHistory, type Verdict } from './check.ts'
 import { HistoryFile, readHistory } from './history.ts'
-import { type Client, Load, type LoadCounts } from './load.ts'
+import { type Client, dueAfter, Load, type LoadCounts } from './load.ts'
 import type { Random } from './random.ts'
 
 /** An application with one register a user, and the faults it is asked to have. */
@@ -96,6 +96,20 @@ class Writer implements Client {
   }
 }
 
+describe('dueAfter', () => {
+  it('asks for so many a second from the beginning', () => {
+    expect([0, 10, 1_000, 2_500].map((ms) => dueAfter(ms, 250, 0))).toEqual([0, 2, 250, 625])
+  })
+
+  it('rises evenly, and stays', () => {
+    const perSecond = [1_000, 2_000, 3_000, 4_000, 5_000].map(
+      (ms) => dueAfter(ms, 600, 3_000) - dueAfter(ms - 1_000, 600, 3_000),
+    )
+    expect(perSecond).toEqual([100, 300, 500, 600, 600])
+    expect(dueAfter(3_000, 600, 3_000)).toBe(900)
+  })
+})
+
 describe('Load', () => {
   let application: Registers
   let folder: string
@@ -111,6 +125,7 @@ describe('Load', () => {
   async function run(
     requests: number,
     gateways = async () => [await application.listen()],
+    rampMs = 0,
   ): Promise<{ counts: LoadCounts; verdict: Verdict }> {
     const path = join(folder, 'history.ndjson')
     const history = new HistoryFile(path)
@@ -118,6 +133,7 @@ describe('Load', () => {
       urls: await gateways(),
       clients: Array.from({ length: 20 }, (_, i) => new Writer(`user-${i}`)),
       rate: 2_000,
+      rampMs,
       seed: 7,
       history,
     })
@@ -137,6 +153,14 @@ describe('Load', () => {
     expect(counts.acknowledgedWrites + counts.reads).toBe(counts.sent)
     expect(counts.failed).toBe(0)
     expect(application.overlapping).toBe(0)
+  })
+
+  it('begins as slowly as it is told to', async () => {
+    const begun = performance.now()
+    const { counts } = await run(20, undefined, 10_000)
+    // Of 2,000/s, reached after 10 s, the twentieth is due after the root of 2 * 20 * 10 / 2,000 s.
+    expect(performance.now() - begun).toBeGreaterThan(440)
+    expect(counts.failed).toBe(0)
   })
 
   it.each(['lose', 'stale'] as const)(

@@ -44,6 +44,8 @@ export interface LoadOptions {
   readonly clients: readonly Client[]
   /** Requests a second, over all clients. */
   readonly rate: number
+  /** It rises evenly to `rate` within this time, ms; 0 by default. */
+  readonly rampMs?: number
   readonly seed: number
   readonly history: HistoryFile
   /** Connections at most; 128 by default. */
@@ -80,6 +82,13 @@ const PAUSE_AFTER_BREAK_MS = 200
 /** Whether a failure that was counted is a gateway's refusal: nothing of the request was forwarded. */
 export function isRefusal(failure: string): boolean {
   return NOT_FORWARDED.has(failure.split(' ').at(-1)!)
+}
+
+/** How many requests are due `ms` after the beginning. */
+export function dueAfter(ms: number, rate: number, rampMs: number): number {
+  // As long as it rises: the area below a line from 0. Then half of the ramp is missing for good.
+  const atFullRateMs = ms < rampMs ? ms ** 2 / (2 * rampMs) : ms - rampMs / 2
+  return Math.floor((atFullRateMs / 1000) * rate)
 }
 
 /** A client, its luck, and the gateway it is using. */
@@ -139,9 +148,10 @@ export class Load {
 
   start(): void {
     const begun = performance.now()
+    const { rate, rampMs = 0 } = this.#options
     let due = 0
     this.#timer = setInterval(() => {
-      const wanted = Math.floor(((performance.now() - begun) / 1000) * this.#options.rate)
+      const wanted = dueAfter(performance.now() - begun, rate, rampMs)
       for (; due < wanted; due++) {
         const next = this.#idle.shift()
         if (!next) {
