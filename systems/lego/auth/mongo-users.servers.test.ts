@@ -1,24 +1,14 @@
-import { execFile } from 'node:child_process'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { EmbeddedPostgres } from '@banyan/postgres'
 import { MongoClient } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { send } from '../testing/monolith.ts'
 import { eventually, type Running, startProcess } from '../testing/processes.ts'
+import { serverNow } from '../testing/servers.ts'
 import { openMongoUsers } from './mongo-users.ts'
 import { conforms } from './user-store-conformance.ts'
 
 const SERVER = process.env.BANYAN_MONGODB_URL
 if (!SERVER) throw new Error('BANYAN_MONGODB_URL is not set: run npm run test:servers')
-
-const ROOT = join(import.meta.dirname, '..', '..', '..')
-const run = promisify(execFile)
-
-async function mongodb(action: 'kill' | 'start'): Promise<void> {
-  const args = ['--import', 'tsx', 'scripts/servers/main.ts', action, 'mongodb']
-  await run(process.execPath, args, { cwd: ROOT })
-}
 
 /** Databases of this run alone. */
 const database = (name: string) => `${SERVER}/${name}_${crypto.randomUUID().slice(0, 8)}`
@@ -65,13 +55,13 @@ describe('the Auth Service with its users in MongoDB', () => {
   })
 
   it('fails fast while MongoDB is dead, and goes on when it is back', async () => {
-    await mongodb('kill')
+    await serverNow('kill', 'mongodb')
     expect((await post('/sign-in', ANNA)).status).toBe(500)
     expect((await send(`${auth.url}/health`, 'GET', {})).status).toBe(500)
     // Signing keys are not there: tokens that are out stay good.
     const { body } = await send(`${auth.url}/.well-known/jwks.json`, 'GET', {})
     expect(body.keys).toHaveLength(1)
-    await mongodb('start')
+    await serverNow('start', 'mongodb')
     await eventually('it signs in again', async () => {
       return (await post('/sign-in', ANNA)).status === 200
     })

@@ -20,8 +20,15 @@ export interface MocProcesses {
   stop(): Promise<void>
 }
 
-/** So many processes of MOC management on one database, each with a cache of its own; no other service is there. */
-export async function startMocProcesses(count: number): Promise<MocProcesses> {
+/**
+ * So many processes of MOC management on one database; no other service is there.
+ *
+ * @param settings more of theirs: a cache in common, where each else has its own
+ */
+export async function startMocProcesses(
+  count: number,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<MocProcesses> {
   const server = await EmbeddedPostgres.start()
   const database = await server.createDatabase('moc')
   const { publicJwk, privateJwk } = await newServiceKey('moc')
@@ -35,6 +42,7 @@ export async function startMocProcesses(count: number): Promise<MocProcesses> {
     BANYAN_SERVICE_KEYS: JSON.stringify({ keys: [publicJwk] }),
     // Nobody there: no MOC links anything that would be asked about.
     GALLERY_URL: 'http://127.0.0.1:9',
+    ...settings,
   }
   const others = createPool(database, { name: 'others' })
   const processes: MocProcess[] = []
