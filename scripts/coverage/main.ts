@@ -43,12 +43,13 @@ const WITH_SERVERS: Way = {
   command: [process.execPath, '--import', 'tsx', 'scripts/test-servers.ts'],
 }
 
-class UsageError extends Error {}
+/** Its message says all that there is to say. */
+class PlainError extends Error {}
 
 try {
   process.exitCode = await main()
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error
+  if (!(error instanceof PlainError)) throw error
   console.error(error.message)
   process.exitCode = 2
 }
@@ -57,7 +58,7 @@ async function main(): Promise<number> {
   const { system, servers, json, missed, tests } = readArguments()
   const services = join(ROOT, 'systems', system, 'services')
   if (!/^[a-z][a-z0-9-]*$/.test(system) || !existsSync(services)) {
-    throw new UsageError(`--system is "${system}"; there is no systems/${system}/services`)
+    throw new PlainError(`--system is "${system}"; there is no systems/${system}/services`)
   }
   const folder = await mkdtemp(join(tmpdir(), 'banyan-coverage-'))
   try {
@@ -113,12 +114,12 @@ function readArguments() {
     if (system === undefined) throw new Error('--system is not given: a folder of systems/')
     return { system, servers, json, missed, tests: positionals }
   } catch (error) {
-    throw new UsageError((error as Error).message)
+    throw new PlainError((error as Error).message)
   }
 }
 
 async function measure(
-  { command: [program, ...before] }: Way,
+  { name, command: [program, ...before] }: Way,
   tests: readonly string[],
   services: string,
   folder: string,
@@ -143,7 +144,9 @@ async function measure(
       env: { ...process.env, BANYAN_COVERAGE: raw },
     },
   )
-  const text = await readFile(join(folder, 'tests', 'coverage-final.json'), 'utf8')
+  const text = await readFile(join(folder, 'tests', 'coverage-final.json'), 'utf8').catch(() => {
+    throw new PlainError(`${name}: no test has run; what stands above says why`)
+  })
   const report = JSON.parse(text) as Readonly<Record<string, IstanbulFile>>
   const known = new Map(Object.entries(report).map(([file, one]) => [file, linesOf(one)]))
   return {
