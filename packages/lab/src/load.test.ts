@@ -155,6 +155,10 @@ describe('Load', () => {
     expect(application.overlapping).toBe(0)
   })
 
+  it.each([-1, Number.NaN])('refuses to rise within %d ms', async (rampMs) => {
+    await expect(run(1, undefined, rampMs)).rejects.toThrow(RangeError)
+  })
+
   it('begins as slowly as it is told to', async () => {
     const begun = performance.now()
     const { counts } = await run(20, undefined, 10_000)

@@ -124,6 +124,8 @@ export class Load {
     if (options.urls.length === 0) throw new RangeError('a load needs at least one gateway')
     if (options.clients.length === 0) throw new RangeError('a load needs at least one client')
     if (!(options.rate > 0)) throw new RangeError(`the rate must be above 0, given ${options.rate}`)
+    const { rampMs = 0 } = options
+    if (!(rampMs >= 0)) throw new RangeError(`rampMs must be 0 or more, given ${rampMs}`)
     this.#options = options
     this.#pools = options.urls.map(
       (url) =>

@@ -25,12 +25,18 @@ it('keeps a MOC once for all processes, and goes past a Redis that is dead', asy
 
   const first = await create()
   for (const at of [one, two]) await untilKept(running, at, first)
-  const id = await create()
-  await untilKept(running, one, id)
-  const before = await cacheReads(two)
-  expect(await titleAt(two, id)).toBe('First')
-  // It has never read it itself.
-  expect(await cacheReads(two)).toEqual({ ...before, hit: before.hit + 1 })
+  // A Redis that does not answer in time on a busy machine is gone past as well: then it is another MOC's turn.
+  const id = await eventually(
+    'what one has read the other has, without ever reading it',
+    async () => {
+      const another = await create()
+      await untilKept(running, one, another)
+      const before = await cacheReads(two)
+      expect(await titleAt(two, another)).toBe('First')
+      const { hit, miss } = await cacheReads(two)
+      return hit === before.hit + 1 && miss === before.miss && another
+    },
+  )
 
   await serverNow('kill', 'redis')
   for (const at of [one, two]) expect(await titleAt(at, id)).toBe('First')
